@@ -1,0 +1,38 @@
+{
+  'variables': {
+    # Set to 1 in a checkout (tools/bootstrap.mjs), so that no warning lands; a user's newer compiler may warn freely.
+    'sanswitch_werror%': 0,
+    'sanswitch_sources': [
+      'addon.cc',
+    ],
+  },
+  'targets': [
+    {
+      'target_name': 'sanswitch',
+      'sources': ['<@(sanswitch_sources)'],
+      'include_dirs': ['.'],
+      'defines': [
+        'NAPI_VERSION=8',
+        'NAPI_DISABLE_CPP_EXCEPTIONS',
+        'NODE_ADDON_API_DISABLE_DEPRECATED',
+        '_GNU_SOURCE',
+      ],
+      'cflags!': ['-O3', '-fno-omit-frame-pointer'],
+      'cflags': [
+        '-O2',
+        '-fno-plt',
+        '-fvisibility=hidden',
+        '-Wall',
+        '-Wextra',
+        # The headers of node-addon-api are not ours: no warnings from them.
+        '-isystem<!(node include-dir.mjs)',
+      ],
+      'cflags_cc!': ['-std=gnu++14', '-std=gnu++17', '-std=gnu++20', '-std=c++20'],
+      'cflags_cc': ['-std=c++17', '-fno-exceptions', '-fno-rtti'],
+      'ldflags': ['-Wl,-z,now', '-Wl,-z,relro'],
+      'conditions': [
+        ['sanswitch_werror==1', {'cflags': ['-Werror']}],
+      ],
+    },
+  ],
+}

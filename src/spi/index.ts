@@ -1,0 +1,2 @@
+/** The public service provider interface. */
+export {};
