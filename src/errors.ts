@@ -1,0 +1,103 @@
+/**
+ * Every error that sanswitch makes itself, defined once. Errors of the system keep Node's own shape and codes
+ * (`ECONNREFUSED`, `EADDRINUSE`, ...); what only this library can say is an `ERR_SANSWITCH_*` with a class of its own.
+ */
+
+/** The fields that Node adds to system errors, and that ours carry too where they apply. */
+export interface ErrorDetails {
+  readonly errno?: number;
+  readonly syscall?: string;
+  readonly address?: string;
+  readonly port?: number;
+  readonly cause?: unknown;
+}
+
+/** Base of all errors made by this library; `code` says which one it is. */
+export class SanswitchError extends Error {
+  readonly code: string;
+  readonly errno?: number;
+  readonly syscall?: string;
+  readonly address?: string;
+  readonly port?: number;
+
+  constructor(code: string, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    if (details.errno !== undefined) this.errno = details.errno;
+    if (details.syscall !== undefined) this.syscall = details.syscall;
+    if (details.address !== undefined) this.address = details.address;
+    if (details.port !== undefined) this.port = details.port;
+  }
+
+  override get name(): string {
+    return this.constructor.name;
+  }
+
+  /** Node prints `Name [CODE]: message` for its own errors; so do we. */
+  override toString(): string {
+    return `${this.name} [${this.code}]: ${this.message}`;
+  }
+}
+
+/** A forbidden fallback: the configuration demands a provider (`shm!`) that did not serve the connection. */
+export class ProviderRequiredError extends SanswitchError {
+  constructor(message: string, details?: ErrorDetails) {
+    super('ERR_SANSWITCH_PROVIDER_REQUIRED', message, details);
+  }
+}
+
+/** `providers` names a provider that nobody registered. */
+export class UnknownProviderError extends SanswitchError {
+  constructor(message: string) {
+    super('ERR_SANSWITCH_UNKNOWN_PROVIDER', message);
+  }
+}
+
+/** An option has a value that it cannot have (out of range, of the wrong type, contradictory). */
+export class InvalidOptionError extends SanswitchError {
+  constructor(message: string) {
+    super('ERR_SANSWITCH_INVALID_OPTION', message);
+  }
+}
+
+/** A provider breaks the SPI: it threw, lacks a required function, or answered what no provider may answer. */
+export class ProviderFaultError extends SanswitchError {
+  constructor(message: string, details?: ErrorDetails) {
+    super('ERR_SANSWITCH_PROVIDER_FAULT', message, details);
+  }
+}
+
+/** The peer's switch spoke nonsense on an established session; the connection ends. */
+export class SessionProtocolError extends SanswitchError {
+  constructor(message: string, details?: ErrorDetails) {
+    super('ERR_SANSWITCH_SESSION_PROTOCOL', message, details);
+  }
+}
+
+/** A shared ring holds what no honest writer writes (positions that jump, lengths out of range). */
+export class RingCorruptError extends SanswitchError {
+  constructor(message: string) {
+    super('ERR_SANSWITCH_RING_CORRUPT', message);
+  }
+}
+
+/** Urgent data on a connection that TCP/IP serves: Node's TCP has none (rule 5.9). */
+export class UrgentUnsupportedError extends SanswitchError {
+  constructor(message: string) {
+    super('ERR_SANSWITCH_URGENT_UNSUPPORTED', message);
+  }
+}
+
+/** The native addon could not be loaded; the message lists what was tried. */
+export class NativeUnavailableError extends SanswitchError {
+  constructor(message: string, details?: ErrorDetails) {
+    super('ERR_SANSWITCH_NATIVE_UNAVAILABLE', message, details);
+  }
+}
+
+/** The switch (or the runtime) was closed; nothing can be opened through it any more. */
+export class SwitchClosedError extends SanswitchError {
+  constructor(message = 'the switch is closed') {
+    super('ERR_SANSWITCH_CLOSED', message);
+  }
+}
