@@ -1,0 +1,42 @@
+// What `npm test`, `npm run check` and .ci/run consist of. To add a stage, add a line.
+//
+// name      what the user calls it: `npm test -- --only NAME`
+// command   program and arguments, run in the checkout's top folder with node_modules/.bin on the PATH
+// count     how its tests are counted:
+//             'vitest'  the JSON report that tools/stages.mjs asks vitest for
+//             'lines'   lines `ok NAME` and `not ok NAME` on its standard output
+//             'exit'    the whole stage is one test, judged by its exit code
+// limit_s   a stage that takes longer is ended and has failed
+// optional  a file without which the stage is skipped
+
+/** The stages by group. A group is what one npm script runs. */
+export const groups = {
+  test: [
+    { name: 'vitest', command: ['vitest', 'run'], count: 'vitest', limit_s: 1_500 },
+    {
+      name: 'native',
+      command: ['node', 'test/native/run.mjs'],
+      count: 'lines',
+      limit_s: 900,
+      optional: 'test/native/run.mjs',
+    },
+    { name: 'pack', command: ['node', 'test/pack/run.mjs'], count: 'lines', limit_s: 600 },
+  ],
+  check: [
+    { name: 'biome', command: ['biome', 'ci', '.'], count: 'exit', limit_s: 120 },
+    { name: 'types', command: ['tsc', '-p', 'tsconfig.json', '--noEmit'], count: 'exit', limit_s: 120 },
+    { name: 'types-dev', command: ['tsc', '-p', 'tsconfig.dev.json', '--noEmit'], count: 'exit', limit_s: 120 },
+    { name: 'types-js', command: ['tsc', '-p', 'tsconfig.js.json'], count: 'exit', limit_s: 120 },
+    { name: 'tidy', command: ['node', 'build/tools/tidy.js'], count: 'exit', limit_s: 120 },
+    {
+      name: 'generated',
+      command: ['node', 'build/tools/generate-layout.js', '--check'],
+      count: 'exit',
+      limit_s: 120,
+      optional: 'tools/generate-layout.ts',
+    },
+    { name: 'knip', command: ['knip'], count: 'exit', limit_s: 120 },
+    { name: 'publint', command: ['publint', '--strict'], count: 'exit', limit_s: 120 },
+  ],
+  nodes: [{ name: 'nodes', command: ['node', 'test/nodes/run.mjs'], count: 'lines', limit_s: 900 }],
+};

@@ -1,0 +1,121 @@
+// Runs one stage in a process group of its own, shows its output and counts its tests.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+// How long a stage's processes may take to go away once the stage itself has ended, or was told to end.
+const grace_ms = 5_000;
+
+/** Sums up a vitest JSON report: a file that could not even be loaded is one failure. */
+export function countVitest(report) {
+  const broken = report.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0);
+  return { passed: report.numPassedTests, failed: report.numFailedTests + broken.length };
+}
+
+/** Counts `ok` and `not ok` lines into `counts`. */
+export function countLine(counts, line) {
+  if (/^ok\b/.test(line)) counts.passed += 1;
+  else if (/^not ok\b/.test(line)) counts.failed += 1;
+}
+
+function signalGroup(pid, signal) {
+  try {
+    process.kill(-pid, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Waits for the group of `pid` to empty; kills what stays, and tells whether anything had to be killed. */
+async function endGroup(pid) {
+  for (let waited_ms = 0; waited_ms < grace_ms; waited_ms += 100) {
+    if (!signalGroup(pid, 0)) return false;
+    await sleep(100);
+  }
+  return signalGroup(pid, 'SIGKILL');
+}
+
+// Resolves to { exitCode, interrupted, timedOut } when the stage's first process has ended.
+function execute(stage, args, { cwd, onLine }) {
+  return new Promise((resolve) => {
+    const [command, ...rest] = [...stage.command, ...args];
+    const program = command === 'node' ? process.execPath : command;
+    const child = spawn(program, rest, { cwd, detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
+    const state = { pid: child.pid, exitCode: 1, interrupted: false, timedOut: false };
+    const kill = () => signalGroup(child.pid, 'SIGKILL');
+    const timer = setTimeout(() => {
+      state.timedOut = true;
+      kill();
+    }, stage.limit_s * 1_000);
+    const onInterrupt = (signal) => {
+      if (state.interrupted) kill();
+      state.interrupted = true;
+      signalGroup(child.pid, signal);
+      setTimeout(kill, grace_ms).unref();
+    };
+    process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt).on('SIGHUP', onInterrupt);
+    const lines = createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY }).on('line', onLine);
+    const finish = async () => {
+      clearTimeout(timer);
+      // Output that is still in the pipe; a process left behind may hold it open for ever.
+      await Promise.race([new Promise((done) => lines.once('close', done)), sleep(500)]);
+      lines.close();
+      child.stdout.destroy();
+      process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt).off('SIGHUP', onInterrupt);
+      resolve(state);
+    };
+    child.once('error', (error) => {
+      process.stderr.write(`${command}: ${error.message}\n`);
+      finish();
+    });
+    child.once('exit', (code) => {
+      state.exitCode = code ?? 1;
+      finish();
+    });
+  });
+}
+
+function readVitestReport(path) {
+  try {
+    return countVitest(JSON.parse(readFileSync(path, 'utf8')));
+  } catch {
+    return { passed: 0, failed: 0 };
+  }
+}
+
+/**
+ * Runs `stage` (see stage-list.mjs) with further `args`, in `cwd`. Resolves to `{ passed, failed, skipped, interrupted,
+ * notes }`: the counts, whether its file is absent, whether the user interrupted it, and remarks for the summary.
+ */
+export async function runStage(stage, args, { cwd, print = (line) => process.stdout.write(`${line}\n`) }) {
+  if (stage.optional && !existsSync(join(cwd, stage.optional))) {
+    return { passed: 0, failed: 0, skipped: true, interrupted: false, notes: [`no ${stage.optional}`] };
+  }
+  const reportPath = join(cwd, 'build', 'reports', `${stage.name}.json`);
+  const extra = [...args];
+  if (stage.count === 'vitest') {
+    mkdirSync(dirname(reportPath), { recursive: true });
+    rmSync(reportPath, { force: true });
+    extra.push('--reporter=default', '--reporter=json', `--outputFile.json=${reportPath}`);
+  }
+  let counts = { passed: 0, failed: 0 };
+  const onLine = (line) => {
+    print(line);
+    if (stage.count === 'lines') countLine(counts, line);
+  };
+  const outcome = await execute(stage, extra, { cwd, onLine });
+  if (stage.count === 'vitest') counts = readVitestReport(reportPath);
+  if (stage.count === 'exit')
+    counts = { passed: outcome.exitCode === 0 ? 1 : 0, failed: outcome.exitCode === 0 ? 0 : 1 };
+  const notes = [];
+  if (outcome.timedOut) notes.push(`ended after its limit of ${stage.limit_s} s`);
+  else if (outcome.exitCode !== 0 && counts.failed === 0) notes.push(`exit code ${outcome.exitCode}`);
+  else if (counts.passed + counts.failed === 0) notes.push('ran no test');
+  if (outcome.pid !== undefined && (await endGroup(outcome.pid)) && !outcome.timedOut)
+    notes.push('left processes running');
+  // Each remark is a failure that no test has counted.
+  return { ...counts, failed: counts.failed + notes.length, skipped: false, interrupted: outcome.interrupted, notes };
+}
