@@ -1,0 +1,33 @@
+/**
+ * Turns: the unit in which small sends are gathered. The first send of a turn goes out at once, later ones wait for the
+ * turn's end, so that a lone request never waits and a burst is published once. A turn ends when the JavaScript that runs
+ * now has returned to the event loop (a `process.nextTick`), or with the reactor's next batch.
+ */
+
+/** Something that has work to do when the turn ends. */
+export interface TurnEnd {
+  endTurn(): void;
+}
+
+const pending: TurnEnd[] = [];
+let scheduled = false;
+
+/** The current turn's number; compare for equality only. One object per thread, so that hot code reads a field. */
+export const turn = { now: 0 };
+
+/** Ends the current turn: everything that asked for it is called, in order. */
+export function endTurn(): void {
+  scheduled = false;
+  turn.now = (turn.now + 1) | 0;
+  for (let i = 0; i < pending.length; i++) (pending[i] as TurnEnd).endTurn();
+  pending.length = 0;
+}
+
+/** Has `work.endTurn` called when this turn ends; the caller sees to it that it asks once a turn. */
+export function atTurnEnd(work: TurnEnd): void {
+  pending.push(work);
+  if (!scheduled) {
+    scheduled = true;
+    process.nextTick(endTurn);
+  }
+}
