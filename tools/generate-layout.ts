@@ -9,7 +9,6 @@ const origin = 'Generated from src/layout/schema.ts by `npm run generate`. Do no
 const hash = layoutHash(groups, structs);
 const hashDoc = 'Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned.';
 
-/** One line per constant keeps the generated file short enough to look things up in. */
 function constantTs(name: string, value: number, doc: string): string {
   return `/** ${doc} */\nexport const ${name} = ${value};`;
 }
@@ -24,8 +23,8 @@ function fieldTs(prefix: string, one: PlacedField): string {
 
 function structTs(one: PlacedStruct): string {
   const prefix = capitals(one.name);
-  const lines = [`// ${one.name}: ${one.doc}`, constantTs(`${prefix}_BYTES`, one.bytes, 'Size in bytes.')];
-  return [...lines, ...one.fields.map((placed) => fieldTs(prefix, placed))].join('\n');
+  const size = constantTs(`${prefix}_BYTES`, one.bytes, `${one.name}: ${one.doc} Its size in bytes.`);
+  return [size, ...one.fields.map((placed) => fieldTs(prefix, placed))].join('\n');
 }
 
 function generateTs(): string {

@@ -1,0 +1,409 @@
+// Generated from src/layout/schema.ts by `npm run generate`. Do not edit.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace sanswitch::layout {
+
+// Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned.
+constexpr uint32_t LAYOUT_HASH = 649992660;
+
+// Record ring
+constexpr uint32_t RECORD_ALIGN = 16;  // Bytes: every record starts at, and is padded to, a multiple of this.
+constexpr uint32_t RING_CAPACITY_MIN = 256;  // Bytes: the smallest ring. A capacity is a power of two.
+constexpr uint32_t RING_CAPACITY_MAX = 1073741824;  // Bytes: the largest ring, so that positions can be compared by their difference.
+
+// Record types
+constexpr uint32_t RECORD_DATA = 1;  // A message; whose, the ring knows.
+constexpr uint32_t RECORD_PADDING = 2;  // Fills the end of the ring before a wrap; only the ring itself ever sees it.
+constexpr uint32_t RECORD_SWITCH = 3;  // The next record stands in another slot: SwitchRecord.
+constexpr uint32_t RECORD_LINK_OPEN = 16;  // Link ring: open a connection, LinkOpen. Counts as NEWS.
+constexpr uint32_t RECORD_LINK_ACCEPT = 17;  // Link ring: the connection stands, LinkAccept. Counts as NEWS.
+constexpr uint32_t RECORD_LINK_REJECT = 18;  // Link ring: it does not, LinkReject.
+constexpr uint32_t RECORD_LINK_CLOSE = 19;  // Link ring: this side uses the connection no more, LinkClose.
+constexpr uint32_t RECORD_LINK_NEWS = 20;  // Link ring: look into this connection's ring, LinkNews.
+constexpr uint32_t RECORD_LINK_SPACE = 21;  // Link ring: a blocked producer has room again, LinkSpace.
+constexpr uint32_t RECORD_PRIVATE = 64;  // First of the types that are free for rings inside one process.
+
+// Segment of a shm link
+constexpr uint32_t SEGMENT_MAGIC = 1465077331;  // "SNSW": first word of every segment.
+constexpr uint32_t SEGMENT_BYTES = 268435456;  // Bytes of one segment, sparse.
+constexpr uint32_t SEGMENT_CELLS_OFFSET = 4096;  // Byte offset of the cells.
+constexpr uint32_t LINK_CONNECTION_LIMIT = 16384;  // Connections of one link: ids 0 to this minus 1.
+constexpr uint32_t LINK_RING_OFFSET = 1052672;  // Byte offset of the link ring's data.
+constexpr uint32_t LINK_RING_BYTES = 4194304;  // Capacity of the link ring: 4 records of the largest kind per id.
+constexpr uint32_t SLOT_CLASS_COUNT = 3;  // Size classes of the slab.
+constexpr uint32_t SLOT_CLASS0_BYTES = 4096;  // Bytes of a slot of class 0, which has one for every id.
+constexpr uint32_t SLOT_CLASS0_COUNT = 16384;  // Slots of class 0.
+constexpr uint32_t SLOT_CLASS0_OFFSET = 5246976;  // Byte offset of class 0.
+constexpr uint32_t SLOT_CLASS1_BYTES = 65536;  // Bytes of a slot of class 1.
+constexpr uint32_t SLOT_CLASS1_COUNT = 512;  // Slots of class 1.
+constexpr uint32_t SLOT_CLASS1_OFFSET = 72355840;  // Byte offset of class 1.
+constexpr uint32_t SLOT_CLASS2_BYTES = 1048576;  // Bytes of a slot of class 2.
+constexpr uint32_t SLOT_CLASS2_COUNT = 128;  // Slots of class 2.
+constexpr uint32_t SLOT_CLASS2_OFFSET = 105910272;  // Byte offset of class 2.
+constexpr uint32_t SLOT_CLASS_SHIFT = 24;  // A slot is named by class << this | index.
+constexpr uint32_t SLOT_INDEX_MASK = 16777215;  // The index in the name of a slot.
+constexpr uint32_t SLOT_NONE = 2147483647;  // The name of no slot.
+
+// Where the opener of a connection says that it comes from (LinkOpen.claim)
+constexpr uint32_t CLAIM_VIRTUAL_PORT = 1;  // A port that the switch gave it, outside the ephemeral range (rule 2.5).
+constexpr uint32_t CLAIM_BOUND_PORT = 2;  // A port that it holds by a bound TCP socket; the listening side checks that.
+
+// Why a connection was rejected (LinkReject.reason)
+constexpr uint32_t REJECT_NOT_LISTENING = 1;  // Nothing listens by that cookie any more.
+constexpr uint32_t REJECT_REFUSED = 2;  // The condition function said CF_REJECT (rule 4.4).
+constexpr uint32_t REJECT_BACKLOG = 3;  // The backlog is full (rule 4.4).
+constexpr uint32_t REJECT_SOURCE = 4;  // The claimed source address or port is not the opener.
+constexpr uint32_t REJECT_RESOURCES = 5;  // A limit of the listening side is reached: try TCP/IP.
+
+// Flags of LinkClose
+constexpr uint32_t CLOSE_ABORT = 1;  // Abortive: what has not been read is lost, the peer gets ECONNRESET.
+
+// Handshake of a link
+constexpr uint32_t HANDSHAKE_MAGIC = 1263422547;  // "SLNK": first word of every handshake message.
+constexpr uint32_t HANDSHAKE_VERSION = 1;  // Changes with the handshake itself; everything behind it is covered by LAYOUT_HASH.
+constexpr uint32_t HANDSHAKE_IDENT = 1;  // HandshakeIdent: server to client, first.
+constexpr uint32_t HANDSHAKE_JOIN = 2;  // HandshakeJoin: client to server, with the client's segment.
+constexpr uint32_t HANDSHAKE_WELCOME = 3;  // HandshakeWelcome: server to client, with the server's segment.
+constexpr uint32_t WELCOME_OK = 0;  // The link stands.
+constexpr uint32_t WELCOME_LAYOUT = 1;  // Another LAYOUT_HASH or version: go by TCP/IP.
+constexpr uint32_t WELCOME_SEGMENT = 2;  // The segment was refused (size, type or seals).
+constexpr uint32_t WELCOME_RESOURCES = 3;  // The server can hold no more links.
+
+// Session messages: kinds
+constexpr uint32_t SESSION_HELLO = 1;  // Negotiation (rule 3.6): SessionHello.
+constexpr uint32_t SESSION_DATA = 2;  // Bytes of the stream follow; value = how many.
+constexpr uint32_t SESSION_CREDIT = 3;  // Only the credits of the header.
+constexpr uint32_t SESSION_OFFER = 4;  // A large send (rules 5.6, 5.7): SessionOffer, then the first bytes; value = number of the offer.
+constexpr uint32_t SESSION_TARGET = 5;  // Where to write a large send (rule 5.7): SessionTarget; value = number of the offer.
+constexpr uint32_t SESSION_DONE = 6;  // A large send is finished: SessionDone; value = number of the offer.
+constexpr uint32_t SESSION_URGENT = 7;  // Urgent bytes follow (rule 5.9); value = how many.
+constexpr uint32_t SESSION_FIN = 8;  // The sender sends no more (half-close).
+
+// Session messages: values
+constexpr uint32_t SESSION_VERSION = 1;  // Version of the session protocol.
+constexpr uint32_t SESSION_HELLO_LIMIT = 256;  // Bytes: a negotiation message is never longer (rule 3.6).
+constexpr uint32_t CAPABILITY_RDMA_READ = 1;  // Bit: the sender's provider can WSPRdmaRead.
+constexpr uint32_t CAPABILITY_RDMA_WRITE = 2;  // Bit: the sender's provider can WSPRdmaWrite.
+constexpr uint32_t CAPABILITY_FLOW_CONTROL = 4;  // Bit: the sender's provider refuses when full, so it needs no credits.
+constexpr uint32_t SESSION_STATUS_OK = 0;  // All bytes have arrived.
+constexpr uint32_t SESSION_STATUS_NO_BUFFERS = 1;  // No memory could be registered (rule 5.8): send by messages.
+constexpr uint32_t SESSION_STATUS_ABORTED = 2;  // The transfer was cancelled (rule 5.11).
+
+// Reactor control block
+constexpr uint32_t REACTOR_WATCH_LIMIT = 1024;  // Watch entries behind the control block.
+
+// What stands before the payload of every record.
+struct RecordHeader {
+  uint32_t length;  // Bytes of the payload; the record is padded to RECORD_ALIGN.
+  uint32_t type;  // RECORD_*
+};
+static_assert(sizeof(RecordHeader) == 8, "size of RecordHeader");
+static_assert(offsetof(RecordHeader, length) == 0, "offset of RecordHeader.length");
+static_assert(offsetof(RecordHeader, type) == 4, "offset of RecordHeader.type");
+
+// Payload of RECORD_SWITCH; always fits into the 16 bytes that a connection keeps in reserve.
+struct SwitchRecord {
+  uint32_t slot;  // The slot where the next record stands.
+};
+static_assert(sizeof(SwitchRecord) == 4, "size of SwitchRecord");
+static_assert(offsetof(SwitchRecord, slot) == 0, "offset of SwitchRecord.slot");
+
+// The positions of a ring that lives in one piece of memory; its data follows.
+struct RingWords {
+  int32_t prod;  // Position up to which records are published. Written by the producer.
+  uint8_t gap4[124];
+  int32_t cons;  // Position up to which they are consumed. Written by the consumer; on a cache line pair of its own.
+  uint8_t gap132[124];
+};
+static_assert(sizeof(RingWords) == 256, "size of RingWords");
+static_assert(offsetof(RingWords, prod) == 0, "offset of RingWords.prod");
+static_assert(offsetof(RingWords, cons) == 128, "offset of RingWords.cons");
+
+// One size class of the slab.
+struct SlotClass {
+  uint32_t slotBytes;  // Bytes of one slot, a power of two.
+  uint32_t count;  // Number of slots.
+  uint32_t offset;  // Byte offset in the segment.
+};
+static_assert(sizeof(SlotClass) == 12, "size of SlotClass");
+static_assert(offsetof(SlotClass, slotBytes) == 0, "offset of SlotClass.slotBytes");
+static_assert(offsetof(SlotClass, count) == 4, "offset of SlotClass.count");
+static_assert(offsetof(SlotClass, offset) == 8, "offset of SlotClass.offset");
+
+// Start of a segment. The owner alone writes it; the peer maps it read-only.
+struct SegmentHeader {
+  uint32_t magic;  // SEGMENT_MAGIC
+  uint32_t layoutHash;  // LAYOUT_HASH
+  uint32_t segmentBytes;  // SEGMENT_BYTES
+  uint32_t connectionLimit;  // LINK_CONNECTION_LIMIT
+  uint32_t linkRingOffset;  // LINK_RING_OFFSET
+  uint32_t linkRingBytes;  // LINK_RING_BYTES
+  uint32_t cellsOffset;  // SEGMENT_CELLS_OFFSET
+  uint32_t classes[9];  // SlotClass times SLOT_CLASS_COUNT
+  uint8_t gap64[64];
+  int32_t sleepEpoch;  // The owner's sleep epoch: odd while it sleeps or is about to.
+  uint8_t gap132[124];
+  int32_t linkProd;  // Position up to which the owner's link ring is published.
+  uint8_t gap260[124];
+  int32_t linkCons;  // Position up to which the owner has consumed the peer's link ring.
+  uint8_t gap388[3708];
+};
+static_assert(sizeof(SegmentHeader) == 4096, "size of SegmentHeader");
+static_assert(offsetof(SegmentHeader, magic) == 0, "offset of SegmentHeader.magic");
+static_assert(offsetof(SegmentHeader, layoutHash) == 4, "offset of SegmentHeader.layoutHash");
+static_assert(offsetof(SegmentHeader, segmentBytes) == 8, "offset of SegmentHeader.segmentBytes");
+static_assert(offsetof(SegmentHeader, connectionLimit) == 12, "offset of SegmentHeader.connectionLimit");
+static_assert(offsetof(SegmentHeader, linkRingOffset) == 16, "offset of SegmentHeader.linkRingOffset");
+static_assert(offsetof(SegmentHeader, linkRingBytes) == 20, "offset of SegmentHeader.linkRingBytes");
+static_assert(offsetof(SegmentHeader, cellsOffset) == 24, "offset of SegmentHeader.cellsOffset");
+static_assert(offsetof(SegmentHeader, classes) == 28, "offset of SegmentHeader.classes");
+static_assert(offsetof(SegmentHeader, sleepEpoch) == 128, "offset of SegmentHeader.sleepEpoch");
+static_assert(offsetof(SegmentHeader, linkProd) == 256, "offset of SegmentHeader.linkProd");
+static_assert(offsetof(SegmentHeader, linkCons) == 384, "offset of SegmentHeader.linkCons");
+
+// What the owner of a segment says about one connection; there is one per id. Both sides' cells together make a connection.
+struct Cell {
+  int32_t prod;  // Position up to which the owner has published records of this connection.
+  int32_t cons;  // Position up to which it has consumed the peer's.
+  int32_t blockedSeq;  // Counts how often the owner found no room to write.
+  int32_t blockedNeed;  // The position that the peer's cons must reach to make room. Written before blockedSeq.
+  uint32_t slot;  // Where the owner's ring of this connection stands; changed only while that is drained.
+  uint32_t flags;  // Reserved, 0.
+  uint8_t gap24[40];
+};
+static_assert(sizeof(Cell) == 64, "size of Cell");
+static_assert(offsetof(Cell, prod) == 0, "offset of Cell.prod");
+static_assert(offsetof(Cell, cons) == 4, "offset of Cell.cons");
+static_assert(offsetof(Cell, blockedSeq) == 8, "offset of Cell.blockedSeq");
+static_assert(offsetof(Cell, blockedNeed) == 12, "offset of Cell.blockedNeed");
+static_assert(offsetof(Cell, slot) == 16, "offset of Cell.slot");
+static_assert(offsetof(Cell, flags) == 20, "offset of Cell.flags");
+
+// Payload of RECORD_LINK_OPEN.
+struct LinkOpen {
+  uint32_t id;  // The connection, chosen by the opener.
+  uint32_t cookieLow;  // SO_COOKIE of the listening socket, low half.
+  uint32_t cookieHigh;  // High half.
+  uint32_t claim;  // CLAIM_*: what kind of source port this is.
+  uint16_t family;  // 4 or 6: how the addresses are to be read.
+  uint16_t sourcePort;  // Port of the opener.
+  uint16_t destinationPort;  // Port that it connects to.
+  uint16_t reserved;  // 0
+  uint8_t sourceAddress[16];  // In network order; IPv4 in the first 4 bytes, 0 behind.
+  uint8_t destinationAddress[16];  // Likewise.
+};
+static_assert(sizeof(LinkOpen) == 56, "size of LinkOpen");
+static_assert(offsetof(LinkOpen, id) == 0, "offset of LinkOpen.id");
+static_assert(offsetof(LinkOpen, cookieLow) == 4, "offset of LinkOpen.cookieLow");
+static_assert(offsetof(LinkOpen, cookieHigh) == 8, "offset of LinkOpen.cookieHigh");
+static_assert(offsetof(LinkOpen, claim) == 12, "offset of LinkOpen.claim");
+static_assert(offsetof(LinkOpen, family) == 16, "offset of LinkOpen.family");
+static_assert(offsetof(LinkOpen, sourcePort) == 18, "offset of LinkOpen.sourcePort");
+static_assert(offsetof(LinkOpen, destinationPort) == 20, "offset of LinkOpen.destinationPort");
+static_assert(offsetof(LinkOpen, reserved) == 22, "offset of LinkOpen.reserved");
+static_assert(offsetof(LinkOpen, sourceAddress) == 24, "offset of LinkOpen.sourceAddress");
+static_assert(offsetof(LinkOpen, destinationAddress) == 40, "offset of LinkOpen.destinationAddress");
+
+// Payload of RECORD_LINK_ACCEPT.
+struct LinkAccept {
+  uint32_t id;  // The connection.
+};
+static_assert(sizeof(LinkAccept) == 4, "size of LinkAccept");
+static_assert(offsetof(LinkAccept, id) == 0, "offset of LinkAccept.id");
+
+// Payload of RECORD_LINK_REJECT.
+struct LinkReject {
+  uint32_t id;  // The connection.
+  uint32_t reason;  // REJECT_*
+};
+static_assert(sizeof(LinkReject) == 8, "size of LinkReject");
+static_assert(offsetof(LinkReject, id) == 0, "offset of LinkReject.id");
+static_assert(offsetof(LinkReject, reason) == 4, "offset of LinkReject.reason");
+
+// Payload of RECORD_LINK_CLOSE.
+struct LinkClose {
+  uint32_t id;  // The connection.
+  uint32_t flags;  // CLOSE_* bits
+};
+static_assert(sizeof(LinkClose) == 8, "size of LinkClose");
+static_assert(offsetof(LinkClose, id) == 0, "offset of LinkClose.id");
+static_assert(offsetof(LinkClose, flags) == 4, "offset of LinkClose.flags");
+
+// Payload of RECORD_LINK_NEWS.
+struct LinkNews {
+  uint32_t id;  // The connection.
+};
+static_assert(sizeof(LinkNews) == 4, "size of LinkNews");
+static_assert(offsetof(LinkNews, id) == 0, "offset of LinkNews.id");
+
+// Payload of RECORD_LINK_SPACE.
+struct LinkSpace {
+  uint32_t id;  // The connection.
+};
+static_assert(sizeof(LinkSpace) == 4, "size of LinkSpace");
+static_assert(offsetof(LinkSpace, id) == 0, "offset of LinkSpace.id");
+
+// Start of every handshake message; never changes, so that versions can talk about it.
+struct HandshakeHeader {
+  uint32_t magic;  // HANDSHAKE_MAGIC
+  uint16_t version;  // HANDSHAKE_VERSION
+  uint16_t type;  // HANDSHAKE_IDENT, _JOIN or _WELCOME
+  uint32_t layoutHash;  // LAYOUT_HASH
+};
+static_assert(sizeof(HandshakeHeader) == 12, "size of HandshakeHeader");
+static_assert(offsetof(HandshakeHeader, magic) == 0, "offset of HandshakeHeader.magic");
+static_assert(offsetof(HandshakeHeader, version) == 4, "offset of HandshakeHeader.version");
+static_assert(offsetof(HandshakeHeader, type) == 6, "offset of HandshakeHeader.type");
+static_assert(offsetof(HandshakeHeader, layoutHash) == 8, "offset of HandshakeHeader.layoutHash");
+
+// Server to client, at once after accept. Begins with HandshakeHeader.
+struct HandshakeIdent {
+  uint32_t header[3];  // HandshakeHeader
+  uint32_t pid;  // Process id of the server; a hint, the kernel is asked.
+  uint8_t reactorId[16];  // Random name of the server's reactor: one link per pair of reactors.
+  uint32_t cookieLow;  // SO_COOKIE of the listening TCP socket, low half.
+  uint32_t cookieHigh;  // High half.
+  int32_t listenerFd;  // Its descriptor in the server; a hint that is checked.
+};
+static_assert(sizeof(HandshakeIdent) == 44, "size of HandshakeIdent");
+static_assert(offsetof(HandshakeIdent, header) == 0, "offset of HandshakeIdent.header");
+static_assert(offsetof(HandshakeIdent, pid) == 12, "offset of HandshakeIdent.pid");
+static_assert(offsetof(HandshakeIdent, reactorId) == 16, "offset of HandshakeIdent.reactorId");
+static_assert(offsetof(HandshakeIdent, cookieLow) == 32, "offset of HandshakeIdent.cookieLow");
+static_assert(offsetof(HandshakeIdent, cookieHigh) == 36, "offset of HandshakeIdent.cookieHigh");
+static_assert(offsetof(HandshakeIdent, listenerFd) == 40, "offset of HandshakeIdent.listenerFd");
+
+// Client to server; carries the client's segment. Begins with HandshakeHeader.
+struct HandshakeJoin {
+  uint32_t header[3];  // HandshakeHeader
+  uint32_t segmentBytes;  // Size of the segment that comes with it.
+  uint8_t reactorId[16];  // Random name of the client's reactor.
+};
+static_assert(sizeof(HandshakeJoin) == 32, "size of HandshakeJoin");
+static_assert(offsetof(HandshakeJoin, header) == 0, "offset of HandshakeJoin.header");
+static_assert(offsetof(HandshakeJoin, segmentBytes) == 12, "offset of HandshakeJoin.segmentBytes");
+static_assert(offsetof(HandshakeJoin, reactorId) == 16, "offset of HandshakeJoin.reactorId");
+
+// Server to client; carries the server's segment if all is well. Begins with HandshakeHeader.
+struct HandshakeWelcome {
+  uint32_t header[3];  // HandshakeHeader
+  uint32_t status;  // WELCOME_*
+  uint32_t segmentBytes;  // Size of the segment that comes with it.
+};
+static_assert(sizeof(HandshakeWelcome) == 20, "size of HandshakeWelcome");
+static_assert(offsetof(HandshakeWelcome, header) == 0, "offset of HandshakeWelcome.header");
+static_assert(offsetof(HandshakeWelcome, status) == 12, "offset of HandshakeWelcome.status");
+static_assert(offsetof(HandshakeWelcome, segmentBytes) == 16, "offset of HandshakeWelcome.segmentBytes");
+
+// Start of every session message.
+struct SessionHeader {
+  uint8_t kind;  // SESSION_*
+  uint8_t flags;  // Reserved, 0.
+  uint16_t credits;  // Receive buffers that the sender has posted since its last message.
+  uint32_t value;  // By kind.
+};
+static_assert(sizeof(SessionHeader) == 8, "size of SessionHeader");
+static_assert(offsetof(SessionHeader, kind) == 0, "offset of SessionHeader.kind");
+static_assert(offsetof(SessionHeader, flags) == 1, "offset of SessionHeader.flags");
+static_assert(offsetof(SessionHeader, credits) == 2, "offset of SessionHeader.credits");
+static_assert(offsetof(SessionHeader, value) == 4, "offset of SessionHeader.value");
+
+// Body of SESSION_HELLO.
+struct SessionHello {
+  uint16_t version;  // SESSION_VERSION
+  uint16_t receiveBuffers;  // Receive buffers that stand.
+  uint32_t messageBytes;  // Bytes of each: the largest message that may be sent here.
+  uint32_t capabilities;  // CAPABILITY_* bits
+  uint32_t rdmaThresholdBytes;  // Sends from this size on go by RDMA (SO_RDMA_THRESHOLD_SIZE).
+  uint32_t maxRdmaBytes;  // The largest RDMA transfer (SO_MAX_RDMA_SIZE).
+};
+static_assert(sizeof(SessionHello) == 20, "size of SessionHello");
+static_assert(offsetof(SessionHello, version) == 0, "offset of SessionHello.version");
+static_assert(offsetof(SessionHello, receiveBuffers) == 2, "offset of SessionHello.receiveBuffers");
+static_assert(offsetof(SessionHello, messageBytes) == 4, "offset of SessionHello.messageBytes");
+static_assert(offsetof(SessionHello, capabilities) == 8, "offset of SessionHello.capabilities");
+static_assert(offsetof(SessionHello, rdmaThresholdBytes) == 12, "offset of SessionHello.rdmaThresholdBytes");
+static_assert(offsetof(SessionHello, maxRdmaBytes) == 16, "offset of SessionHello.maxRdmaBytes");
+
+// Body of SESSION_OFFER; `inlineBytes` bytes follow. Key and address are 0 where rule 5.7 applies.
+struct SessionOffer {
+  uint32_t totalBytes;  // Bytes of the whole send.
+  uint32_t inlineBytes;  // How many of them are in this message.
+  uint32_t keyLow;  // RDMA buffer descriptor of the rest: key, low half.
+  uint32_t keyHigh;  // Key, high half.
+  uint32_t addressLow;  // Address, low half.
+  uint32_t addressHigh;  // Address, high half.
+};
+static_assert(sizeof(SessionOffer) == 24, "size of SessionOffer");
+static_assert(offsetof(SessionOffer, totalBytes) == 0, "offset of SessionOffer.totalBytes");
+static_assert(offsetof(SessionOffer, inlineBytes) == 4, "offset of SessionOffer.inlineBytes");
+static_assert(offsetof(SessionOffer, keyLow) == 8, "offset of SessionOffer.keyLow");
+static_assert(offsetof(SessionOffer, keyHigh) == 12, "offset of SessionOffer.keyHigh");
+static_assert(offsetof(SessionOffer, addressLow) == 16, "offset of SessionOffer.addressLow");
+static_assert(offsetof(SessionOffer, addressHigh) == 20, "offset of SessionOffer.addressHigh");
+
+// Body of SESSION_TARGET.
+struct SessionTarget {
+  uint32_t status;  // SESSION_STATUS_*: whether there is a target.
+  uint32_t keyLow;  // RDMA buffer descriptor to write to: key, low half.
+  uint32_t keyHigh;  // Key, high half.
+  uint32_t addressLow;  // Address, low half.
+  uint32_t addressHigh;  // Address, high half.
+};
+static_assert(sizeof(SessionTarget) == 20, "size of SessionTarget");
+static_assert(offsetof(SessionTarget, status) == 0, "offset of SessionTarget.status");
+static_assert(offsetof(SessionTarget, keyLow) == 4, "offset of SessionTarget.keyLow");
+static_assert(offsetof(SessionTarget, keyHigh) == 8, "offset of SessionTarget.keyHigh");
+static_assert(offsetof(SessionTarget, addressLow) == 12, "offset of SessionTarget.addressLow");
+static_assert(offsetof(SessionTarget, addressHigh) == 16, "offset of SessionTarget.addressHigh");
+
+// Body of SESSION_DONE.
+struct SessionDone {
+  uint32_t status;  // SESSION_STATUS_*
+};
+static_assert(sizeof(SessionDone) == 4, "size of SessionDone");
+static_assert(offsetof(SessionDone, status) == 0, "offset of SessionDone.status");
+
+// Plain memory of one thread's JavaScript and its native reactor; the watch entries follow.
+struct ReactorControl {
+  uint32_t watchCount;  // Watch entries in use, at most REACTOR_WATCH_LIMIT. Written by JavaScript.
+  uint32_t dirty;  // Not 0: JavaScript holds uncommitted link records and is called before the thread sleeps.
+  uint32_t spinBudgetNs;  // How long to spin before sleeping, in nanoseconds; 0: never.
+  uint32_t reserved;  // 0
+  uint64_t callbacks;  // Counter: calls into JavaScript.
+  uint64_t polls;  // Counter: passes over the watch entries.
+  uint64_t spins;  // Counter: turns of the loop that spun.
+  uint64_t sleeps;  // Counter: times that the thread let its event loop sleep.
+  uint64_t wakesSent;  // Counter: wake-ups sent to peers.
+  uint64_t wakesReceived;  // Counter: wake-ups that came from peers.
+};
+static_assert(sizeof(ReactorControl) == 64, "size of ReactorControl");
+static_assert(offsetof(ReactorControl, watchCount) == 0, "offset of ReactorControl.watchCount");
+static_assert(offsetof(ReactorControl, dirty) == 4, "offset of ReactorControl.dirty");
+static_assert(offsetof(ReactorControl, spinBudgetNs) == 8, "offset of ReactorControl.spinBudgetNs");
+static_assert(offsetof(ReactorControl, reserved) == 12, "offset of ReactorControl.reserved");
+static_assert(offsetof(ReactorControl, callbacks) == 16, "offset of ReactorControl.callbacks");
+static_assert(offsetof(ReactorControl, polls) == 24, "offset of ReactorControl.polls");
+static_assert(offsetof(ReactorControl, spins) == 32, "offset of ReactorControl.spins");
+static_assert(offsetof(ReactorControl, sleeps) == 40, "offset of ReactorControl.sleeps");
+static_assert(offsetof(ReactorControl, wakesSent) == 48, "offset of ReactorControl.wakesSent");
+static_assert(offsetof(ReactorControl, wakesReceived) == 56, "offset of ReactorControl.wakesReceived");
+
+// One word that the reactor watches: JavaScript is called when it is not `seen`.
+struct WatchEntry {
+  uint32_t windowId;  // Window that the word is in.
+  uint32_t wordIndex;  // Index of the word as of an Int32Array over the whole window.
+  int32_t seen;  // The value that JavaScript has dealt with.
+  uint32_t reserved;  // 0
+};
+static_assert(sizeof(WatchEntry) == 16, "size of WatchEntry");
+static_assert(offsetof(WatchEntry, windowId) == 0, "offset of WatchEntry.windowId");
+static_assert(offsetof(WatchEntry, wordIndex) == 4, "offset of WatchEntry.wordIndex");
+static_assert(offsetof(WatchEntry, seen) == 8, "offset of WatchEntry.seen");
+static_assert(offsetof(WatchEntry, reserved) == 12, "offset of WatchEntry.reserved");
+
+}  // namespace sanswitch::layout

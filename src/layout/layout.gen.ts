@@ -1,0 +1,520 @@
+// Generated from src/layout/schema.ts by `npm run generate`. Do not edit.
+// NAME: byte offset in the structure, or the value. NAME_WORD: index in an Int32Array over the structure.
+// NAME_SHIFT: lowest bit of a field that is smaller than its word.
+
+/** Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned. */
+export const LAYOUT_HASH = 649992660;
+
+// Record ring
+/** Bytes: every record starts at, and is padded to, a multiple of this. */
+export const RECORD_ALIGN = 16;
+/** Bytes: the smallest ring. A capacity is a power of two. */
+export const RING_CAPACITY_MIN = 256;
+/** Bytes: the largest ring, so that positions can be compared by their difference. */
+export const RING_CAPACITY_MAX = 1073741824;
+
+// Record types
+/** A message; whose, the ring knows. */
+export const RECORD_DATA = 1;
+/** Fills the end of the ring before a wrap; only the ring itself ever sees it. */
+export const RECORD_PADDING = 2;
+/** The next record stands in another slot: SwitchRecord. */
+export const RECORD_SWITCH = 3;
+/** Link ring: open a connection, LinkOpen. Counts as NEWS. */
+export const RECORD_LINK_OPEN = 16;
+/** Link ring: the connection stands, LinkAccept. Counts as NEWS. */
+export const RECORD_LINK_ACCEPT = 17;
+/** Link ring: it does not, LinkReject. */
+export const RECORD_LINK_REJECT = 18;
+/** Link ring: this side uses the connection no more, LinkClose. */
+export const RECORD_LINK_CLOSE = 19;
+/** Link ring: look into this connection's ring, LinkNews. */
+export const RECORD_LINK_NEWS = 20;
+/** Link ring: a blocked producer has room again, LinkSpace. */
+export const RECORD_LINK_SPACE = 21;
+/** First of the types that are free for rings inside one process. */
+export const RECORD_PRIVATE = 64;
+
+// Segment of a shm link
+/** "SNSW": first word of every segment. */
+export const SEGMENT_MAGIC = 1465077331;
+/** Bytes of one segment, sparse. */
+export const SEGMENT_BYTES = 268435456;
+/** Byte offset of the cells. */
+export const SEGMENT_CELLS_OFFSET = 4096;
+/** Connections of one link: ids 0 to this minus 1. */
+export const LINK_CONNECTION_LIMIT = 16384;
+/** Byte offset of the link ring's data. */
+export const LINK_RING_OFFSET = 1052672;
+/** Capacity of the link ring: 4 records of the largest kind per id. */
+export const LINK_RING_BYTES = 4194304;
+/** Size classes of the slab. */
+export const SLOT_CLASS_COUNT = 3;
+/** Bytes of a slot of class 0, which has one for every id. */
+export const SLOT_CLASS0_BYTES = 4096;
+/** Slots of class 0. */
+export const SLOT_CLASS0_COUNT = 16384;
+/** Byte offset of class 0. */
+export const SLOT_CLASS0_OFFSET = 5246976;
+/** Bytes of a slot of class 1. */
+export const SLOT_CLASS1_BYTES = 65536;
+/** Slots of class 1. */
+export const SLOT_CLASS1_COUNT = 512;
+/** Byte offset of class 1. */
+export const SLOT_CLASS1_OFFSET = 72355840;
+/** Bytes of a slot of class 2. */
+export const SLOT_CLASS2_BYTES = 1048576;
+/** Slots of class 2. */
+export const SLOT_CLASS2_COUNT = 128;
+/** Byte offset of class 2. */
+export const SLOT_CLASS2_OFFSET = 105910272;
+/** A slot is named by class << this | index. */
+export const SLOT_CLASS_SHIFT = 24;
+/** The index in the name of a slot. */
+export const SLOT_INDEX_MASK = 16777215;
+/** The name of no slot. */
+export const SLOT_NONE = 2147483647;
+
+// Where the opener of a connection says that it comes from (LinkOpen.claim)
+/** A port that the switch gave it, outside the ephemeral range (rule 2.5). */
+export const CLAIM_VIRTUAL_PORT = 1;
+/** A port that it holds by a bound TCP socket; the listening side checks that. */
+export const CLAIM_BOUND_PORT = 2;
+
+// Why a connection was rejected (LinkReject.reason)
+/** Nothing listens by that cookie any more. */
+export const REJECT_NOT_LISTENING = 1;
+/** The condition function said CF_REJECT (rule 4.4). */
+export const REJECT_REFUSED = 2;
+/** The backlog is full (rule 4.4). */
+export const REJECT_BACKLOG = 3;
+/** The claimed source address or port is not the opener. */
+export const REJECT_SOURCE = 4;
+/** A limit of the listening side is reached: try TCP/IP. */
+export const REJECT_RESOURCES = 5;
+
+// Flags of LinkClose
+/** Abortive: what has not been read is lost, the peer gets ECONNRESET. */
+export const CLOSE_ABORT = 1;
+
+// Handshake of a link
+/** "SLNK": first word of every handshake message. */
+export const HANDSHAKE_MAGIC = 1263422547;
+/** Changes with the handshake itself; everything behind it is covered by LAYOUT_HASH. */
+export const HANDSHAKE_VERSION = 1;
+/** HandshakeIdent: server to client, first. */
+export const HANDSHAKE_IDENT = 1;
+/** HandshakeJoin: client to server, with the client's segment. */
+export const HANDSHAKE_JOIN = 2;
+/** HandshakeWelcome: server to client, with the server's segment. */
+export const HANDSHAKE_WELCOME = 3;
+/** The link stands. */
+export const WELCOME_OK = 0;
+/** Another LAYOUT_HASH or version: go by TCP/IP. */
+export const WELCOME_LAYOUT = 1;
+/** The segment was refused (size, type or seals). */
+export const WELCOME_SEGMENT = 2;
+/** The server can hold no more links. */
+export const WELCOME_RESOURCES = 3;
+
+// Session messages: kinds
+/** Negotiation (rule 3.6): SessionHello. */
+export const SESSION_HELLO = 1;
+/** Bytes of the stream follow; value = how many. */
+export const SESSION_DATA = 2;
+/** Only the credits of the header. */
+export const SESSION_CREDIT = 3;
+/** A large send (rules 5.6, 5.7): SessionOffer, then the first bytes; value = number of the offer. */
+export const SESSION_OFFER = 4;
+/** Where to write a large send (rule 5.7): SessionTarget; value = number of the offer. */
+export const SESSION_TARGET = 5;
+/** A large send is finished: SessionDone; value = number of the offer. */
+export const SESSION_DONE = 6;
+/** Urgent bytes follow (rule 5.9); value = how many. */
+export const SESSION_URGENT = 7;
+/** The sender sends no more (half-close). */
+export const SESSION_FIN = 8;
+
+// Session messages: values
+/** Version of the session protocol. */
+export const SESSION_VERSION = 1;
+/** Bytes: a negotiation message is never longer (rule 3.6). */
+export const SESSION_HELLO_LIMIT = 256;
+/** Bit: the sender's provider can WSPRdmaRead. */
+export const CAPABILITY_RDMA_READ = 1;
+/** Bit: the sender's provider can WSPRdmaWrite. */
+export const CAPABILITY_RDMA_WRITE = 2;
+/** Bit: the sender's provider refuses when full, so it needs no credits. */
+export const CAPABILITY_FLOW_CONTROL = 4;
+/** All bytes have arrived. */
+export const SESSION_STATUS_OK = 0;
+/** No memory could be registered (rule 5.8): send by messages. */
+export const SESSION_STATUS_NO_BUFFERS = 1;
+/** The transfer was cancelled (rule 5.11). */
+export const SESSION_STATUS_ABORTED = 2;
+
+// Reactor control block
+/** Watch entries behind the control block. */
+export const REACTOR_WATCH_LIMIT = 1024;
+
+/** RecordHeader: What stands before the payload of every record. Its size in bytes. */
+export const RECORD_HEADER_BYTES = 8;
+/** Bytes of the payload; the record is padded to RECORD_ALIGN. */
+export const RECORD_HEADER_LENGTH = 0;
+export const RECORD_HEADER_LENGTH_WORD = 0;
+/** RECORD_* */
+export const RECORD_HEADER_TYPE = 4;
+export const RECORD_HEADER_TYPE_WORD = 1;
+
+/** SwitchRecord: Payload of RECORD_SWITCH; always fits into the 16 bytes that a connection keeps in reserve. Its size in bytes. */
+export const SWITCH_RECORD_BYTES = 4;
+/** The slot where the next record stands. */
+export const SWITCH_RECORD_SLOT = 0;
+export const SWITCH_RECORD_SLOT_WORD = 0;
+
+/** RingWords: The positions of a ring that lives in one piece of memory; its data follows. Its size in bytes. */
+export const RING_WORDS_BYTES = 256;
+/** Position up to which records are published. Written by the producer. */
+export const RING_WORDS_PROD = 0;
+export const RING_WORDS_PROD_WORD = 0;
+/** Position up to which they are consumed. Written by the consumer; on a cache line pair of its own. */
+export const RING_WORDS_CONS = 128;
+export const RING_WORDS_CONS_WORD = 32;
+
+/** SlotClass: One size class of the slab. Its size in bytes. */
+export const SLOT_CLASS_BYTES = 12;
+/** Bytes of one slot, a power of two. */
+export const SLOT_CLASS_SLOT_BYTES = 0;
+export const SLOT_CLASS_SLOT_BYTES_WORD = 0;
+/** Number of slots. */
+export const SLOT_CLASS_COUNT = 4;
+export const SLOT_CLASS_COUNT_WORD = 1;
+/** Byte offset in the segment. */
+export const SLOT_CLASS_OFFSET = 8;
+export const SLOT_CLASS_OFFSET_WORD = 2;
+
+/** SegmentHeader: Start of a segment. The owner alone writes it; the peer maps it read-only. Its size in bytes. */
+export const SEGMENT_HEADER_BYTES = 4096;
+/** SEGMENT_MAGIC */
+export const SEGMENT_HEADER_MAGIC = 0;
+export const SEGMENT_HEADER_MAGIC_WORD = 0;
+/** LAYOUT_HASH */
+export const SEGMENT_HEADER_LAYOUT_HASH = 4;
+export const SEGMENT_HEADER_LAYOUT_HASH_WORD = 1;
+/** SEGMENT_BYTES */
+export const SEGMENT_HEADER_SEGMENT_BYTES = 8;
+export const SEGMENT_HEADER_SEGMENT_BYTES_WORD = 2;
+/** LINK_CONNECTION_LIMIT */
+export const SEGMENT_HEADER_CONNECTION_LIMIT = 12;
+export const SEGMENT_HEADER_CONNECTION_LIMIT_WORD = 3;
+/** LINK_RING_OFFSET */
+export const SEGMENT_HEADER_LINK_RING_OFFSET = 16;
+export const SEGMENT_HEADER_LINK_RING_OFFSET_WORD = 4;
+/** LINK_RING_BYTES */
+export const SEGMENT_HEADER_LINK_RING_BYTES = 20;
+export const SEGMENT_HEADER_LINK_RING_BYTES_WORD = 5;
+/** SEGMENT_CELLS_OFFSET */
+export const SEGMENT_HEADER_CELLS_OFFSET = 24;
+export const SEGMENT_HEADER_CELLS_OFFSET_WORD = 6;
+/** SlotClass times SLOT_CLASS_COUNT */
+export const SEGMENT_HEADER_CLASSES = 28;
+export const SEGMENT_HEADER_CLASSES_WORD = 7;
+/** The owner's sleep epoch: odd while it sleeps or is about to. */
+export const SEGMENT_HEADER_SLEEP_EPOCH = 128;
+export const SEGMENT_HEADER_SLEEP_EPOCH_WORD = 32;
+/** Position up to which the owner's link ring is published. */
+export const SEGMENT_HEADER_LINK_PROD = 256;
+export const SEGMENT_HEADER_LINK_PROD_WORD = 64;
+/** Position up to which the owner has consumed the peer's link ring. */
+export const SEGMENT_HEADER_LINK_CONS = 384;
+export const SEGMENT_HEADER_LINK_CONS_WORD = 96;
+
+/** Cell: What the owner of a segment says about one connection; there is one per id. Both sides' cells together make a connection. Its size in bytes. */
+export const CELL_BYTES = 64;
+/** Position up to which the owner has published records of this connection. */
+export const CELL_PROD = 0;
+export const CELL_PROD_WORD = 0;
+/** Position up to which it has consumed the peer's. */
+export const CELL_CONS = 4;
+export const CELL_CONS_WORD = 1;
+/** Counts how often the owner found no room to write. */
+export const CELL_BLOCKED_SEQ = 8;
+export const CELL_BLOCKED_SEQ_WORD = 2;
+/** The position that the peer's cons must reach to make room. Written before blockedSeq. */
+export const CELL_BLOCKED_NEED = 12;
+export const CELL_BLOCKED_NEED_WORD = 3;
+/** Where the owner's ring of this connection stands; changed only while that is drained. */
+export const CELL_SLOT = 16;
+export const CELL_SLOT_WORD = 4;
+/** Reserved, 0. */
+export const CELL_FLAGS = 20;
+export const CELL_FLAGS_WORD = 5;
+
+/** LinkOpen: Payload of RECORD_LINK_OPEN. Its size in bytes. */
+export const LINK_OPEN_BYTES = 56;
+/** The connection, chosen by the opener. */
+export const LINK_OPEN_ID = 0;
+export const LINK_OPEN_ID_WORD = 0;
+/** SO_COOKIE of the listening socket, low half. */
+export const LINK_OPEN_COOKIE_LOW = 4;
+export const LINK_OPEN_COOKIE_LOW_WORD = 1;
+/** High half. */
+export const LINK_OPEN_COOKIE_HIGH = 8;
+export const LINK_OPEN_COOKIE_HIGH_WORD = 2;
+/** CLAIM_*: what kind of source port this is. */
+export const LINK_OPEN_CLAIM = 12;
+export const LINK_OPEN_CLAIM_WORD = 3;
+/** 4 or 6: how the addresses are to be read. */
+export const LINK_OPEN_FAMILY = 16;
+export const LINK_OPEN_FAMILY_WORD = 4;
+export const LINK_OPEN_FAMILY_SHIFT = 0;
+/** Port of the opener. */
+export const LINK_OPEN_SOURCE_PORT = 18;
+export const LINK_OPEN_SOURCE_PORT_WORD = 4;
+export const LINK_OPEN_SOURCE_PORT_SHIFT = 16;
+/** Port that it connects to. */
+export const LINK_OPEN_DESTINATION_PORT = 20;
+export const LINK_OPEN_DESTINATION_PORT_WORD = 5;
+export const LINK_OPEN_DESTINATION_PORT_SHIFT = 0;
+/** 0 */
+export const LINK_OPEN_RESERVED = 22;
+export const LINK_OPEN_RESERVED_WORD = 5;
+export const LINK_OPEN_RESERVED_SHIFT = 16;
+/** In network order; IPv4 in the first 4 bytes, 0 behind. */
+export const LINK_OPEN_SOURCE_ADDRESS = 24;
+export const LINK_OPEN_SOURCE_ADDRESS_WORD = 6;
+/** Likewise. */
+export const LINK_OPEN_DESTINATION_ADDRESS = 40;
+export const LINK_OPEN_DESTINATION_ADDRESS_WORD = 10;
+
+/** LinkAccept: Payload of RECORD_LINK_ACCEPT. Its size in bytes. */
+export const LINK_ACCEPT_BYTES = 4;
+/** The connection. */
+export const LINK_ACCEPT_ID = 0;
+export const LINK_ACCEPT_ID_WORD = 0;
+
+/** LinkReject: Payload of RECORD_LINK_REJECT. Its size in bytes. */
+export const LINK_REJECT_BYTES = 8;
+/** The connection. */
+export const LINK_REJECT_ID = 0;
+export const LINK_REJECT_ID_WORD = 0;
+/** REJECT_* */
+export const LINK_REJECT_REASON = 4;
+export const LINK_REJECT_REASON_WORD = 1;
+
+/** LinkClose: Payload of RECORD_LINK_CLOSE. Its size in bytes. */
+export const LINK_CLOSE_BYTES = 8;
+/** The connection. */
+export const LINK_CLOSE_ID = 0;
+export const LINK_CLOSE_ID_WORD = 0;
+/** CLOSE_* bits */
+export const LINK_CLOSE_FLAGS = 4;
+export const LINK_CLOSE_FLAGS_WORD = 1;
+
+/** LinkNews: Payload of RECORD_LINK_NEWS. Its size in bytes. */
+export const LINK_NEWS_BYTES = 4;
+/** The connection. */
+export const LINK_NEWS_ID = 0;
+export const LINK_NEWS_ID_WORD = 0;
+
+/** LinkSpace: Payload of RECORD_LINK_SPACE. Its size in bytes. */
+export const LINK_SPACE_BYTES = 4;
+/** The connection. */
+export const LINK_SPACE_ID = 0;
+export const LINK_SPACE_ID_WORD = 0;
+
+/** HandshakeHeader: Start of every handshake message; never changes, so that versions can talk about it. Its size in bytes. */
+export const HANDSHAKE_HEADER_BYTES = 12;
+/** HANDSHAKE_MAGIC */
+export const HANDSHAKE_HEADER_MAGIC = 0;
+export const HANDSHAKE_HEADER_MAGIC_WORD = 0;
+/** HANDSHAKE_VERSION */
+export const HANDSHAKE_HEADER_VERSION = 4;
+export const HANDSHAKE_HEADER_VERSION_WORD = 1;
+export const HANDSHAKE_HEADER_VERSION_SHIFT = 0;
+/** HANDSHAKE_IDENT, _JOIN or _WELCOME */
+export const HANDSHAKE_HEADER_TYPE = 6;
+export const HANDSHAKE_HEADER_TYPE_WORD = 1;
+export const HANDSHAKE_HEADER_TYPE_SHIFT = 16;
+/** LAYOUT_HASH */
+export const HANDSHAKE_HEADER_LAYOUT_HASH = 8;
+export const HANDSHAKE_HEADER_LAYOUT_HASH_WORD = 2;
+
+/** HandshakeIdent: Server to client, at once after accept. Begins with HandshakeHeader. Its size in bytes. */
+export const HANDSHAKE_IDENT_BYTES = 44;
+/** HandshakeHeader */
+export const HANDSHAKE_IDENT_HEADER = 0;
+export const HANDSHAKE_IDENT_HEADER_WORD = 0;
+/** Process id of the server; a hint, the kernel is asked. */
+export const HANDSHAKE_IDENT_PID = 12;
+export const HANDSHAKE_IDENT_PID_WORD = 3;
+/** Random name of the server's reactor: one link per pair of reactors. */
+export const HANDSHAKE_IDENT_REACTOR_ID = 16;
+export const HANDSHAKE_IDENT_REACTOR_ID_WORD = 4;
+/** SO_COOKIE of the listening TCP socket, low half. */
+export const HANDSHAKE_IDENT_COOKIE_LOW = 32;
+export const HANDSHAKE_IDENT_COOKIE_LOW_WORD = 8;
+/** High half. */
+export const HANDSHAKE_IDENT_COOKIE_HIGH = 36;
+export const HANDSHAKE_IDENT_COOKIE_HIGH_WORD = 9;
+/** Its descriptor in the server; a hint that is checked. */
+export const HANDSHAKE_IDENT_LISTENER_FD = 40;
+export const HANDSHAKE_IDENT_LISTENER_FD_WORD = 10;
+
+/** HandshakeJoin: Client to server; carries the client's segment. Begins with HandshakeHeader. Its size in bytes. */
+export const HANDSHAKE_JOIN_BYTES = 32;
+/** HandshakeHeader */
+export const HANDSHAKE_JOIN_HEADER = 0;
+export const HANDSHAKE_JOIN_HEADER_WORD = 0;
+/** Size of the segment that comes with it. */
+export const HANDSHAKE_JOIN_SEGMENT_BYTES = 12;
+export const HANDSHAKE_JOIN_SEGMENT_BYTES_WORD = 3;
+/** Random name of the client's reactor. */
+export const HANDSHAKE_JOIN_REACTOR_ID = 16;
+export const HANDSHAKE_JOIN_REACTOR_ID_WORD = 4;
+
+/** HandshakeWelcome: Server to client; carries the server's segment if all is well. Begins with HandshakeHeader. Its size in bytes. */
+export const HANDSHAKE_WELCOME_BYTES = 20;
+/** HandshakeHeader */
+export const HANDSHAKE_WELCOME_HEADER = 0;
+export const HANDSHAKE_WELCOME_HEADER_WORD = 0;
+/** WELCOME_* */
+export const HANDSHAKE_WELCOME_STATUS = 12;
+export const HANDSHAKE_WELCOME_STATUS_WORD = 3;
+/** Size of the segment that comes with it. */
+export const HANDSHAKE_WELCOME_SEGMENT_BYTES = 16;
+export const HANDSHAKE_WELCOME_SEGMENT_BYTES_WORD = 4;
+
+/** SessionHeader: Start of every session message. Its size in bytes. */
+export const SESSION_HEADER_BYTES = 8;
+/** SESSION_* */
+export const SESSION_HEADER_KIND = 0;
+export const SESSION_HEADER_KIND_WORD = 0;
+export const SESSION_HEADER_KIND_SHIFT = 0;
+/** Reserved, 0. */
+export const SESSION_HEADER_FLAGS = 1;
+export const SESSION_HEADER_FLAGS_WORD = 0;
+export const SESSION_HEADER_FLAGS_SHIFT = 8;
+/** Receive buffers that the sender has posted since its last message. */
+export const SESSION_HEADER_CREDITS = 2;
+export const SESSION_HEADER_CREDITS_WORD = 0;
+export const SESSION_HEADER_CREDITS_SHIFT = 16;
+/** By kind. */
+export const SESSION_HEADER_VALUE = 4;
+export const SESSION_HEADER_VALUE_WORD = 1;
+
+/** SessionHello: Body of SESSION_HELLO. Its size in bytes. */
+export const SESSION_HELLO_BYTES = 20;
+/** SESSION_VERSION */
+export const SESSION_HELLO_VERSION = 0;
+export const SESSION_HELLO_VERSION_WORD = 0;
+export const SESSION_HELLO_VERSION_SHIFT = 0;
+/** Receive buffers that stand. */
+export const SESSION_HELLO_RECEIVE_BUFFERS = 2;
+export const SESSION_HELLO_RECEIVE_BUFFERS_WORD = 0;
+export const SESSION_HELLO_RECEIVE_BUFFERS_SHIFT = 16;
+/** Bytes of each: the largest message that may be sent here. */
+export const SESSION_HELLO_MESSAGE_BYTES = 4;
+export const SESSION_HELLO_MESSAGE_BYTES_WORD = 1;
+/** CAPABILITY_* bits */
+export const SESSION_HELLO_CAPABILITIES = 8;
+export const SESSION_HELLO_CAPABILITIES_WORD = 2;
+/** Sends from this size on go by RDMA (SO_RDMA_THRESHOLD_SIZE). */
+export const SESSION_HELLO_RDMA_THRESHOLD_BYTES = 12;
+export const SESSION_HELLO_RDMA_THRESHOLD_BYTES_WORD = 3;
+/** The largest RDMA transfer (SO_MAX_RDMA_SIZE). */
+export const SESSION_HELLO_MAX_RDMA_BYTES = 16;
+export const SESSION_HELLO_MAX_RDMA_BYTES_WORD = 4;
+
+/** SessionOffer: Body of SESSION_OFFER; `inlineBytes` bytes follow. Key and address are 0 where rule 5.7 applies. Its size in bytes. */
+export const SESSION_OFFER_BYTES = 24;
+/** Bytes of the whole send. */
+export const SESSION_OFFER_TOTAL_BYTES = 0;
+export const SESSION_OFFER_TOTAL_BYTES_WORD = 0;
+/** How many of them are in this message. */
+export const SESSION_OFFER_INLINE_BYTES = 4;
+export const SESSION_OFFER_INLINE_BYTES_WORD = 1;
+/** RDMA buffer descriptor of the rest: key, low half. */
+export const SESSION_OFFER_KEY_LOW = 8;
+export const SESSION_OFFER_KEY_LOW_WORD = 2;
+/** Key, high half. */
+export const SESSION_OFFER_KEY_HIGH = 12;
+export const SESSION_OFFER_KEY_HIGH_WORD = 3;
+/** Address, low half. */
+export const SESSION_OFFER_ADDRESS_LOW = 16;
+export const SESSION_OFFER_ADDRESS_LOW_WORD = 4;
+/** Address, high half. */
+export const SESSION_OFFER_ADDRESS_HIGH = 20;
+export const SESSION_OFFER_ADDRESS_HIGH_WORD = 5;
+
+/** SessionTarget: Body of SESSION_TARGET. Its size in bytes. */
+export const SESSION_TARGET_BYTES = 20;
+/** SESSION_STATUS_*: whether there is a target. */
+export const SESSION_TARGET_STATUS = 0;
+export const SESSION_TARGET_STATUS_WORD = 0;
+/** RDMA buffer descriptor to write to: key, low half. */
+export const SESSION_TARGET_KEY_LOW = 4;
+export const SESSION_TARGET_KEY_LOW_WORD = 1;
+/** Key, high half. */
+export const SESSION_TARGET_KEY_HIGH = 8;
+export const SESSION_TARGET_KEY_HIGH_WORD = 2;
+/** Address, low half. */
+export const SESSION_TARGET_ADDRESS_LOW = 12;
+export const SESSION_TARGET_ADDRESS_LOW_WORD = 3;
+/** Address, high half. */
+export const SESSION_TARGET_ADDRESS_HIGH = 16;
+export const SESSION_TARGET_ADDRESS_HIGH_WORD = 4;
+
+/** SessionDone: Body of SESSION_DONE. Its size in bytes. */
+export const SESSION_DONE_BYTES = 4;
+/** SESSION_STATUS_* */
+export const SESSION_DONE_STATUS = 0;
+export const SESSION_DONE_STATUS_WORD = 0;
+
+/** ReactorControl: Plain memory of one thread's JavaScript and its native reactor; the watch entries follow. Its size in bytes. */
+export const REACTOR_CONTROL_BYTES = 64;
+/** Watch entries in use, at most REACTOR_WATCH_LIMIT. Written by JavaScript. */
+export const REACTOR_CONTROL_WATCH_COUNT = 0;
+export const REACTOR_CONTROL_WATCH_COUNT_WORD = 0;
+/** Not 0: JavaScript holds uncommitted link records and is called before the thread sleeps. */
+export const REACTOR_CONTROL_DIRTY = 4;
+export const REACTOR_CONTROL_DIRTY_WORD = 1;
+/** How long to spin before sleeping, in nanoseconds; 0: never. */
+export const REACTOR_CONTROL_SPIN_BUDGET_NS = 8;
+export const REACTOR_CONTROL_SPIN_BUDGET_NS_WORD = 2;
+/** 0 */
+export const REACTOR_CONTROL_RESERVED = 12;
+export const REACTOR_CONTROL_RESERVED_WORD = 3;
+/** Counter: calls into JavaScript. */
+export const REACTOR_CONTROL_CALLBACKS = 16;
+export const REACTOR_CONTROL_CALLBACKS_WORD = 4;
+/** Counter: passes over the watch entries. */
+export const REACTOR_CONTROL_POLLS = 24;
+export const REACTOR_CONTROL_POLLS_WORD = 6;
+/** Counter: turns of the loop that spun. */
+export const REACTOR_CONTROL_SPINS = 32;
+export const REACTOR_CONTROL_SPINS_WORD = 8;
+/** Counter: times that the thread let its event loop sleep. */
+export const REACTOR_CONTROL_SLEEPS = 40;
+export const REACTOR_CONTROL_SLEEPS_WORD = 10;
+/** Counter: wake-ups sent to peers. */
+export const REACTOR_CONTROL_WAKES_SENT = 48;
+export const REACTOR_CONTROL_WAKES_SENT_WORD = 12;
+/** Counter: wake-ups that came from peers. */
+export const REACTOR_CONTROL_WAKES_RECEIVED = 56;
+export const REACTOR_CONTROL_WAKES_RECEIVED_WORD = 14;
+
+/** WatchEntry: One word that the reactor watches: JavaScript is called when it is not `seen`. Its size in bytes. */
+export const WATCH_ENTRY_BYTES = 16;
+/** Window that the word is in. */
+export const WATCH_ENTRY_WINDOW_ID = 0;
+export const WATCH_ENTRY_WINDOW_ID_WORD = 0;
+/** Index of the word as of an Int32Array over the whole window. */
+export const WATCH_ENTRY_WORD_INDEX = 4;
+export const WATCH_ENTRY_WORD_INDEX_WORD = 1;
+/** The value that JavaScript has dealt with. */
+export const WATCH_ENTRY_SEEN = 8;
+export const WATCH_ENTRY_SEEN_WORD = 2;
+/** 0 */
+export const WATCH_ENTRY_RESERVED = 12;
+export const WATCH_ENTRY_RESERVED_WORD = 3;

@@ -1,0 +1,284 @@
+/**
+ * The only definition of every byte that is shared: between threads, between JavaScript and C++, between processes,
+ * between the switches at both ends of a connection. `npm run generate` turns it into `layout.gen.ts` and
+ * `native/layout.gen.h`; code uses only those. Whatever changes here changes LAYOUT_HASH, which is compared when the
+ * addon loads and when two processes meet.
+ *
+ * All numbers are little-endian. Shared memory holds offsets and positions, never pointers.
+ */
+import { array, field, type Group, group, place, struct } from './define.js';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** Sizes of one direction's segment; its parts follow each other: header, cells, link ring, the slab's classes. */
+const segment = {
+  bytes: 256 * MiB,
+  headerBytes: 4 * KiB,
+  connectionLimit: 16_384,
+  cellBytes: 64,
+  linkRingBytes: 4 * MiB,
+  slotBytes: [4 * KiB, 64 * KiB, 1 * MiB],
+  slotCount: [16_384, 512, 128],
+} as const;
+
+/** Where the parts of a segment start, each on a page of its own. */
+function segmentOffsets() {
+  const cells = segment.headerBytes;
+  const linkRing = cells + segment.connectionLimit * segment.cellBytes;
+  let end = linkRing + segment.linkRingBytes;
+  const classes = segment.slotBytes.map((bytes, index) => {
+    const offset = end;
+    end += bytes * segment.slotCount[index];
+    return offset;
+  });
+  if (end > segment.bytes) throw new Error(`the parts of a segment need ${end} bytes`);
+  return { cells, linkRing, classes };
+}
+
+const offsets = segmentOffsets();
+
+const constantGroups: Group[] = [
+  group('Record ring', [
+    ['RECORD_ALIGN', 16, 'Bytes: every record starts at, and is padded to, a multiple of this.'],
+    ['RING_CAPACITY_MIN', 256, 'Bytes: the smallest ring. A capacity is a power of two.'],
+    ['RING_CAPACITY_MAX', 1 << 30, 'Bytes: the largest ring, so that positions can be compared by their difference.'],
+  ]),
+  group('Record types', [
+    ['RECORD_DATA', 1, 'A message; whose, the ring knows.'],
+    ['RECORD_PADDING', 2, 'Fills the end of the ring before a wrap; only the ring itself ever sees it.'],
+    ['RECORD_SWITCH', 3, 'The next record stands in another slot: SwitchRecord.'],
+    ['RECORD_LINK_OPEN', 16, 'Link ring: open a connection, LinkOpen. Counts as NEWS.'],
+    ['RECORD_LINK_ACCEPT', 17, 'Link ring: the connection stands, LinkAccept. Counts as NEWS.'],
+    ['RECORD_LINK_REJECT', 18, 'Link ring: it does not, LinkReject.'],
+    ['RECORD_LINK_CLOSE', 19, 'Link ring: this side uses the connection no more, LinkClose.'],
+    ['RECORD_LINK_NEWS', 20, "Link ring: look into this connection's ring, LinkNews."],
+    ['RECORD_LINK_SPACE', 21, 'Link ring: a blocked producer has room again, LinkSpace.'],
+    ['RECORD_PRIVATE', 64, 'First of the types that are free for rings inside one process.'],
+  ]),
+  group('Segment of a shm link', [
+    ['SEGMENT_MAGIC', 0x57534e53, '"SNSW": first word of every segment.'],
+    ['SEGMENT_BYTES', segment.bytes, 'Bytes of one segment, sparse.'],
+    ['SEGMENT_CELLS_OFFSET', offsets.cells, 'Byte offset of the cells.'],
+    ['LINK_CONNECTION_LIMIT', segment.connectionLimit, 'Connections of one link: ids 0 to this minus 1.'],
+    ['LINK_RING_OFFSET', offsets.linkRing, "Byte offset of the link ring's data."],
+    ['LINK_RING_BYTES', segment.linkRingBytes, 'Capacity of the link ring: 4 records of the largest kind per id.'],
+    ['SLOT_CLASS_COUNT', segment.slotBytes.length, 'Size classes of the slab.'],
+    ['SLOT_CLASS0_BYTES', segment.slotBytes[0], 'Bytes of a slot of class 0, which has one for every id.'],
+    ['SLOT_CLASS0_COUNT', segment.slotCount[0], 'Slots of class 0.'],
+    ['SLOT_CLASS0_OFFSET', offsets.classes[0], 'Byte offset of class 0.'],
+    ['SLOT_CLASS1_BYTES', segment.slotBytes[1], 'Bytes of a slot of class 1.'],
+    ['SLOT_CLASS1_COUNT', segment.slotCount[1], 'Slots of class 1.'],
+    ['SLOT_CLASS1_OFFSET', offsets.classes[1], 'Byte offset of class 1.'],
+    ['SLOT_CLASS2_BYTES', segment.slotBytes[2], 'Bytes of a slot of class 2.'],
+    ['SLOT_CLASS2_COUNT', segment.slotCount[2], 'Slots of class 2.'],
+    ['SLOT_CLASS2_OFFSET', offsets.classes[2], 'Byte offset of class 2.'],
+    ['SLOT_CLASS_SHIFT', 24, 'A slot is named by class << this | index.'],
+    ['SLOT_INDEX_MASK', 0xffffff, 'The index in the name of a slot.'],
+    ['SLOT_NONE', 0x7fffffff, 'The name of no slot.'],
+  ]),
+  group('Where the opener of a connection says that it comes from (LinkOpen.claim)', [
+    ['CLAIM_VIRTUAL_PORT', 1, 'A port that the switch gave it, outside the ephemeral range (rule 2.5).'],
+    ['CLAIM_BOUND_PORT', 2, 'A port that it holds by a bound TCP socket; the listening side checks that.'],
+  ]),
+  group('Why a connection was rejected (LinkReject.reason)', [
+    ['REJECT_NOT_LISTENING', 1, 'Nothing listens by that cookie any more.'],
+    ['REJECT_REFUSED', 2, 'The condition function said CF_REJECT (rule 4.4).'],
+    ['REJECT_BACKLOG', 3, 'The backlog is full (rule 4.4).'],
+    ['REJECT_SOURCE', 4, 'The claimed source address or port is not the opener.'],
+    ['REJECT_RESOURCES', 5, 'A limit of the listening side is reached: try TCP/IP.'],
+  ]),
+  group('Flags of LinkClose', [
+    ['CLOSE_ABORT', 1, 'Abortive: what has not been read is lost, the peer gets ECONNRESET.'],
+  ]),
+  group('Handshake of a link', [
+    ['HANDSHAKE_MAGIC', 0x4b4e4c53, '"SLNK": first word of every handshake message.'],
+    ['HANDSHAKE_VERSION', 1, 'Changes with the handshake itself; everything behind it is covered by LAYOUT_HASH.'],
+    ['HANDSHAKE_IDENT', 1, 'HandshakeIdent: server to client, first.'],
+    ['HANDSHAKE_JOIN', 2, "HandshakeJoin: client to server, with the client's segment."],
+    ['HANDSHAKE_WELCOME', 3, "HandshakeWelcome: server to client, with the server's segment."],
+    ['WELCOME_OK', 0, 'The link stands.'],
+    ['WELCOME_LAYOUT', 1, 'Another LAYOUT_HASH or version: go by TCP/IP.'],
+    ['WELCOME_SEGMENT', 2, 'The segment was refused (size, type or seals).'],
+    ['WELCOME_RESOURCES', 3, 'The server can hold no more links.'],
+  ]),
+  group('Session messages: kinds', [
+    ['SESSION_HELLO', 1, 'Negotiation (rule 3.6): SessionHello.'],
+    ['SESSION_DATA', 2, 'Bytes of the stream follow; value = how many.'],
+    ['SESSION_CREDIT', 3, 'Only the credits of the header.'],
+    ['SESSION_OFFER', 4, 'A large send (rules 5.6, 5.7): SessionOffer, then the first bytes; value = number of the offer.'],
+    ['SESSION_TARGET', 5, 'Where to write a large send (rule 5.7): SessionTarget; value = number of the offer.'],
+    ['SESSION_DONE', 6, 'A large send is finished: SessionDone; value = number of the offer.'],
+    ['SESSION_URGENT', 7, 'Urgent bytes follow (rule 5.9); value = how many.'],
+    ['SESSION_FIN', 8, 'The sender sends no more (half-close).'],
+  ]),
+  group('Session messages: values', [
+    ['SESSION_VERSION', 1, 'Version of the session protocol.'],
+    ['SESSION_HELLO_LIMIT', 256, 'Bytes: a negotiation message is never longer (rule 3.6).'],
+    ['CAPABILITY_RDMA_READ', 1, "Bit: the sender's provider can WSPRdmaRead."],
+    ['CAPABILITY_RDMA_WRITE', 2, "Bit: the sender's provider can WSPRdmaWrite."],
+    ['CAPABILITY_FLOW_CONTROL', 4, "Bit: the sender's provider refuses when full, so it needs no credits."],
+    ['SESSION_STATUS_OK', 0, 'All bytes have arrived.'],
+    ['SESSION_STATUS_NO_BUFFERS', 1, 'No memory could be registered (rule 5.8): send by messages.'],
+    ['SESSION_STATUS_ABORTED', 2, 'The transfer was cancelled (rule 5.11).'],
+  ]),
+  group('Reactor control block', [
+    ['REACTOR_WATCH_LIMIT', 1_024, 'Watch entries behind the control block.'],
+  ]),
+];
+
+const definitions = [
+  struct('RecordHeader', 'What stands before the payload of every record.', [
+    field('length', 'u32', 'Bytes of the payload; the record is padded to RECORD_ALIGN.'),
+    field('type', 'u32', 'RECORD_*'),
+  ]),
+  struct('SwitchRecord', 'Payload of RECORD_SWITCH; always fits into the 16 bytes that a connection keeps in reserve.', [
+    field('slot', 'u32', 'The slot where the next record stands.'),
+  ]),
+  struct(
+    'RingWords',
+    'The positions of a ring that lives in one piece of memory; its data follows.',
+    [
+      field('prod', 'i32', 'Position up to which records are published. Written by the producer.', 0),
+      field('cons', 'i32', 'Position up to which they are consumed. Written by the consumer; on a cache line pair of its own.', 128),
+    ],
+    256,
+  ),
+  struct('SlotClass', 'One size class of the slab.', [
+    field('slotBytes', 'u32', 'Bytes of one slot, a power of two.'),
+    field('count', 'u32', 'Number of slots.'),
+    field('offset', 'u32', 'Byte offset in the segment.'),
+  ]),
+  struct(
+    'SegmentHeader',
+    'Start of a segment. The owner alone writes it; the peer maps it read-only.',
+    [
+      field('magic', 'u32', 'SEGMENT_MAGIC'),
+      field('layoutHash', 'u32', 'LAYOUT_HASH'),
+      field('segmentBytes', 'u32', 'SEGMENT_BYTES'),
+      field('connectionLimit', 'u32', 'LINK_CONNECTION_LIMIT'),
+      field('linkRingOffset', 'u32', 'LINK_RING_OFFSET'),
+      field('linkRingBytes', 'u32', 'LINK_RING_BYTES'),
+      field('cellsOffset', 'u32', 'SEGMENT_CELLS_OFFSET'),
+      array('classes', 'u32', 3 * segment.slotBytes.length, 'SlotClass times SLOT_CLASS_COUNT'),
+      field('sleepEpoch', 'i32', "The owner's sleep epoch: odd while it sleeps or is about to.", 128),
+      field('linkProd', 'i32', "Position up to which the owner's link ring is published.", 256),
+      field('linkCons', 'i32', "Position up to which the owner has consumed the peer's link ring.", 384),
+    ],
+    segment.headerBytes,
+  ),
+  struct(
+    'Cell',
+    "What the owner of a segment says about one connection; there is one per id. Both sides' cells together make a connection.",
+    [
+      field('prod', 'i32', 'Position up to which the owner has published records of this connection.'),
+      field('cons', 'i32', "Position up to which it has consumed the peer's."),
+      field('blockedSeq', 'i32', 'Counts how often the owner found no room to write.'),
+      field('blockedNeed', 'i32', "The position that the peer's cons must reach to make room. Written before blockedSeq."),
+      field('slot', 'u32', "Where the owner's ring of this connection stands; changed only while that is drained."),
+      field('flags', 'u32', 'Reserved, 0.'),
+    ],
+    segment.cellBytes,
+  ),
+  struct('LinkOpen', 'Payload of RECORD_LINK_OPEN.', [
+    field('id', 'u32', 'The connection, chosen by the opener.'),
+    field('cookieLow', 'u32', "SO_COOKIE of the listening socket, low half."),
+    field('cookieHigh', 'u32', 'High half.'),
+    field('claim', 'u32', 'CLAIM_*: what kind of source port this is.'),
+    field('family', 'u16', '4 or 6: how the addresses are to be read.'),
+    field('sourcePort', 'u16', 'Port of the opener.'),
+    field('destinationPort', 'u16', 'Port that it connects to.'),
+    field('reserved', 'u16', '0'),
+    array('sourceAddress', 'bytes', 16, 'In network order; IPv4 in the first 4 bytes, 0 behind.'),
+    array('destinationAddress', 'bytes', 16, 'Likewise.'),
+  ]),
+  struct('LinkAccept', 'Payload of RECORD_LINK_ACCEPT.', [field('id', 'u32', 'The connection.')]),
+  struct('LinkReject', 'Payload of RECORD_LINK_REJECT.', [
+    field('id', 'u32', 'The connection.'),
+    field('reason', 'u32', 'REJECT_*'),
+  ]),
+  struct('LinkClose', 'Payload of RECORD_LINK_CLOSE.', [
+    field('id', 'u32', 'The connection.'),
+    field('flags', 'u32', 'CLOSE_* bits'),
+  ]),
+  struct('LinkNews', 'Payload of RECORD_LINK_NEWS.', [field('id', 'u32', 'The connection.')]),
+  struct('LinkSpace', 'Payload of RECORD_LINK_SPACE.', [field('id', 'u32', 'The connection.')]),
+  struct('HandshakeHeader', 'Start of every handshake message; never changes, so that versions can talk about it.', [
+    field('magic', 'u32', 'HANDSHAKE_MAGIC'),
+    field('version', 'u16', 'HANDSHAKE_VERSION'),
+    field('type', 'u16', 'HANDSHAKE_IDENT, _JOIN or _WELCOME'),
+    field('layoutHash', 'u32', 'LAYOUT_HASH'),
+  ]),
+  struct('HandshakeIdent', 'Server to client, at once after accept. Begins with HandshakeHeader.', [
+    array('header', 'u32', 3, 'HandshakeHeader'),
+    field('pid', 'u32', 'Process id of the server; a hint, the kernel is asked.'),
+    array('reactorId', 'bytes', 16, "Random name of the server's reactor: one link per pair of reactors."),
+    field('cookieLow', 'u32', 'SO_COOKIE of the listening TCP socket, low half.'),
+    field('cookieHigh', 'u32', 'High half.'),
+    field('listenerFd', 'i32', 'Its descriptor in the server; a hint that is checked.'),
+  ]),
+  struct('HandshakeJoin', "Client to server; carries the client's segment. Begins with HandshakeHeader.", [
+    array('header', 'u32', 3, 'HandshakeHeader'),
+    field('segmentBytes', 'u32', 'Size of the segment that comes with it.'),
+    array('reactorId', 'bytes', 16, "Random name of the client's reactor."),
+  ]),
+  struct('HandshakeWelcome', "Server to client; carries the server's segment if all is well. Begins with HandshakeHeader.", [
+    array('header', 'u32', 3, 'HandshakeHeader'),
+    field('status', 'u32', 'WELCOME_*'),
+    field('segmentBytes', 'u32', 'Size of the segment that comes with it.'),
+  ]),
+  struct('SessionHeader', 'Start of every session message.', [
+    field('kind', 'u8', 'SESSION_*'),
+    field('flags', 'u8', 'Reserved, 0.'),
+    field('credits', 'u16', 'Receive buffers that the sender has posted since its last message.'),
+    field('value', 'u32', 'By kind.'),
+  ]),
+  struct('SessionHello', 'Body of SESSION_HELLO.', [
+    field('version', 'u16', 'SESSION_VERSION'),
+    field('receiveBuffers', 'u16', 'Receive buffers that stand.'),
+    field('messageBytes', 'u32', 'Bytes of each: the largest message that may be sent here.'),
+    field('capabilities', 'u32', 'CAPABILITY_* bits'),
+    field('rdmaThresholdBytes', 'u32', 'Sends from this size on go by RDMA (SO_RDMA_THRESHOLD_SIZE).'),
+    field('maxRdmaBytes', 'u32', 'The largest RDMA transfer (SO_MAX_RDMA_SIZE).'),
+  ]),
+  struct('SessionOffer', 'Body of SESSION_OFFER; `inlineBytes` bytes follow. Key and address are 0 where rule 5.7 applies.', [
+    field('totalBytes', 'u32', 'Bytes of the whole send.'),
+    field('inlineBytes', 'u32', 'How many of them are in this message.'),
+    field('keyLow', 'u32', 'RDMA buffer descriptor of the rest: key, low half.'),
+    field('keyHigh', 'u32', 'Key, high half.'),
+    field('addressLow', 'u32', 'Address, low half.'),
+    field('addressHigh', 'u32', 'Address, high half.'),
+  ]),
+  struct('SessionTarget', 'Body of SESSION_TARGET.', [
+    field('status', 'u32', 'SESSION_STATUS_*: whether there is a target.'),
+    field('keyLow', 'u32', 'RDMA buffer descriptor to write to: key, low half.'),
+    field('keyHigh', 'u32', 'Key, high half.'),
+    field('addressLow', 'u32', 'Address, low half.'),
+    field('addressHigh', 'u32', 'Address, high half.'),
+  ]),
+  struct('SessionDone', 'Body of SESSION_DONE.', [field('status', 'u32', 'SESSION_STATUS_*')]),
+  struct('ReactorControl', "Plain memory of one thread's JavaScript and its native reactor; the watch entries follow.", [
+    field('watchCount', 'u32', 'Watch entries in use, at most REACTOR_WATCH_LIMIT. Written by JavaScript.'),
+    field('dirty', 'u32', 'Not 0: JavaScript holds uncommitted link records and is called before the thread sleeps.'),
+    field('spinBudgetNs', 'u32', 'How long to spin before sleeping, in nanoseconds; 0: never.'),
+    field('reserved', 'u32', '0'),
+    field('callbacks', 'u64', 'Counter: calls into JavaScript.'),
+    field('polls', 'u64', 'Counter: passes over the watch entries.'),
+    field('spins', 'u64', 'Counter: turns of the loop that spun.'),
+    field('sleeps', 'u64', 'Counter: times that the thread let its event loop sleep.'),
+    field('wakesSent', 'u64', 'Counter: wake-ups sent to peers.'),
+    field('wakesReceived', 'u64', 'Counter: wake-ups that came from peers.'),
+  ]),
+  struct('WatchEntry', 'One word that the reactor watches: JavaScript is called when it is not `seen`.', [
+    field('windowId', 'u32', 'Window that the word is in.'),
+    field('wordIndex', 'u32', 'Index of the word as of an Int32Array over the whole window.'),
+    field('seen', 'i32', 'The value that JavaScript has dealt with.'),
+    field('reserved', 'u32', '0'),
+  ]),
+];
+
+/** Every named number, by subject. */
+export const groups: readonly Group[] = constantGroups;
+
+/** Every structure, with its offsets. */
+export const structs = definitions.map(place);
