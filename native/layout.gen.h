@@ -8,7 +8,7 @@
 namespace sanswitch::layout {
 
 // Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned.
-constexpr uint32_t LAYOUT_HASH = 649992660;
+constexpr uint32_t LAYOUT_HASH = 1523434192;
 
 // Record ring
 constexpr uint32_t RECORD_ALIGN = 16;  // Bytes: every record starts at, and is padded to, a multiple of this.
@@ -126,12 +126,12 @@ static_assert(offsetof(RingWords, cons) == 128, "offset of RingWords.cons");
 // One size class of the slab.
 struct SlotClass {
   uint32_t slotBytes;  // Bytes of one slot, a power of two.
-  uint32_t count;  // Number of slots.
+  uint32_t slotCount;  // Number of slots.
   uint32_t offset;  // Byte offset in the segment.
 };
 static_assert(sizeof(SlotClass) == 12, "size of SlotClass");
 static_assert(offsetof(SlotClass, slotBytes) == 0, "offset of SlotClass.slotBytes");
-static_assert(offsetof(SlotClass, count) == 4, "offset of SlotClass.count");
+static_assert(offsetof(SlotClass, slotCount) == 4, "offset of SlotClass.slotCount");
 static_assert(offsetof(SlotClass, offset) == 8, "offset of SlotClass.offset");
 
 // Start of a segment. The owner alone writes it; the peer maps it read-only.

@@ -3,7 +3,7 @@
 // NAME_SHIFT: lowest bit of a field that is smaller than its word.
 
 /** Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned. */
-export const LAYOUT_HASH = 649992660;
+export const LAYOUT_HASH = 1523434192;
 
 // Record ring
 /** Bytes: every record starts at, and is padded to, a multiple of this. */
@@ -187,8 +187,8 @@ export const SLOT_CLASS_BYTES = 12;
 export const SLOT_CLASS_SLOT_BYTES = 0;
 export const SLOT_CLASS_SLOT_BYTES_WORD = 0;
 /** Number of slots. */
-export const SLOT_CLASS_COUNT = 4;
-export const SLOT_CLASS_COUNT_WORD = 1;
+export const SLOT_CLASS_SLOT_COUNT = 4;
+export const SLOT_CLASS_SLOT_COUNT_WORD = 1;
 /** Byte offset in the segment. */
 export const SLOT_CLASS_OFFSET = 8;
 export const SLOT_CLASS_OFFSET_WORD = 2;

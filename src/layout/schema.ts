@@ -146,7 +146,7 @@ const definitions = [
   ),
   struct('SlotClass', 'One size class of the slab.', [
     field('slotBytes', 'u32', 'Bytes of one slot, a power of two.'),
-    field('count', 'u32', 'Number of slots.'),
+    field('slotCount', 'u32', 'Number of slots.'),
     field('offset', 'u32', 'Byte offset in the segment.'),
   ]),
   struct(
