@@ -1,0 +1,186 @@
+// Proves the published package: packs it, installs it into an empty project with and without a compiler, and uses it
+// there from ES modules, from `require` and from TypeScript; the README's examples too. Prints `ok` and `not ok` lines
+// and the counts. Needs no network: the one dependency is packed from node_modules.
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findExamples, toCommonJs } from './examples.mjs';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const limit_ms = 120_000;
+const work = mkdtempSync(join(tmpdir(), 'sanswitch-pack-'));
+const counts = { passed: 0, failed: 0 };
+
+/** Runs one check: it passes unless `body` throws. */
+function check(name, body) {
+  try {
+    body();
+    counts.passed += 1;
+    process.stdout.write(`ok ${name}\n`);
+  } catch (error) {
+    counts.failed += 1;
+    process.stdout.write(`not ok ${name}\n${error.message.replace(/^/gm, '    ')}\n`);
+  }
+}
+
+function expect(condition, message) {
+  if (!condition) throw new Error(message);
+}
+
+function findOnPath(command) {
+  const folder = (process.env.PATH ?? '').split(delimiter).find((path) => existsSync(join(path, command)));
+  if (folder === undefined) throw new Error(`no ${command} on the PATH`);
+  return join(folder, command);
+}
+
+// What npm tells the scripts that it runs must not reach the npm that we run: it would act on this checkout.
+const ownNpm = /^(npm_(package|lifecycle|command|execpath|config_local_prefix|config_node_gyp)|INIT_CWD|NODE_OPTIONS)/;
+
+function cleanEnv(extra = {}) {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !ownNpm.test(name)));
+  // Newer versions of npm run only those install scripts that were reviewed.
+  return { ...env, npm_config_dangerously_allow_all_scripts: 'true', ...extra };
+}
+
+/** Runs a program and gives back `{ stdout, output }`, stderr included in the latter; throws if the program failed. */
+function run(program, args, { cwd = work, env = cleanEnv() } = {}) {
+  const result = spawnSync(program, args, { cwd, env, encoding: 'utf8', timeout: limit_ms });
+  const output = `${result.stdout ?? ''}${result.stderr ?? ''}`;
+  const how = result.error ? result.error.message : `exit code ${result.status}, signal ${result.signal}`;
+  expect(result.status === 0, `${program} ${args.join(' ')}: ${how}\n${output}`);
+  return { stdout: result.stdout, output };
+}
+
+const npmProgram = process.env.npm_execpath?.match(/npm-cli\.[cm]?js$/)
+  ? process.env.npm_execpath
+  : realpathSync(findOnPath('npm'));
+
+function npm(args, options) {
+  return run(process.execPath, [npmProgram, ...args, '--no-audit', '--no-fund', '--loglevel=error'], options);
+}
+
+/** Packs the package in `folder` and gives back the tarball's path. */
+function pack(folder, scripts = []) {
+  const [entry] = JSON.parse(npm(['pack', folder, '--json', ...scripts]).stdout);
+  return join(work, entry.filename);
+}
+
+/** An empty project with the package installed: `{ folder, output }`. */
+function install(name, tarballs, env) {
+  const folder = join(work, name);
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify({ name, version: '0.0.0', private: true })}\n`);
+  const { output } = npm(['install', ...tarballs, '--offline', '--foreground-scripts'], { cwd: folder, env });
+  return { folder, output };
+}
+
+/** A PATH with nothing on it that compiles: Node and a shell, which npm needs for scripts. */
+function pathWithoutCompiler() {
+  const folder = join(work, 'bin');
+  mkdirSync(folder);
+  for (const command of ['node', 'sh']) {
+    symlinkSync(realpathSync(command === 'node' ? process.execPath : findOnPath(command)), join(folder, command));
+  }
+  return folder;
+}
+
+function runScript(folder, file, code, args = []) {
+  writeFileSync(join(folder, file), code);
+  return run(process.execPath, [...args, file], { cwd: folder });
+}
+
+function compileAndRun(folder, name, code) {
+  writeFileSync(join(folder, `${name}.mts`), code);
+  const options = {
+    target: 'ES2022',
+    lib: ['ES2023'],
+    module: 'NodeNext',
+    strict: true,
+    skipLibCheck: false,
+    types: ['node'],
+    typeRoots: [join(root, 'node_modules', '@types')],
+  };
+  const project = { compilerOptions: options, files: [`${name}.mts`] };
+  writeFileSync(join(folder, 'tsconfig.json'), `${JSON.stringify(project)}\n`);
+  run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', '.'], { cwd: folder });
+  run(process.execPath, [`${name}.mjs`], { cwd: folder });
+}
+
+const entryPoints = ['sanswitch', 'sanswitch/spi'];
+
+/** Uses the installed package in each of the three ways. */
+function useEntryPoints(folder, label) {
+  for (const entry of entryPoints) {
+    check(`${label}: import ${entry}`, () => runScript(folder, 'entry.mjs', `await import('${entry}');\n`));
+    check(`${label}: require ${entry}`, () => runScript(folder, 'entry.cjs', `require('${entry}');\n`));
+    check(`${label}: ${entry} has types`, () => {
+      compileAndRun(
+        folder,
+        'entry',
+        `import * as all from '${entry}';\nconst names: string[] = Object.keys(all);\nvoid names;\n`,
+      );
+    });
+  }
+}
+
+function useExamples(folder, label) {
+  const readme = join(root, 'README.md');
+  const examples = existsSync(readme) ? findExamples(readFileSync(readme, 'utf8')) : [];
+  for (const { name, language, code } of examples) {
+    check(`${label}: README example ${name} in TypeScript`, () => compileAndRun(folder, name, code));
+    if (language === 'ts') continue;
+    check(`${label}: README example ${name} as ES module`, () => runScript(folder, `${name}.mjs`, code));
+    check(`${label}: README example ${name} with require`, () => runScript(folder, `${name}.cjs`, toCommonJs(code)));
+  }
+}
+
+const loadAddon =
+  "require('node-gyp-build')(require('node:path').dirname(require.resolve('sanswitch/package.json')) + '/native');\n";
+const notice = 'TCP/IP only';
+
+function main() {
+  let tarballs = [];
+  check('npm pack', () => {
+    tarballs = [pack(root), pack(join(root, 'node_modules', 'node-gyp-build'), ['--ignore-scripts'])];
+  });
+  if (tarballs.length === 0) return;
+  const hasPrebuilt = existsSync(join(root, 'native', 'prebuilds'));
+  check('installs without a compiler', () => {
+    const { folder, output } = install(
+      'without-compiler',
+      tarballs,
+      cleanEnv({ PATH: pathWithoutCompiler(), CXX: '' }),
+    );
+    const said = output.split(notice).length - 1;
+    expect(said === (hasPrebuilt ? 0 : 1), `"${notice}" was said ${said} times:\n${output}`);
+    useEntryPoints(folder, 'without compiler');
+    useExamples(folder, 'without compiler');
+  });
+  if (process.platform !== 'linux') return;
+  check('installs with a compiler', () => {
+    const { folder, output } = install('with-compiler', tarballs, cleanEnv({ npm_config_build_from_source: 'true' }));
+    expect(!output.includes(notice), output);
+    check('with compiler: loads the native part', () => runScript(folder, 'addon.cjs', loadAddon));
+    useEntryPoints(folder, 'with compiler');
+    useExamples(folder, 'with compiler');
+  });
+}
+
+try {
+  main();
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
+process.stdout.write(`${counts.passed} passed, ${counts.failed} failed\n`);
+process.exitCode = counts.failed > 0 ? 1 : 0;
