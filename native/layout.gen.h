@@ -8,7 +8,7 @@
 namespace sanswitch::layout {
 
 // Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned.
-constexpr uint32_t LAYOUT_HASH = 1523434192;
+constexpr uint32_t LAYOUT_HASH = 422491520;
 
 // Record ring
 constexpr uint32_t RECORD_ALIGN = 16;  // Bytes: every record starts at, and is padded to, a multiple of this.
@@ -171,9 +171,10 @@ struct Cell {
   int32_t cons;  // Position up to which it has consumed the peer's.
   int32_t blockedSeq;  // Counts how often the owner found no room to write.
   int32_t blockedNeed;  // The position that the peer's cons must reach to make room. Written before blockedSeq.
-  uint32_t slot;  // Where the owner's ring of this connection stands; changed only while that is drained.
+  uint32_t slot;  // Where the owner's ring of this connection starts. Changed only while the ring is drained.
+  uint32_t slotSeq;  // Counts the changes of slot. The reader, when it finds records after having been drained, obeys slot only if this has changed: a SWITCH record does not touch slot, so that an old value must not lead it back.
   uint32_t flags;  // Reserved, 0.
-  uint8_t gap24[40];
+  uint8_t gap28[36];
 };
 static_assert(sizeof(Cell) == 64, "size of Cell");
 static_assert(offsetof(Cell, prod) == 0, "offset of Cell.prod");
@@ -181,7 +182,8 @@ static_assert(offsetof(Cell, cons) == 4, "offset of Cell.cons");
 static_assert(offsetof(Cell, blockedSeq) == 8, "offset of Cell.blockedSeq");
 static_assert(offsetof(Cell, blockedNeed) == 12, "offset of Cell.blockedNeed");
 static_assert(offsetof(Cell, slot) == 16, "offset of Cell.slot");
-static_assert(offsetof(Cell, flags) == 20, "offset of Cell.flags");
+static_assert(offsetof(Cell, slotSeq) == 20, "offset of Cell.slotSeq");
+static_assert(offsetof(Cell, flags) == 24, "offset of Cell.flags");
 
 // Payload of RECORD_LINK_OPEN.
 struct LinkOpen {

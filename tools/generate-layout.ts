@@ -67,7 +67,8 @@ function structH(one: PlacedStruct): string {
     '};',
     `static_assert(sizeof(${one.name}) == ${one.bytes}, "size of ${one.name}");`,
     ...one.fields.map(
-      ({ name, offset }) => `static_assert(offsetof(${one.name}, ${name}) == ${offset}, "offset of ${one.name}.${name}");`,
+      ({ name, offset }) =>
+        `static_assert(offsetof(${one.name}, ${name}) == ${offset}, "offset of ${one.name}.${name}");`,
     ),
   ].join('\n');
 }

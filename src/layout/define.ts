@@ -96,7 +96,8 @@ export function place(definition: Struct): PlacedStruct {
     const alignment = elementBytes[one.type];
     widest = Math.max(widest, alignment);
     const offset = one.at ?? roundUp(end, alignment);
-    if (offset < end || offset % alignment !== 0) throw new Error(`${definition.name}.${one.name}: bad offset ${offset}`);
+    if (offset < end || offset % alignment !== 0)
+      throw new Error(`${definition.name}.${one.name}: bad offset ${offset}`);
     const bytes = elementBytes[one.type] * one.count;
     end = offset + bytes;
     return { ...one, offset, bytes };

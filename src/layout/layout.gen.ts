@@ -3,7 +3,7 @@
 // NAME_SHIFT: lowest bit of a field that is smaller than its word.
 
 /** Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned. */
-export const LAYOUT_HASH = 1523434192;
+export const LAYOUT_HASH = 422491520;
 
 // Record ring
 /** Bytes: every record starts at, and is padded to, a multiple of this. */
@@ -243,12 +243,15 @@ export const CELL_BLOCKED_SEQ_WORD = 2;
 /** The position that the peer's cons must reach to make room. Written before blockedSeq. */
 export const CELL_BLOCKED_NEED = 12;
 export const CELL_BLOCKED_NEED_WORD = 3;
-/** Where the owner's ring of this connection stands; changed only while that is drained. */
+/** Where the owner's ring of this connection starts. Changed only while the ring is drained. */
 export const CELL_SLOT = 16;
 export const CELL_SLOT_WORD = 4;
+/** Counts the changes of slot. The reader, when it finds records after having been drained, obeys slot only if this has changed: a SWITCH record does not touch slot, so that an old value must not lead it back. */
+export const CELL_SLOT_SEQ = 20;
+export const CELL_SLOT_SEQ_WORD = 5;
 /** Reserved, 0. */
-export const CELL_FLAGS = 20;
-export const CELL_FLAGS_WORD = 5;
+export const CELL_FLAGS = 24;
+export const CELL_FLAGS_WORD = 6;
 
 /** LinkOpen: Payload of RECORD_LINK_OPEN. Its size in bytes. */
 export const LINK_OPEN_BYTES = 56;

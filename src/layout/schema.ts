@@ -106,7 +106,11 @@ const constantGroups: Group[] = [
     ['SESSION_HELLO', 1, 'Negotiation (rule 3.6): SessionHello.'],
     ['SESSION_DATA', 2, 'Bytes of the stream follow; value = how many.'],
     ['SESSION_CREDIT', 3, 'Only the credits of the header.'],
-    ['SESSION_OFFER', 4, 'A large send (rules 5.6, 5.7): SessionOffer, then the first bytes; value = number of the offer.'],
+    [
+      'SESSION_OFFER',
+      4,
+      'A large send (rules 5.6, 5.7): SessionOffer, then the first bytes; value = number of the offer.',
+    ],
     ['SESSION_TARGET', 5, 'Where to write a large send (rule 5.7): SessionTarget; value = number of the offer.'],
     ['SESSION_DONE', 6, 'A large send is finished: SessionDone; value = number of the offer.'],
     ['SESSION_URGENT', 7, 'Urgent bytes follow (rule 5.9); value = how many.'],
@@ -122,9 +126,7 @@ const constantGroups: Group[] = [
     ['SESSION_STATUS_NO_BUFFERS', 1, 'No memory could be registered (rule 5.8): send by messages.'],
     ['SESSION_STATUS_ABORTED', 2, 'The transfer was cancelled (rule 5.11).'],
   ]),
-  group('Reactor control block', [
-    ['REACTOR_WATCH_LIMIT', 1_024, 'Watch entries behind the control block.'],
-  ]),
+  group('Reactor control block', [['REACTOR_WATCH_LIMIT', 1_024, 'Watch entries behind the control block.']]),
 ];
 
 const definitions = [
@@ -132,15 +134,22 @@ const definitions = [
     field('length', 'u32', 'Bytes of the payload; the record is padded to RECORD_ALIGN.'),
     field('type', 'u32', 'RECORD_*'),
   ]),
-  struct('SwitchRecord', 'Payload of RECORD_SWITCH; always fits into the 16 bytes that a connection keeps in reserve.', [
-    field('slot', 'u32', 'The slot where the next record stands.'),
-  ]),
+  struct(
+    'SwitchRecord',
+    'Payload of RECORD_SWITCH; always fits into the 16 bytes that a connection keeps in reserve.',
+    [field('slot', 'u32', 'The slot where the next record stands.')],
+  ),
   struct(
     'RingWords',
     'The positions of a ring that lives in one piece of memory; its data follows.',
     [
       field('prod', 'i32', 'Position up to which records are published. Written by the producer.', 0),
-      field('cons', 'i32', 'Position up to which they are consumed. Written by the consumer; on a cache line pair of its own.', 128),
+      field(
+        'cons',
+        'i32',
+        'Position up to which they are consumed. Written by the consumer; on a cache line pair of its own.',
+        128,
+      ),
     ],
     256,
   ),
@@ -174,15 +183,25 @@ const definitions = [
       field('prod', 'i32', 'Position up to which the owner has published records of this connection.'),
       field('cons', 'i32', "Position up to which it has consumed the peer's."),
       field('blockedSeq', 'i32', 'Counts how often the owner found no room to write.'),
-      field('blockedNeed', 'i32', "The position that the peer's cons must reach to make room. Written before blockedSeq."),
-      field('slot', 'u32', "Where the owner's ring of this connection stands; changed only while that is drained."),
+      field(
+        'blockedNeed',
+        'i32',
+        "The position that the peer's cons must reach to make room. Written before blockedSeq.",
+      ),
+      field('slot', 'u32', "Where the owner's ring of this connection starts. Changed only while the ring is drained."),
+      field(
+        'slotSeq',
+        'u32',
+        'Counts the changes of slot. The reader, when it finds records after having been drained, obeys slot only if ' +
+          'this has changed: a SWITCH record does not touch slot, so that an old value must not lead it back.',
+      ),
       field('flags', 'u32', 'Reserved, 0.'),
     ],
     segment.cellBytes,
   ),
   struct('LinkOpen', 'Payload of RECORD_LINK_OPEN.', [
     field('id', 'u32', 'The connection, chosen by the opener.'),
-    field('cookieLow', 'u32', "SO_COOKIE of the listening socket, low half."),
+    field('cookieLow', 'u32', 'SO_COOKIE of the listening socket, low half.'),
     field('cookieHigh', 'u32', 'High half.'),
     field('claim', 'u32', 'CLAIM_*: what kind of source port this is.'),
     field('family', 'u16', '4 or 6: how the addresses are to be read.'),
@@ -222,11 +241,15 @@ const definitions = [
     field('segmentBytes', 'u32', 'Size of the segment that comes with it.'),
     array('reactorId', 'bytes', 16, "Random name of the client's reactor."),
   ]),
-  struct('HandshakeWelcome', "Server to client; carries the server's segment if all is well. Begins with HandshakeHeader.", [
-    array('header', 'u32', 3, 'HandshakeHeader'),
-    field('status', 'u32', 'WELCOME_*'),
-    field('segmentBytes', 'u32', 'Size of the segment that comes with it.'),
-  ]),
+  struct(
+    'HandshakeWelcome',
+    "Server to client; carries the server's segment if all is well. Begins with HandshakeHeader.",
+    [
+      array('header', 'u32', 3, 'HandshakeHeader'),
+      field('status', 'u32', 'WELCOME_*'),
+      field('segmentBytes', 'u32', 'Size of the segment that comes with it.'),
+    ],
+  ),
   struct('SessionHeader', 'Start of every session message.', [
     field('kind', 'u8', 'SESSION_*'),
     field('flags', 'u8', 'Reserved, 0.'),
@@ -241,14 +264,18 @@ const definitions = [
     field('rdmaThresholdBytes', 'u32', 'Sends from this size on go by RDMA (SO_RDMA_THRESHOLD_SIZE).'),
     field('maxRdmaBytes', 'u32', 'The largest RDMA transfer (SO_MAX_RDMA_SIZE).'),
   ]),
-  struct('SessionOffer', 'Body of SESSION_OFFER; `inlineBytes` bytes follow. Key and address are 0 where rule 5.7 applies.', [
-    field('totalBytes', 'u32', 'Bytes of the whole send.'),
-    field('inlineBytes', 'u32', 'How many of them are in this message.'),
-    field('keyLow', 'u32', 'RDMA buffer descriptor of the rest: key, low half.'),
-    field('keyHigh', 'u32', 'Key, high half.'),
-    field('addressLow', 'u32', 'Address, low half.'),
-    field('addressHigh', 'u32', 'Address, high half.'),
-  ]),
+  struct(
+    'SessionOffer',
+    'Body of SESSION_OFFER; `inlineBytes` bytes follow. Key and address are 0 where rule 5.7 applies.',
+    [
+      field('totalBytes', 'u32', 'Bytes of the whole send.'),
+      field('inlineBytes', 'u32', 'How many of them are in this message.'),
+      field('keyLow', 'u32', 'RDMA buffer descriptor of the rest: key, low half.'),
+      field('keyHigh', 'u32', 'Key, high half.'),
+      field('addressLow', 'u32', 'Address, low half.'),
+      field('addressHigh', 'u32', 'Address, high half.'),
+    ],
+  ),
   struct('SessionTarget', 'Body of SESSION_TARGET.', [
     field('status', 'u32', 'SESSION_STATUS_*: whether there is a target.'),
     field('keyLow', 'u32', 'RDMA buffer descriptor to write to: key, low half.'),
@@ -257,18 +284,22 @@ const definitions = [
     field('addressHigh', 'u32', 'Address, high half.'),
   ]),
   struct('SessionDone', 'Body of SESSION_DONE.', [field('status', 'u32', 'SESSION_STATUS_*')]),
-  struct('ReactorControl', "Plain memory of one thread's JavaScript and its native reactor; the watch entries follow.", [
-    field('watchCount', 'u32', 'Watch entries in use, at most REACTOR_WATCH_LIMIT. Written by JavaScript.'),
-    field('dirty', 'u32', 'Not 0: JavaScript holds uncommitted link records and is called before the thread sleeps.'),
-    field('spinBudgetNs', 'u32', 'How long to spin before sleeping, in nanoseconds; 0: never.'),
-    field('reserved', 'u32', '0'),
-    field('callbacks', 'u64', 'Counter: calls into JavaScript.'),
-    field('polls', 'u64', 'Counter: passes over the watch entries.'),
-    field('spins', 'u64', 'Counter: turns of the loop that spun.'),
-    field('sleeps', 'u64', 'Counter: times that the thread let its event loop sleep.'),
-    field('wakesSent', 'u64', 'Counter: wake-ups sent to peers.'),
-    field('wakesReceived', 'u64', 'Counter: wake-ups that came from peers.'),
-  ]),
+  struct(
+    'ReactorControl',
+    "Plain memory of one thread's JavaScript and its native reactor; the watch entries follow.",
+    [
+      field('watchCount', 'u32', 'Watch entries in use, at most REACTOR_WATCH_LIMIT. Written by JavaScript.'),
+      field('dirty', 'u32', 'Not 0: JavaScript holds uncommitted link records and is called before the thread sleeps.'),
+      field('spinBudgetNs', 'u32', 'How long to spin before sleeping, in nanoseconds; 0: never.'),
+      field('reserved', 'u32', '0'),
+      field('callbacks', 'u64', 'Counter: calls into JavaScript.'),
+      field('polls', 'u64', 'Counter: passes over the watch entries.'),
+      field('spins', 'u64', 'Counter: turns of the loop that spun.'),
+      field('sleeps', 'u64', 'Counter: times that the thread let its event loop sleep.'),
+      field('wakesSent', 'u64', 'Counter: wake-ups sent to peers.'),
+      field('wakesReceived', 'u64', 'Counter: wake-ups that came from peers.'),
+    ],
+  ),
   struct('WatchEntry', 'One word that the reactor watches: JavaScript is called when it is not `seen`.', [
     field('windowId', 'u32', 'Window that the word is in.'),
     field('wordIndex', 'u32', 'Index of the word as of an Int32Array over the whole window.'),

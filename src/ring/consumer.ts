@@ -103,7 +103,9 @@ export class RingConsumer {
     // What was published once can't be taken back.
     const known = (this.published - this.head) >>> 0;
     if (ahead > this.capacityLimit || (published & (RECORD_ALIGN - 1)) !== 0 || ahead < known) {
-      throw new RingCorruptError(`the producer of a ring went to ${published >>> 0}, impossible from ${this.head >>> 0}`);
+      throw new RingCorruptError(
+        `the producer of a ring went to ${published >>> 0}, impossible from ${this.head >>> 0}`,
+      );
     }
     // Further ahead than the ring is large: it goes on elsewhere, behind a SWITCH record. Until then nothing beyond
     // this ring's own bytes may be read.

@@ -1,4 +1,10 @@
-import { RING_CAPACITY_MAX, RING_CAPACITY_MIN, RING_WORDS_BYTES, RING_WORDS_CONS, RING_WORDS_PROD } from '../layout/layout.gen.js';
+import {
+  RING_CAPACITY_MAX,
+  RING_CAPACITY_MIN,
+  RING_WORDS_BYTES,
+  RING_WORDS_CONS,
+  RING_WORDS_PROD,
+} from '../layout/layout.gen.js';
 
 /**
  * Where a record ring lives. The two positions and the data may stand in different memories: on a link the

@@ -138,7 +138,9 @@ export class RingProducer {
     const step = (consumed - this.consumed) | 0;
     const limit = (this.published - this.consumed) | 0;
     if (step < 0 || step > limit || (consumed & (RECORD_ALIGN - 1)) !== 0) {
-      throw new RingCorruptError(`the consumer of a ring went to ${consumed >>> 0}, impossible after ${this.consumed >>> 0}`);
+      throw new RingCorruptError(
+        `the consumer of a ring went to ${consumed >>> 0}, impossible after ${this.consumed >>> 0}`,
+      );
     }
     this.consumed = consumed;
   }
