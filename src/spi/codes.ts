@@ -88,7 +88,8 @@ export function nodeError(code: WsaCode, place: EdgePlace): NodeJS.ErrnoExceptio
   const refusedConnect = code === WSAECONNRESET && place.syscall === 'connect';
   const name = refusedConnect ? 'ECONNREFUSED' : (EDGE.get(code)?.[1] ?? 'EIO');
   const errno = -(constants.errno[name] ?? constants.errno.EIO);
-  const where = place.address === undefined ? '' : ` ${place.address}${place.port === undefined ? '' : `:${place.port}`}`;
+  const where =
+    place.address === undefined ? '' : ` ${place.address}${place.port === undefined ? '' : `:${place.port}`}`;
   const error: NodeJS.ErrnoException & { address?: string; port?: number } = new Error(
     `${place.syscall} ${getSystemErrorName(errno)}${where}`,
   );

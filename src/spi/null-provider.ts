@@ -1,5 +1,5 @@
 /** A provider that can do nothing, correctly: the base from which a stranger's provider is made. */
-import { type WsaCode, WSAEINVAL, WSAENOBUFS, WSAENOPROTOOPT, WSAEOPNOTSUPP, WsaError } from './codes.js';
+import { WSAEINVAL, WSAENOBUFS, WSAENOPROTOOPT, WSAEOPNOTSUPP, type WsaCode, WsaError } from './codes.js';
 import type { ExtensionFunctions, ExtensionName, SanProvider, UpcallTable } from './provider.js';
 import {
   type AcceptCondition,

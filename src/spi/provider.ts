@@ -164,4 +164,7 @@ export const REQUIRED_EXTENSIONS = [
 ] as const satisfies readonly ExtensionName[];
 
 /** Extensions that may be answered with WSAEOPNOTSUPP (rule 1.4). */
-export const OPTIONAL_EXTENSIONS = ['WSPRdmaRead', 'WSPMemoryRegistrationCacheCallback'] as const satisfies readonly ExtensionName[];
+export const OPTIONAL_EXTENSIONS = [
+  'WSPRdmaRead',
+  'WSPMemoryRegistrationCacheCallback',
+] as const satisfies readonly ExtensionName[];

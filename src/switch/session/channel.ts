@@ -1,0 +1,180 @@
+/**
+ * Where a session writes its messages: a claim of room, the message written in place, a post. Two kinds of provider,
+ * two channels. A ring refuses a claim while the peer has no room (`RingChannel`); a provider without flow control
+ * of its own is kept within the receiver's buffers by credits (`CreditChannel`, rule 5.4).
+ */
+import { SESSION_HEADER_BYTES } from '../../layout/layout.gen.js';
+import { NO_ERROR, WSA_IO_PENDING, WSAEWOULDBLOCK, type WsaCode } from '../../spi/codes.js';
+import type { SanProvider } from '../../spi/provider.js';
+import { type CompletionSink, Overlapped, type Socket, type WsaBuffer } from '../../spi/types.js';
+
+/** What a claim is for: it decides which credits it may spend. */
+export const CLAIM_STREAM = 2;
+export const CLAIM_CONTROL = 0;
+/** HELLO and CREDIT: they spend none, since the receiver keeps CONTROL_BUFFERS for them. */
+export const CLAIM_FREE = -1;
+/** Receive buffers beyond those that HELLO announces, for messages that spend no credit: one HELLO, and CREDITs (two at most are ever under way). */
+export const CONTROL_BUFFERS = 4;
+
+const EMPTY = new Uint8Array(0);
+
+/** Room for one message: `bytes` from `offset` on, `room` bytes; valid from a successful claim until the post. */
+export interface MessageChannel {
+  readonly out: WsaBuffer;
+  /** Sends accepted by the provider and not completed. */
+  readonly inFlight: number;
+  /** @returns false: no room now; the session's `roomMade` is called when there may be */
+  claim(minBytes: number, maxBytes: number, use: number): boolean;
+  /** Sends the first `bytes` of the claimed room. Returns 0 or the provider's error. */
+  post(bytes: number): WsaCode;
+  /** Credits that the peer's message brought back. @returns false if they can't be right */
+  credit(count: number): boolean;
+  /** Messages dealt with whose buffers stand again, not yet told to the peer; taken into the header of the next message. */
+  takeOwed(): number;
+  /** A message was dealt with, and its buffer stands again. @returns true when a CREDIT message should go out */
+  owe(): boolean;
+  /** A send has completed: its buffer is free again. */
+  sendCompleted(overlapped: Overlapped): void;
+}
+
+/** Over a provider that has WSPClaimMessageBuffer. */
+export class RingChannel implements MessageChannel {
+  readonly out: WsaBuffer = { bytes: EMPTY, offset: 0, length: 0 };
+  inFlight = 0;
+  private readonly gather: readonly WsaBuffer[] = [this.out];
+  private readonly free: Overlapped[] = [];
+  private readonly spi: SanProvider;
+  private readonly socket: Socket;
+  private readonly sink: CompletionSink;
+
+  constructor(spi: SanProvider, socket: Socket, sink: CompletionSink) {
+    this.spi = spi;
+    this.socket = socket;
+    this.sink = sink;
+  }
+
+  claim(minBytes: number, maxBytes: number, _use: number): boolean {
+    // biome-ignore lint/style/noNonNullAssertion: startup refuses providers that say they claim and don't.
+    const code = this.spi.WSPClaimMessageBuffer!(this.socket, minBytes, maxBytes, this.out);
+    return code === NO_ERROR;
+  }
+
+  post(bytes: number): WsaCode {
+    const overlapped = this.free.pop() ?? new Overlapped(this.sink);
+    this.out.length = bytes;
+    overlapped.internal = WSA_IO_PENDING;
+    const code = this.spi.WSPSend(this.socket, this.gather, 1, overlapped);
+    if (code !== WSA_IO_PENDING) {
+      this.free.push(overlapped);
+      return code === NO_ERROR ? WSAEWOULDBLOCK : code;
+    }
+    this.inFlight++;
+    return NO_ERROR;
+  }
+
+  sendCompleted(overlapped: Overlapped): void {
+    this.inFlight--;
+    this.free.push(overlapped);
+  }
+
+  credit(count: number): boolean {
+    return count === 0;
+  }
+
+  takeOwed(): number {
+    return 0;
+  }
+
+  owe(): boolean {
+    return false;
+  }
+}
+
+class MessageOverlapped extends Overlapped {
+  readonly gather: WsaBuffer[];
+
+  constructor(sink: CompletionSink, bytes: number) {
+    super(sink);
+    this.gather = [{ bytes: new Uint8Array(bytes), offset: 0, length: 0 }];
+  }
+}
+
+/** Over a provider without flow control: one credit is one of the peer's receive buffers. */
+export class CreditChannel implements MessageChannel {
+  out: WsaBuffer = { bytes: EMPTY, offset: 0, length: 0 };
+  inFlight = 0;
+  private claimed: MessageOverlapped | null = null;
+  private readonly free: MessageOverlapped[] = [];
+  private credits = 0;
+  private creditLimit = 0;
+  private owed = 0;
+  private spends = false;
+  private messageBytes: number;
+  private readonly announced: number;
+  private readonly spi: SanProvider;
+  private readonly socket: Socket;
+  private readonly sink: CompletionSink;
+
+  /**
+   * @param messageBytes largest message of our own provider; the peer's HELLO may lower it
+   * @param announced receive buffers that our HELLO announces
+   */
+  constructor(spi: SanProvider, socket: Socket, sink: CompletionSink, messageBytes: number, announced: number) {
+    this.spi = spi;
+    this.socket = socket;
+    this.sink = sink;
+    this.messageBytes = messageBytes;
+    this.announced = announced;
+  }
+
+  /** The peer's HELLO: how many messages of which size it takes. */
+  negotiated(receiveBuffers: number, messageBytes: number): void {
+    this.credits = receiveBuffers;
+    this.creditLimit = receiveBuffers;
+    this.messageBytes = Math.min(this.messageBytes, messageBytes);
+  }
+
+  claim(minBytes: number, maxBytes: number, use: number): boolean {
+    if (use !== CLAIM_FREE && this.credits <= use) return false;
+    const room = Math.min(maxBytes, this.messageBytes);
+    if (room < Math.min(minBytes, SESSION_HEADER_BYTES + 1)) return false;
+    this.claimed ??= this.free.pop() ?? new MessageOverlapped(this.sink, this.messageBytes);
+    this.out = this.claimed.gather[0] as WsaBuffer;
+    this.out.length = room;
+    this.spends = use !== CLAIM_FREE;
+    return true;
+  }
+
+  post(bytes: number): WsaCode {
+    const overlapped = this.claimed as MessageOverlapped;
+    (overlapped.gather[0] as WsaBuffer).length = bytes;
+    overlapped.internal = WSA_IO_PENDING;
+    const code = this.spi.WSPSend(this.socket, overlapped.gather, 1, overlapped);
+    if (code !== WSA_IO_PENDING) return code === NO_ERROR ? WSAEWOULDBLOCK : code;
+    this.claimed = null;
+    this.inFlight++;
+    if (this.spends) this.credits--;
+    return NO_ERROR;
+  }
+
+  sendCompleted(overlapped: Overlapped): void {
+    this.inFlight--;
+    this.free.push(overlapped as MessageOverlapped);
+  }
+
+  credit(count: number): boolean {
+    this.credits += count;
+    return this.credits <= this.creditLimit;
+  }
+
+  takeOwed(): number {
+    const owed = this.owed;
+    this.owed = 0;
+    return owed;
+  }
+
+  owe(): boolean {
+    this.owed++;
+    return this.owed * 2 >= this.announced;
+  }
+}

@@ -1,0 +1,63 @@
+/** Sends that could not leave at once, in order. */
+import type { SentCallback } from '../transport.js';
+
+/** One send: the bytes from `offset` on are still to go. */
+export interface QueuedSend {
+  readonly bytes: Uint8Array;
+  offset: number;
+  readonly sent: SentCallback | undefined;
+}
+
+/** A first-in first-out queue whose operations cost the same however long it is. */
+export class SendQueue {
+  /** Bytes still to go. */
+  bytes = 0;
+  private items: QueuedSend[] = [];
+  private first = 0;
+
+  get head(): QueuedSend | undefined {
+    return this.items[this.first];
+  }
+
+  push(send: QueuedSend): void {
+    this.items.push(send);
+    this.bytes += send.bytes.length;
+  }
+
+  /** Notes that `count` bytes of the head have left. */
+  advance(count: number): void {
+    const head = this.items[this.first] as QueuedSend;
+    head.offset += count;
+    this.bytes -= count;
+  }
+
+  /** Takes the head away. */
+  shift(): QueuedSend {
+    const head = this.items[this.first] as QueuedSend;
+    this.bytes -= head.bytes.length - head.offset;
+    this.first++;
+    if (this.first * 2 >= this.items.length) {
+      this.items = this.items.slice(this.first);
+      this.first = 0;
+    }
+    return head;
+  }
+
+  /** Removes the send with this callback. @returns it, or undefined if it is not here */
+  remove(sent: SentCallback): QueuedSend | undefined {
+    const index = this.items.findIndex((send, i) => i >= this.first && send.sent === sent);
+    if (index < 0) return undefined;
+    const [send] = this.items.splice(index, 1) as [QueuedSend];
+    this.bytes -= send.bytes.length - send.offset;
+    return send;
+  }
+
+  /** Empties the queue and tells every sender. */
+  fail(error: Error): void {
+    const sends = this.items.slice(this.first);
+    this.items = [];
+    this.first = 0;
+    this.bytes = 0;
+    for (const send of sends) send.sent?.(error);
+  }
+}

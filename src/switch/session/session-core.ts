@@ -1,0 +1,170 @@
+/**
+ * How a session lives and ends: its phases, the errors of provider and peer, and the one way out. Whatever goes wrong,
+ * the connection ends once, with one error, after the provider has given everything back (rules 6.3, 7.2).
+ */
+import { ProviderFaultError, SessionProtocolError } from '../../errors.js';
+import { keepAlive } from '../../reactor/keep-alive.js';
+import { type EdgePlace, NO_ERROR, nodeError, WSAECONNABORTED, type WsaCode, WsaError } from '../../spi/codes.js';
+import type { Socket } from '../../spi/types.js';
+import type { StartedProvider } from '../started-provider.js';
+import type { TransportEvents } from '../transport.js';
+import { isNoBuffers } from './rdma-sender.js';
+
+export const NEGOTIATING = 0;
+export const OPEN = 1;
+export const CLOSING = 2;
+export const CLOSED = 3;
+
+/** What a session is made of. */
+export interface SessionOptions {
+  readonly provider: StartedProvider;
+  /** The provider's descriptor of the connected companion. */
+  readonly socket: Socket;
+  /** The switch's descriptor of it. */
+  readonly handle: Socket;
+  readonly role: 'connecting' | 'accepting';
+  readonly events: TransportEvents;
+  /** Bytes queued from which `send` says stop. */
+  readonly highWaterMarkBytes: number;
+  /** Deliver views of the provider's memory instead of copies. */
+  readonly lend: boolean;
+  /** For error objects. */
+  readonly peer: { readonly address: string; readonly port: number };
+  /** How long the peer may take to negotiate. */
+  readonly negotiationTimeoutMs: number;
+  /** Called once: the session stands (3.6), or it failed before it stood, and the companion is closed. */
+  negotiated(error: Error | null, code: WsaCode): void;
+}
+
+/** The part of a session that knows nothing of messages. */
+export abstract class SessionCore {
+  readonly provider: string;
+  readonly socket: Socket;
+  /** Replaced when a socket object takes the connection over. */
+  events: TransportEvents;
+  protected phase = NEGOTIATING;
+  protected readonly options: SessionOptions;
+  protected readonly started: StartedProvider;
+  protected closeError: Error | null = null;
+  private closeCode: WsaCode = NO_ERROR;
+  private stood = false;
+  private referenced = true;
+  private negotiationTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: SessionOptions) {
+    this.options = options;
+    this.started = options.provider;
+    this.provider = options.provider.name;
+    this.socket = options.socket;
+    this.events = options.events;
+    keepAlive.ref();
+  }
+
+  /** No message may be sent or handled any more. */
+  get ended(): boolean {
+    return this.phase >= CLOSING;
+  }
+
+  /** The connection is over: drop what waits, give back memory that no operation uses. */
+  protected abstract release(error: Error): void;
+  /** Both directions have ended in order, whatever the provider says next. */
+  protected abstract get orderly(): boolean;
+
+  protected armNegotiationTimer(expired: () => void): void {
+    this.negotiationTimer = setTimeout(expired, this.options.negotiationTimeoutMs);
+  }
+
+  /** The session stands (3.6). */
+  protected stand(): void {
+    clearTimeout(this.negotiationTimer);
+    this.phase = OPEN;
+    this.stood = true;
+    this.options.negotiated(null, NO_ERROR);
+  }
+
+  protected place(syscall: string): EdgePlace {
+    return { syscall, address: this.options.peer.address, port: this.options.peer.port };
+  }
+
+  /**
+   * Calls the provider for memory or a transfer. `undefined` means that it can't be had (5.8); a provider that fails in
+   * another way has ended the connection when this returns.
+   */
+  attempt<T>(call: () => T): T | undefined {
+    try {
+      return call();
+    } catch (error) {
+      if (!isNoBuffers(error) && !(error instanceof RangeError)) this.fault(error);
+      return undefined;
+    }
+  }
+
+  /** The provider threw what no provider may throw, or failed where it can't. */
+  protected fault(cause: unknown): void {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    const code = cause instanceof WsaError ? cause.wsaCode : WSAECONNABORTED;
+    this.finish(new ProviderFaultError(`provider ${this.provider} failed: ${text}`, { cause }), code);
+  }
+
+  /** The peer's switch does not keep to the protocol. @returns true: the message is dealt with */
+  violation(what: string): boolean {
+    const { address, port } = this.options.peer;
+    this.finish(new SessionProtocolError(`${address}:${port} sent ${what}`, { address, port }), WSAECONNABORTED);
+    return true;
+  }
+
+  /** The connection is gone (7.3): in order if both ends of the stream have passed, with the error otherwise. */
+  lose(code: WsaCode): void {
+    this.finish(
+      this.orderly || code === NO_ERROR ? null : nodeError(code, this.place(this.stood ? 'read' : 'connect')),
+      code,
+    );
+  }
+
+  abort(error: Error | null): void {
+    this.finish(error, WSAECONNABORTED);
+  }
+
+  /** The one way out. */
+  protected finish(error: Error | null, code: WsaCode): void {
+    if (this.phase >= CLOSING) return;
+    this.phase = CLOSING;
+    this.closeError = error;
+    this.closeCode = code;
+    clearTimeout(this.negotiationTimer);
+    this.release(error ?? nodeError(WSAECONNABORTED, this.place('write')));
+    try {
+      this.started.spi.WSPCloseSocket(this.socket);
+    } catch {
+      // A provider that throws here has nothing left to tell us; its fault must not hide the reason why we close.
+      this.handleClosed();
+    }
+  }
+
+  /** The provider's last word (WPUCloseSocketHandle, 7.2): now the application may know. */
+  handleClosed(): void {
+    if (this.phase === CLOSED) return;
+    if (this.phase !== CLOSING)
+      this.finish(new ProviderFaultError(`provider ${this.provider} closed a live socket`), WSAECONNABORTED);
+    this.phase = CLOSED;
+    if (this.referenced) keepAlive.unref();
+    this.referenced = false;
+    process.nextTick(() => {
+      if (this.stood) this.events.closed(this.closeError);
+      else
+        this.options.negotiated(this.closeError ?? nodeError(WSAECONNABORTED, this.place('connect')), this.closeCode);
+    });
+  }
+
+  ref(): void {
+    if (this.referenced || this.phase === CLOSED) return;
+    this.referenced = true;
+    keepAlive.ref();
+  }
+
+  unref(): void {
+    if (!this.referenced) return;
+    this.referenced = false;
+    keepAlive.unref();
+  }
+}

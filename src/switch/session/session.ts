@@ -1,0 +1,501 @@
+/**
+ * The session: the switch-to-switch protocol on one SAN connection (rules 3.6, 5, 7), written once over the SPI's four
+ * transfers and the same on every provider. It owns the companion socket from the moment it is connected.
+ *
+ * A small send takes the short way: `send` -> `openBatch` -> (copy) -> `postBatch`. The first of a turn is posted at
+ * once; what follows in the same turn gathers in one message (see `reactor/turn.ts`). What finds no room is queued and
+ * leaves by `pump` when the provider or the peer's credits make room.
+ */
+import {
+  CAPABILITY_FLOW_CONTROL,
+  CAPABILITY_RDMA_READ,
+  CAPABILITY_RDMA_WRITE,
+  SESSION_CREDIT,
+  SESSION_DATA,
+  SESSION_DONE,
+  SESSION_FIN,
+  SESSION_HEADER_BYTES,
+  SESSION_HEADER_CREDITS,
+  SESSION_HELLO,
+  SESSION_OFFER,
+  SESSION_TARGET,
+  SESSION_URGENT,
+} from '../../layout/layout.gen.js';
+import { atTurnEnd, turn } from '../../reactor/turn.js';
+import {
+  NO_ERROR,
+  nodeError,
+  WSA_OPERATION_ABORTED,
+  WSAECONNABORTED,
+  WSAECONNRESET,
+  WSAENOBUFS,
+  WSAETIMEDOUT,
+  type WsaCode,
+} from '../../spi/codes.js';
+import { FD_CLOSE, FD_WRITE, type Overlapped, type WsaBuffer } from '../../spi/types.js';
+import type { SentCallback, Transport } from '../transport.js';
+import { CLAIM_CONTROL, CLAIM_FREE, CLAIM_STREAM, CreditChannel, type MessageChannel, RingChannel } from './channel.js';
+import { copyBytes, copyOut } from './copy.js';
+import { localHello, type SessionLimits, sessionLimits } from './limits.js';
+import { decodeHello, encodeHello, type Hello, readU16, writeHeader } from './messages.js';
+import { RdmaReceiver } from './rdma-receiver.js';
+import { OFFER_BY_MESSAGES, RdmaSender } from './rdma-sender.js';
+import { BufferedReceiver, LentReceiver, type MessageHandler, type Receiver } from './receiver.js';
+import { SendQueue } from './send-queue.js';
+import { CLOSING, NEGOTIATING, OPEN, SessionCore, type SessionOptions } from './session-core.js';
+
+/** Bytes: sends up to this size may share a message with their neighbours. */
+const BATCH_SEND_MAX_BYTES = 4096;
+/** Bytes of such a message at most. */
+const BATCH_BYTES = 16_384;
+/** Bytes of a large send's pieces: large enough to amortise a message, small enough that reader and writer overlap. */
+const PIECE_BYTES = 131_072;
+/** Bytes: a piece smaller than this is not worth a message while more is to go. */
+const PIECE_MIN_BYTES = 512;
+/** Bytes: urgent data travels in one control message. */
+export const URGENT_MAX_BYTES = 1024;
+
+interface ControlMessage {
+  readonly kind: number;
+  readonly value: number;
+  readonly body: Uint8Array | null;
+  readonly use: number;
+}
+
+/** One connection over a SAN provider. */
+export class Session extends SessionCore implements Transport, MessageHandler {
+  readonly limits: SessionLimits;
+  reading = true;
+  private readonly channel: MessageChannel;
+  private readonly receiver: Receiver;
+  private readonly rdmaSender: RdmaSender;
+  private readonly rdmaReceiver: RdmaReceiver;
+  private readonly queue = new SendQueue();
+  private readonly controls: ControlMessage[] = [];
+  private readonly lend: boolean;
+  private readonly highWaterMarkBytes: number;
+  /** Nothing is queued: a send may leave at once. */
+  private idle = false;
+  private batchBytes = 0;
+  private batchRoom = 0;
+  private batchTurn = 0;
+  private postedTurn = turn.now - 1;
+  private stopped = false;
+  private endRequested = false;
+  private finSent = false;
+  private finReceived = false;
+  private torn = false;
+  private peerGone = false;
+  private eventQueued = false;
+  private peerHello: Hello | null = null;
+
+  constructor(options: SessionOptions) {
+    super(options);
+    this.lend = options.lend;
+    this.highWaterMarkBytes = options.highWaterMarkBytes;
+    this.limits = sessionLimits(options.provider, options.socket);
+    const { spi, info } = options.provider;
+    this.channel = info.claimsMessageBuffers
+      ? new RingChannel(spi, options.socket, this)
+      : new CreditChannel(spi, options.socket, this, this.limits.messageBytes, this.limits.receiveBuffers);
+    this.receiver = info.lendsReceives
+      ? new LentReceiver(options.provider, this)
+      : new BufferedReceiver(options.provider, this, this.limits.receiveBuffers, this.limits.messageBytes);
+    this.rdmaSender = new RdmaSender(options.provider, this);
+    this.rdmaReceiver = new RdmaReceiver(options.provider, this);
+  }
+
+  /** Posts the receives and begins to negotiate (3.6, 4.6); `negotiated` tells the outcome, never from inside this call. */
+  start(): void {
+    this.armNegotiationTimer(() => this.lose(WSAETIMEDOUT));
+    try {
+      const event = { set: () => this.networkEvent() };
+      const code = this.started.spi.WSPEventSelect(this.socket, event, FD_WRITE | FD_CLOSE) || this.receiver.start();
+      if (code !== NO_ERROR) return void process.nextTick(() => this.lose(code));
+      if (this.options.role === 'connecting') this.sayHello();
+    } catch (error) {
+      process.nextTick(() => this.fault(error));
+    }
+  }
+
+  get queuedBytes(): number {
+    return this.queue.bytes + this.batchBytes;
+  }
+
+  /** The room of the last successful claim. */
+  get out(): WsaBuffer {
+    return this.channel.out;
+  }
+
+  protected get orderly(): boolean {
+    return this.finSent && this.finReceived && this.queue.head === undefined;
+  }
+
+  /** Can the peer's provider read our memory (5.6)? */
+  get peerReads(): boolean {
+    return this.peerHello !== null && (this.peerHello.capabilities & CAPABILITY_RDMA_READ) !== 0;
+  }
+
+  /** Bytes of the largest RDMA transfer that both sides take. */
+  get rdmaBytesMax(): number {
+    return this.peerHello === null ? 0 : Math.min(this.limits.maxRdmaBytes, this.peerHello.maxRdmaBytes);
+  }
+
+  // ---------------------------------------------------------------- sending
+
+  send(bytes: Uint8Array, sent?: SentCallback): boolean {
+    const length = bytes.length;
+    if (this.idle && length <= BATCH_SEND_MAX_BYTES && (length <= this.batchRoom || this.openBatch(length))) {
+      const out = this.channel.out;
+      copyBytes(out.bytes, out.offset + SESSION_HEADER_BYTES + this.batchBytes, bytes, 0, length);
+      this.batchBytes += length;
+      this.batchRoom -= length;
+      if (this.postedTurn !== turn.now) {
+        this.postedTurn = turn.now;
+        this.postBatch();
+      } else if (this.batchTurn !== turn.now) {
+        this.batchTurn = turn.now;
+        atTurnEnd(this);
+      }
+      if (sent !== undefined) sent(null);
+      return true;
+    }
+    return this.enqueue(bytes, sent);
+  }
+
+  /** The turn is over: what has gathered goes out. */
+  endTurn(): void {
+    if (this.batchBytes > 0 && this.phase === OPEN) this.postBatch();
+  }
+
+  private openBatch(length: number): boolean {
+    if (this.batchBytes > 0) this.postBatch();
+    if (length === 0 || this.phase !== OPEN) return false;
+    const room = SESSION_HEADER_BYTES + BATCH_BYTES;
+    if (!this.claim(SESSION_HEADER_BYTES + length, room, CLAIM_STREAM)) return false;
+    this.batchRoom = this.channel.out.length - SESSION_HEADER_BYTES;
+    return this.batchRoom >= length;
+  }
+
+  private postBatch(): void {
+    const bytes = this.batchBytes;
+    this.batchBytes = 0;
+    this.batchRoom = 0;
+    if (bytes > 0) this.postMessage(SESSION_DATA, 0, SESSION_HEADER_BYTES + bytes);
+  }
+
+  private enqueue(bytes: Uint8Array, sent: SentCallback | undefined): boolean {
+    if (this.phase !== OPEN || this.endRequested || this.torn || this.peerGone) {
+      const error = this.closeError ?? nodeError(WSAECONNRESET, this.place('write'));
+      if (sent !== undefined) process.nextTick(sent, error);
+      return false;
+    }
+    if (bytes.length === 0) {
+      if (sent !== undefined) process.nextTick(sent, null);
+      return this.queue.bytes < this.highWaterMarkBytes;
+    }
+    this.idle = false;
+    this.queue.push({ bytes, offset: 0, sent });
+    this.pump();
+    if (this.queue.bytes < this.highWaterMarkBytes) return true;
+    this.stopped = true;
+    return false;
+  }
+
+  /** Moves what waits as far as there is room: control messages first, then the stream, then its end. */
+  pump(): void {
+    if (this.phase !== OPEN && this.phase !== NEGOTIATING) return;
+    this.postBatch();
+    while (this.controls.length > 0) {
+      if (!this.writeControl(this.controls[0] as ControlMessage)) return;
+      this.controls.shift();
+    }
+    if (this.phase !== OPEN || this.idle) return;
+    while (this.queue.head !== undefined) {
+      if (!this.pumpHead()) return;
+    }
+    if (this.endRequested && !this.finSent) {
+      if (!this.writeControl({ kind: SESSION_FIN, value: 0, body: null, use: CLAIM_CONTROL })) return;
+      this.finSent = true;
+    }
+    this.idle = !this.endRequested && !this.torn && !this.peerGone;
+    if (this.stopped) {
+      this.stopped = false;
+      process.nextTick(() => {
+        if (this.phase === OPEN && !this.stopped) this.events.drained();
+      });
+    }
+    this.maybeFinish();
+  }
+
+  /** Sends a piece of the queue's head. @returns false: no room, or it has to wait for something */
+  private pumpHead(): boolean {
+    const head = this.queue.head as NonNullable<typeof this.queue.head>;
+    const left = head.bytes.length - head.offset;
+    if (this.rdmaSender.busy) return false;
+    if (this.rdmaBytesMax > 0 && left >= this.limits.rdmaThresholdBytes) {
+      if (this.rdmaSender.offer(head) !== OFFER_BY_MESSAGES) return false;
+    }
+    const min = SESSION_HEADER_BYTES + Math.min(left, PIECE_MIN_BYTES);
+    if (!this.claim(min, SESSION_HEADER_BYTES + Math.min(left, PIECE_BYTES), CLAIM_STREAM)) return false;
+    const out = this.channel.out;
+    const count = Math.min(left, out.length - SESSION_HEADER_BYTES);
+    copyBytes(out.bytes, out.offset + SESSION_HEADER_BYTES, head.bytes, head.offset, count);
+    const code = this.postMessage(SESSION_DATA, 0, SESSION_HEADER_BYTES + count);
+    if (code !== NO_ERROR) return false;
+    this.streamAdvanced(count);
+    return true;
+  }
+
+  /** `count` bytes of the queue's head have left by message or by RDMA. */
+  streamAdvanced(count: number): void {
+    this.queue.advance(count);
+    const head = this.queue.head;
+    if (head !== undefined && head.offset === head.bytes.length) this.queue.shift().sent?.(null);
+  }
+
+  cancel(sent: SentCallback): boolean {
+    const head = this.queue.head;
+    const begun = head !== undefined && head.sent === sent && (head.offset > 0 || this.rdmaSender.busy);
+    if (begun && this.rdmaSender.busy) {
+      this.rdmaSender.cancel();
+      this.torn = true;
+      return true;
+    }
+    const send = this.queue.remove(sent);
+    if (send === undefined) return false;
+    // Part of it has left: the stream has a hole, so that only close is sure to succeed (5.11).
+    if (begun) this.torn = true;
+    send.sent?.(nodeError(WSA_OPERATION_ABORTED, this.place('write')));
+    process.nextTick(() => this.pump());
+    return true;
+  }
+
+  /** The running RDMA transfer of a cancelled send has ended: what is left of it is dropped. */
+  dropHead(): void {
+    const head = this.queue.shift();
+    head.sent?.(nodeError(WSA_OPERATION_ABORTED, this.place('write')));
+  }
+
+  urgent(bytes: Uint8Array): void {
+    this.control(SESSION_URGENT, bytes.length, bytes.slice(), CLAIM_CONTROL);
+  }
+
+  end(): void {
+    if (this.endRequested || this.phase >= CLOSING) return;
+    // After a cancelled transfer an orderly end would tell the peer that it has everything.
+    if (this.torn) return this.abort(null);
+    this.endRequested = true;
+    this.idle = false;
+    this.pump();
+  }
+
+  // ------------------------------------------------------------- messages out
+
+  claim(minBytes: number, maxBytes: number, use: number): boolean {
+    try {
+      return this.channel.claim(minBytes, maxBytes, use);
+    } catch (error) {
+      this.fault(error);
+      return false;
+    }
+  }
+
+  postMessage(kind: number, value: number, length: number): WsaCode {
+    const out = this.channel.out;
+    writeHeader(out.bytes, out.offset, kind, this.channel.takeOwed(), value);
+    let code: WsaCode;
+    try {
+      code = this.channel.post(length);
+    } catch (error) {
+      this.fault(error);
+      return WSAECONNABORTED;
+    }
+    if (code !== NO_ERROR) this.postFailed(code);
+    return code;
+  }
+
+  /** No message buffers can be had: the send at the head fails with ENOBUFS and the connection lives on (5.8). */
+  private postFailed(code: WsaCode): void {
+    const head = this.queue.head;
+    if (code === WSAENOBUFS && head !== undefined && head.offset === 0) {
+      this.queue.shift();
+      head.sent?.(nodeError(code, this.place('write')));
+      process.nextTick(() => this.pump());
+      return;
+    }
+    process.nextTick(() => this.lose(code));
+  }
+
+  /** Sends a control message, now or as soon as there is room. */
+  control(kind: number, value: number, body: Uint8Array | null, use: number): void {
+    this.controls.push({ kind, value, body, use });
+    if (this.controls.length === 1) this.pump();
+  }
+
+  private writeControl(message: ControlMessage): boolean {
+    const length = SESSION_HEADER_BYTES + (message.body?.length ?? 0);
+    if (!this.claim(length, length, message.use)) return false;
+    const out = this.channel.out;
+    if (message.body !== null) out.bytes.set(message.body, out.offset + SESSION_HEADER_BYTES);
+    return this.postMessage(message.kind, message.value, length) === NO_ERROR;
+  }
+
+  private sayHello(): void {
+    const capabilities =
+      (this.started.extensions.WSPRdmaRead === undefined ? 0 : CAPABILITY_RDMA_READ) |
+      (this.started.extensions.WSPRdmaWrite === undefined ? 0 : CAPABILITY_RDMA_WRITE) |
+      (this.started.info.claimsMessageBuffers ? CAPABILITY_FLOW_CONTROL : 0);
+    this.control(SESSION_HELLO, 0, encodeHello(localHello(this.limits, capabilities)), CLAIM_FREE);
+  }
+
+  // -------------------------------------------------------------- messages in
+
+  message(bytes: Uint8Array, offset: number, length: number): boolean {
+    if (this.phase >= CLOSING) return true;
+    if (length < SESSION_HEADER_BYTES) return this.violation('a message without a header');
+    const kind = bytes[offset];
+    if (kind === SESSION_DATA && this.phase === OPEN) {
+      if (!this.reading || this.receiver.holding || this.rdmaReceiver.busy) return false;
+      if (this.finReceived) return this.violation('data behind the end of the stream');
+      this.deliver(bytes, offset + SESSION_HEADER_BYTES, length - SESSION_HEADER_BYTES);
+      this.handled(kind);
+      return true;
+    }
+    return this.otherMessage(kind, bytes, offset, length);
+  }
+
+  private deliver(bytes: Uint8Array, offset: number, length: number): void {
+    if (length === 0) return;
+    this.events.received(this.lend ? bytes.subarray(offset, offset + length) : copyOut(bytes, offset, length));
+  }
+
+  /** Hands over bytes that came by RDMA, in memory that nobody else knows. */
+  deliverOwned(bytes: Uint8Array): void {
+    if (this.phase === OPEN) this.events.received(bytes);
+  }
+
+  private otherMessage(kind: number, bytes: Uint8Array, offset: number, length: number): boolean {
+    if (this.phase === NEGOTIATING) return this.hello(kind, bytes, offset, length);
+    const inStream = kind === SESSION_OFFER || kind === SESSION_FIN || kind === SESSION_URGENT;
+    if (inStream && (!this.reading || this.receiver.holding || this.rdmaReceiver.busy)) return false;
+    if (inStream && this.finReceived) return this.violation('data behind the end of the stream');
+    const body = offset + SESSION_HEADER_BYTES;
+    const bodyLength = length - SESSION_HEADER_BYTES;
+    if (kind === SESSION_URGENT) this.events.urgent(copyOut(bytes, body, Math.min(bodyLength, URGENT_MAX_BYTES)));
+    else if (kind === SESSION_FIN) this.peerEnded();
+    else if (kind === SESSION_OFFER) this.rdmaReceiver.offered(bytes, offset, length);
+    else if (kind === SESSION_TARGET) this.rdmaSender.targeted(bytes, offset, length);
+    else if (kind === SESSION_DONE) {
+      if (!this.rdmaSender.done(bytes, offset, length)) this.rdmaReceiver.done(bytes, offset, length);
+    } else if (kind !== SESSION_CREDIT) return this.violation(`a message of unknown kind ${kind}`);
+    this.handled(kind);
+    return true;
+  }
+
+  arrived(bytes: Uint8Array, offset: number, length: number): void {
+    if (length < SESSION_HEADER_BYTES || this.phase >= CLOSING) return;
+    const credits = readU16(bytes, offset + SESSION_HEADER_CREDITS);
+    if (credits === 0) return;
+    if (!this.channel.credit(credits)) this.violation('more credits than there are buffers');
+    else if (!this.idle || this.controls.length > 0) process.nextTick(() => this.pump());
+  }
+
+  /** A message's buffer stands again once we return: the peer gets its credit back with the next message. */
+  private handled(kind: number): void {
+    if (kind === SESSION_CREDIT || this.phase >= CLOSING) return;
+    if (this.channel.owe()) this.control(SESSION_CREDIT, 0, null, CLAIM_FREE);
+  }
+
+  private hello(kind: number, bytes: Uint8Array, offset: number, length: number): boolean {
+    const hello = kind === SESSION_HELLO ? decodeHello(bytes, offset, length) : null;
+    if (hello === null) return this.violation('no negotiation message, or one of another version');
+    this.peerHello = hello;
+    if (this.channel instanceof CreditChannel) this.channel.negotiated(hello.receiveBuffers, hello.messageBytes);
+    if (this.options.role === 'accepting') this.sayHello();
+    this.idle = this.controls.length === 0;
+    this.stand();
+    return true;
+  }
+
+  private peerEnded(): void {
+    this.finReceived = true;
+    this.events.ended();
+    this.maybeFinish();
+  }
+
+  // ---------------------------------------------------------------- receiving
+
+  pause(): void {
+    this.reading = false;
+  }
+
+  resume(): void {
+    if (this.reading || this.phase >= CLOSING) return;
+    this.reading = true;
+    this.rdmaReceiver.resume();
+  }
+
+  /** What stood between held messages and the application is gone. */
+  unblock(): void {
+    if (this.reading) this.receiver.resume();
+  }
+
+  completed(overlapped: Overlapped): void {
+    if (this.receiver.owns(overlapped)) {
+      if (this.phase < CLOSING) this.receiver.completed(overlapped);
+    } else if (this.rdmaSender.owns(overlapped)) this.rdmaSender.completed(overlapped);
+    else if (this.rdmaReceiver.owns(overlapped)) this.rdmaReceiver.completed(overlapped);
+    else this.sendCompleted(overlapped);
+  }
+
+  private sendCompleted(overlapped: Overlapped): void {
+    this.channel.sendCompleted(overlapped);
+    if (this.phase >= CLOSING) return;
+    if (overlapped.internal !== NO_ERROR) return this.lose(overlapped.internal);
+    if (this.endRequested) this.maybeFinish();
+  }
+
+  receiveFailed(code: WsaCode): void {
+    this.lose(code);
+  }
+
+  // ------------------------------------------------------------------- ending
+
+  /** The provider has room again (FD_WRITE), or the peer is gone (FD_CLOSE); looked at outside the provider's call. */
+  private networkEvent(): void {
+    if (this.eventQueued || this.phase >= CLOSING) return;
+    this.eventQueued = true;
+    process.nextTick(() => {
+      this.eventQueued = false;
+      if (this.phase >= CLOSING) return;
+      const seen = this.attempt(() => this.started.spi.WSPEnumNetworkEvents(this.socket));
+      if (seen === undefined) return;
+      if ((seen.events & FD_CLOSE) !== 0) this.peerClosed();
+      if ((seen.events & FD_WRITE) !== 0) this.pump();
+    });
+  }
+
+  /** While the application does not read, no receive tells that the peer is gone: what waits to be sent must not wait for it. */
+  private peerClosed(): void {
+    if (this.reading || this.finReceived) return;
+    this.peerGone = true;
+    this.idle = false;
+    this.queue.fail(nodeError(WSAECONNRESET, this.place('write')));
+  }
+
+  private maybeFinish(): void {
+    if (this.phase === OPEN && this.orderly && this.channel.inFlight === 0 && !this.rdmaReceiver.busy) {
+      this.finish(null, NO_ERROR);
+    }
+  }
+
+  protected release(error: Error): void {
+    this.idle = false;
+    this.batchBytes = 0;
+    this.controls.length = 0;
+    this.rdmaSender.stop();
+    this.rdmaReceiver.stop();
+    this.queue.fail(error);
+  }
+}
