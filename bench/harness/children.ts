@@ -1,0 +1,34 @@
+/** The processes that a run has started: none of them outlives it. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { type PeerSetup, SETUP_VARIABLE } from './messages.js';
+
+const PEER_FILE = fileURLToPath(new URL('./peer.js', import.meta.url));
+const running = new Set<ChildProcess>();
+let profileDirectory: string | undefined;
+
+/** From now on each process writes a CPU profile into `directory` when it quits. */
+export function profileInto(directory: string): void {
+  profileDirectory = directory;
+}
+
+/** Starts one process of a pair. Its standard output goes where our standard error goes: ours carries results only. */
+export function forkPeer(setup: PeerSetup): ChildProcess {
+  const name = `${setup.role}.${setup.transport}${setup.lend ? '-lent' : ''}`;
+  const profile = ['--cpu-prof', '--cpu-prof-interval=200', `--cpu-prof-dir=${profileDirectory}`];
+  const child = fork(PEER_FILE, [], {
+    env: { ...process.env, [SETUP_VARIABLE]: JSON.stringify(setup) },
+    execArgv: profileDirectory === undefined ? [] : [...profile, `--cpu-prof-name=${name}.cpuprofile`],
+    stdio: ['ignore', 2, 2, 'ipc'],
+  });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
+}
+
+/** Ends every process at once. */
+export function killChildren(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
+process.on('exit', killChildren);

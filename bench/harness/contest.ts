@@ -1,0 +1,149 @@
+/** A contest: a baseline and its contenders, measured alternately within one run and compared by medians. */
+import type { TransportSpec } from './messages.js';
+import { type Figures, Pair, type Slot } from './pair.js';
+import { median } from './percentiles.js';
+
+/** One way to move the messages. */
+export interface Variant {
+  readonly name: string;
+  readonly spec: TransportSpec;
+  /** The provider that must serve the connection; another one is a failure. */
+  readonly provider: string;
+  /** Whether its ratio decides; the others are there for comparison. */
+  readonly judged: boolean;
+}
+
+/** What is measured, on whom. */
+export interface Contest {
+  readonly question: string;
+  readonly baseline: Variant;
+  readonly contenders: readonly Variant[];
+  /** Neither baseline nor contender: measured in the same rounds, put beside each line by `annotate`. */
+  readonly references?: readonly Variant[];
+  measure(pair: Pair, slot: Slot): Promise<Figures>;
+  /** How many times better `ours` is than `baseline`. */
+  ratio(ours: Figures, baseline: Figures): number;
+  /** Further fields of a line. */
+  annotate?(ours: Figures, references: readonly Figures[]): Readonly<Record<string, number>>;
+}
+
+/** One line of the answer; what `--json` prints. */
+export interface Line extends Figures {
+  readonly question: string;
+  readonly variant: string;
+  readonly judged: boolean;
+  readonly rounds: number;
+  readonly baseline: Figures & { readonly name: string };
+  readonly ratio: number;
+}
+
+/** `node:net` on TCP loopback. */
+export const NODE_NET: Variant = {
+  name: 'node:net',
+  spec: { transport: 'net', lend: false },
+  provider: 'node:net',
+  judged: false,
+};
+
+/** The shared-memory provider, as users get it. */
+export const SHM_COPIED: Variant = {
+  name: 'shm copied',
+  spec: { transport: 'shm', lend: false },
+  provider: 'shm',
+  judged: true,
+};
+
+/** The shared-memory provider with `lend: true`. */
+export const SHM_LENT: Variant = {
+  name: 'shm lent',
+  spec: { transport: 'shm', lend: true },
+  provider: 'shm',
+  judged: false,
+};
+
+/** The switch with TCP/IP alone. */
+export const SWITCH_TCP: Variant = {
+  name: 'switch over TCP/IP',
+  spec: { transport: 'tcp', lend: false },
+  provider: 'tcp',
+  judged: true,
+};
+
+const WARMUP_SHARE = 0.25;
+
+/** Rounds and their slots for a run of `total_ms` with `variants` takers. At least three rounds, so that medians mean something. */
+export function plan(total_ms: number, variants: number): { readonly rounds: number; readonly slot: Slot } {
+  const rounds = total_ms / variants >= 3_500 ? 5 : 3;
+  const slot_ms = total_ms / variants / rounds;
+  const warmup_ms = slot_ms * WARMUP_SHARE;
+  return { rounds, slot: { warmup_ms, duration_ms: slot_ms - warmup_ms } };
+}
+
+/**
+ * Runs a contest for `total_ms` of measuring (set-up not counted).
+ * @param tell is told what happens now, for a progress line
+ * @throws BenchFailure
+ */
+export async function run(contest: Contest, total_ms: number, tell: (what: string) => void): Promise<Line[]> {
+  const references = contest.references ?? [];
+  const variants = [contest.baseline, ...contest.contenders, ...references];
+  const { rounds, slot } = plan(total_ms, variants.length);
+  const pairs: Pair[] = [];
+  const measured = variants.map((): Figures[] => []);
+  try {
+    tell('starting');
+    for (const variant of variants) pairs.push(await Pair.start(variant.name, variant.spec, variant.provider));
+    for (let round = 1; round <= rounds; round++) {
+      for (const [index, pair] of pairs.entries()) {
+        tell(`round ${round} of ${rounds}: ${pair.name}`);
+        measured[index]?.push(await contest.measure(pair, slot));
+      }
+    }
+  } finally {
+    for (const pair of pairs) await pair.close();
+  }
+  const medians = measured.map(medianFigures);
+  const beside = medians.slice(1 + contest.contenders.length);
+  const baseline = { name: contest.baseline.name, ...(medians[0] as Figures) };
+  const lines = contest.contenders.map((variant, index): Line => {
+    const ours = medians[index + 1] as Figures;
+    const { question } = contest;
+    const ratio = significant(contest.ratio(ours, baseline));
+    const more = contest.annotate?.(ours, beside) ?? {};
+    return { question, variant: variant.name, judged: variant.judged, ...ours, ...more, rounds, baseline, ratio };
+  });
+  return worstLast(lines);
+}
+
+/** Lines that don't decide first, then from the best to the worst ratio. */
+export function worstLast(lines: readonly Line[]): Line[] {
+  return [...lines].sort((a, b) => Number(a.judged) - Number(b.judged) || b.ratio - a.ratio);
+}
+
+/** The median of each figure over the rounds, rounded to four significant digits. @param rounds at least one */
+export function medianFigures(rounds: readonly Figures[]): Figures {
+  const first = rounds[0] as Figures;
+  const of = (pick: (figures: Figures) => number | undefined): number =>
+    significant(median(rounds.map((round) => pick(round) ?? 0)));
+  const times =
+    first.p50_us === undefined
+      ? {}
+      : { p50_us: of((f) => f.p50_us), p99_us: of((f) => f.p99_us), p999_us: of((f) => f.p999_us) };
+  return {
+    provider: first.provider,
+    size: first.size,
+    ...times,
+    msgs_per_s: of((f) => f.msgs_per_s),
+    gb_per_s: of((f) => f.gb_per_s),
+    cpu_percent: of((f) => f.cpu_percent),
+    cpu_percent_by_process: {
+      server: of((f) => f.cpu_percent_by_process?.server),
+      client: of((f) => f.cpu_percent_by_process?.client),
+    },
+  };
+}
+
+/** Four significant digits: more would pretend to a precision that no benchmark has. */
+export function significant(value: number): number {
+  return Number(value.toPrecision(4));
+}

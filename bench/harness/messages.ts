@@ -1,0 +1,100 @@
+/** What the harness and the two processes of a pair say to each other over the IPC channel of `child_process.fork`. */
+
+/** `net`: the platform's sockets, the baseline. `tcp`, `shm`: through the switch. `ring`: two bare rings, no switch. */
+export type TransportName = 'net' | 'tcp' | 'shm' | 'ring';
+
+/** What a pair talks over. */
+export interface TransportSpec {
+  readonly transport: TransportName;
+  /** Received bytes are lent instead of copied (of no meaning for `net`). */
+  readonly lend: boolean;
+}
+
+/** Which end of the connection a process is; the accepting one is the server. */
+export type Role = 'server' | 'client';
+
+/** What the accepting end does with what it receives. */
+export type ServerMode = 'echo' | 'sink';
+
+/** What a process can be asked. Times are milliseconds, sizes bytes. */
+export type Request =
+  | { readonly op: 'listen' }
+  | { readonly op: 'connect'; readonly place: string }
+  | { readonly op: 'accepted' }
+  | { readonly op: 'mode'; readonly mode: ServerMode }
+  | { readonly op: 'rtt'; readonly size: number; readonly warmup_ms: number; readonly duration_ms: number }
+  | { readonly op: 'pump'; readonly size: number }
+  | { readonly op: 'stop' }
+  | { readonly op: 'watch'; readonly duration_ms: number }
+  | { readonly op: 'drain'; readonly bytes: number }
+  | { readonly op: 'usage' }
+  | { readonly op: 'quit' };
+
+/** Where the server listens, in a form that only the client of the same transport reads. */
+export interface Listening {
+  readonly place: string;
+}
+
+/** Who serves the connection, and why. */
+export interface Connected {
+  readonly provider: string;
+  /** The routing decision in words; for people. */
+  readonly decision: string;
+}
+
+/** Round-trip times of one phase. */
+export interface RoundTrips {
+  readonly count: number;
+  readonly elapsed_us: number;
+  readonly p50_us: number;
+  readonly p99_us: number;
+  readonly p999_us: number;
+}
+
+/** Bytes that arrived within a window. */
+export interface Arrived {
+  readonly bytes: number;
+  readonly elapsed_us: number;
+}
+
+/** Bytes that the sender has handed over since the connection stands. */
+export interface Sent {
+  readonly bytes: number;
+}
+
+/** CPU time of a process (user and system) at a moment of the monotonic clock. */
+export interface Usage {
+  readonly cpu_us: number;
+  readonly at_us: number;
+}
+
+/** What each request is answered with. */
+export interface Answers {
+  listen: Listening;
+  connect: Connected;
+  accepted: Connected;
+  mode: null;
+  rtt: RoundTrips;
+  pump: null;
+  stop: Sent;
+  watch: Arrived;
+  drain: null;
+  usage: Usage;
+  quit: null;
+}
+
+/** A request on its way. */
+export type Envelope = Request & { readonly id: number };
+
+/** The answer to the request of the same `id`. */
+export type Reply =
+  | { readonly id: number; readonly answer: Answers[keyof Answers] }
+  | { readonly id: number; readonly error: string };
+
+/** The name of the environment variable that tells a forked process what it is: JSON of `PeerSetup`. */
+export const SETUP_VARIABLE = 'SANSWITCH_BENCH_PEER';
+
+/** What a forked process is told at its start. */
+export interface PeerSetup extends TransportSpec {
+  readonly role: Role;
+}

@@ -1,0 +1,73 @@
+/** The baseline: `node:net` over TCP loopback, used as its documentation recommends (no delay, back-pressure). */
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { Channel, type Endpoint } from './channel.js';
+import type { Connected } from './messages.js';
+
+const HOST = '127.0.0.1';
+
+class NetChannel extends Channel {
+  readonly #socket: Socket;
+
+  constructor(socket: Socket) {
+    super();
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.on('data', (bytes) => this.received(bytes));
+    socket.on('drain', () => this.drained());
+    let failure: Error | null = null;
+    socket.on('error', (error) => {
+      failure = error;
+    });
+    socket.on('close', () => this.closed(failure));
+  }
+
+  send(bytes: Uint8Array): boolean {
+    return this.#socket.write(bytes);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  describe(): Connected {
+    return { provider: 'node:net', decision: 'no switch: TCP loopback by the platform' };
+  }
+}
+
+/** An endpoint over `node:net`. */
+export class NetEndpoint implements Endpoint {
+  readonly #server: Server = createServer();
+  readonly #accepted: Promise<Channel> = new Promise((resolve) => {
+    this.#server.once('connection', (socket) => resolve(new NetChannel(socket)));
+  });
+
+  listen(): Promise<string> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(0, HOST, () => resolve(String((this.#server.address() as AddressInfo).port)));
+    });
+  }
+
+  accepted(): Promise<Channel> {
+    return this.#accepted;
+  }
+
+  connect(place: string): Promise<Channel> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ host: HOST, port: Number(place), noDelay: true });
+      socket.once('error', reject);
+      socket.once('connect', () => {
+        socket.off('error', reject);
+        resolve(new NetChannel(socket));
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#server.close();
+  }
+}

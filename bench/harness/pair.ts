@@ -1,0 +1,225 @@
+/** The harness's side of a pair: two processes, one connection between them, and the measurements taken on it. */
+import type { ChildProcess } from 'node:child_process';
+import { forkPeer } from './children.js';
+import { BenchFailure } from './failure.js';
+import type { Answers, Connected, Reply, Request, Role, TransportSpec, Usage } from './messages.js';
+
+const SETUP_LIMIT_MS = 8_000;
+const SLACK_MS = 6_000;
+/** How long the news of a death may come after the news of the connection's end, which it explains. */
+const DEATH_NEWS_MS = 250;
+
+/** What one phase has measured. Times are µs, rates per second (10^9 bytes to the GB). */
+export interface Figures {
+  readonly provider: string;
+  readonly size: number;
+  readonly p50_us?: number;
+  readonly p99_us?: number;
+  readonly p999_us?: number;
+  readonly msgs_per_s: number;
+  readonly gb_per_s: number;
+  /** Both processes together; 200 is two whole cores. */
+  readonly cpu_percent: number;
+  readonly cpu_percent_by_process?: { readonly server: number; readonly client: number };
+}
+
+/** How a round is divided: the warm-up is not measured. */
+export interface Slot {
+  readonly warmup_ms: number;
+  readonly duration_ms: number;
+}
+
+interface Waiting {
+  resolve(answer: Answers[keyof Answers]): void;
+  reject(error: Error): void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** A forked process and the requests that it has not answered yet. */
+class Remote {
+  readonly #label: string;
+  readonly #child: ChildProcess;
+  readonly #waiting = new Map<number, Waiting>();
+  #lastId = 0;
+  #death: BenchFailure | undefined;
+  #quitting = false;
+  /** Rejects when the process ends before it was told to. */
+  readonly died: Promise<never>;
+
+  constructor(pairName: string, role: Role, spec: TransportSpec) {
+    this.#label = `the ${role} process of ${pairName}`;
+    this.#child = forkPeer({ role, ...spec });
+    this.#child.on('message', (reply: Reply) => this.#settle(reply));
+    this.died = new Promise((_, reject) => {
+      this.#child.once('exit', (code, signal) => {
+        const how = signal === null ? `exit code ${code}` : signal;
+        this.#death = new BenchFailure(`${this.#label} ended in the middle of the run (${how})`);
+        if (!this.#quitting) reject(this.#death);
+      });
+      this.#child.once('error', (error) => reject(new BenchFailure(`${this.#label}: ${error.message}`)));
+    });
+    this.died.catch(() => {});
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  ask<R extends Request>(request: R, limit_ms = SETUP_LIMIT_MS): Promise<Answers[R['op']]> {
+    if (this.#death !== undefined) return Promise.reject(this.#death);
+    const id = ++this.#lastId;
+    const answer = new Promise<Answers[keyof Answers]>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(id);
+        reject(new BenchFailure(`${this.#label} did not answer '${request.op}' within ${limit_ms} ms`));
+      }, limit_ms);
+      this.#waiting.set(id, { resolve, reject, timer });
+      this.#child.send({ ...request, id }, () => {});
+    });
+    return Promise.race([answer, this.died]) as Promise<Answers[R['op']]>;
+  }
+
+  /** Lets the process end by itself (so that it can write its profile), then makes it. */
+  async quit(): Promise<void> {
+    if (this.#death !== undefined) return;
+    this.#quitting = true;
+    const gone = new Promise<void>((resolve) => this.#child.once('exit', () => resolve()));
+    const kill = setTimeout(() => this.#child.kill('SIGKILL'), 3_000);
+    this.#child.send({ op: 'quit', id: ++this.#lastId }, () => {});
+    await gone;
+    clearTimeout(kill);
+  }
+
+  #settle(reply: Reply): void {
+    const waiting = this.#waiting.get(reply.id);
+    if (waiting === undefined) return;
+    this.#waiting.delete(reply.id);
+    clearTimeout(waiting.timer);
+    if ('answer' in reply) waiting.resolve(reply.answer);
+    else setTimeout(() => waiting.reject(new BenchFailure(`${this.#label}: ${reply.error}`)), DEATH_NEWS_MS);
+  }
+}
+
+/** Two processes with one connection between them. */
+export class Pair {
+  readonly name: string;
+  readonly spec: TransportSpec;
+  readonly #server: Remote;
+  readonly #client: Remote;
+  #client_: Connected = { provider: '', decision: '' };
+  #server_: Connected = { provider: '', decision: '' };
+
+  private constructor(name: string, spec: TransportSpec) {
+    this.name = name;
+    this.spec = spec;
+    this.#server = new Remote(name, 'server', spec);
+    this.#client = new Remote(name, 'client', spec);
+  }
+
+  /**
+   * Starts both processes and connects them.
+   * @throws BenchFailure when they can't, or when another provider than `expectedProvider` serves the connection
+   */
+  static async start(name: string, spec: TransportSpec, expectedProvider: string): Promise<Pair> {
+    const pair = new Pair(name, spec);
+    try {
+      await pair.#connect(expectedProvider);
+      return pair;
+    } catch (error) {
+      await pair.close();
+      throw error;
+    }
+  }
+
+  get provider(): string {
+    return this.#client_.provider;
+  }
+
+  /** The routing decisions of the connecting and of the accepting side, in words. */
+  get decisions(): { readonly connect: string; readonly accept: string } {
+    return { connect: this.#client_.decision, accept: this.#server_.decision };
+  }
+
+  /** Process ids, for those who want to disturb the run. */
+  get pids(): { readonly server: number | undefined; readonly client: number | undefined } {
+    return { server: this.#server.pid, client: this.#client.pid };
+  }
+
+  /** Round trips of one message at a time. */
+  async roundTrips(size: number, slot: Slot): Promise<Figures> {
+    await this.#both(this.#server.ask({ op: 'mode', mode: 'echo' }));
+    const before = await this.#usages();
+    const limit_ms = slot.warmup_ms + slot.duration_ms + SLACK_MS;
+    const result = await this.#both(this.#client.ask({ op: 'rtt', size, ...slot }, limit_ms));
+    const cpu = cpuPercent(before, await this.#usages());
+    const perSecond = (result.count / result.elapsed_us) * 1e6;
+    return {
+      provider: this.provider,
+      size,
+      p50_us: result.p50_us,
+      p99_us: result.p99_us,
+      p999_us: result.p999_us,
+      msgs_per_s: perSecond,
+      gb_per_s: (perSecond * size) / 1e9,
+      ...cpu,
+    };
+  }
+
+  /** Messages one way, counted where they arrive. */
+  async oneWay(size: number, slot: Slot): Promise<Figures> {
+    await this.#both(this.#server.ask({ op: 'mode', mode: 'sink' }));
+    await this.#both(this.#client.ask({ op: 'pump', size }));
+    await this.#both(new Promise<void>((resolve) => setTimeout(resolve, slot.warmup_ms)));
+    const before = await this.#usages();
+    const watch = { op: 'watch', duration_ms: slot.duration_ms } as const;
+    const arrived = await this.#both(this.#server.ask(watch, slot.duration_ms + SLACK_MS));
+    const cpu = cpuPercent(before, await this.#usages());
+    const sent = await this.#both(this.#client.ask({ op: 'stop' }));
+    await this.#both(this.#server.ask({ op: 'drain', bytes: sent.bytes }, SLACK_MS));
+    const bytesPerSecond = (arrived.bytes / arrived.elapsed_us) * 1e6;
+    return {
+      provider: this.provider,
+      size,
+      msgs_per_s: bytesPerSecond / size,
+      gb_per_s: bytesPerSecond / 1e9,
+      ...cpu,
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#client.quit();
+    await this.#server.quit();
+  }
+
+  async #connect(expectedProvider: string): Promise<void> {
+    const { place } = await this.#both(this.#server.ask({ op: 'listen' }));
+    this.#client_ = await this.#both(this.#client.ask({ op: 'connect', place }));
+    this.#server_ = await this.#both(this.#server.ask({ op: 'accepted' }));
+    for (const side of [this.#client_, this.#server_]) {
+      if (side.provider === expectedProvider) continue;
+      throw new BenchFailure(
+        `${this.name} is served by '${side.provider}' instead of '${expectedProvider}': ${side.decision}`,
+      );
+    }
+  }
+
+  /** The death of either process ends the wait for the other. */
+  #both<T>(work: Promise<T>): Promise<T> {
+    return Promise.race([work, this.#server.died, this.#client.died]);
+  }
+
+  async #usages(): Promise<Record<Role, Usage>> {
+    const [server, client] = await this.#both(
+      Promise.all([this.#server.ask({ op: 'usage' }), this.#client.ask({ op: 'usage' })]),
+    );
+    return { server, client };
+  }
+}
+
+function cpuPercent(before: Record<Role, Usage>, after: Record<Role, Usage>) {
+  const of = (role: Role): number =>
+    ((after[role].cpu_us - before[role].cpu_us) / (after[role].at_us - before[role].at_us)) * 100;
+  const server = of('server');
+  const client = of('client');
+  return { cpu_percent: server + client, cpu_percent_by_process: { server, client } };
+}
