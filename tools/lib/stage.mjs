@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 // How long a stage's processes may take to go away once the stage itself has ended, or was told to end.
-const grace_ms = 5_000;
+const defaultGrace_ms = 5_000;
 
 /** Sums up a vitest JSON report: a file that could not even be loaded is one failure. */
 export function countVitest(report) {
@@ -30,7 +30,7 @@ function signalGroup(pid, signal) {
 }
 
 /** Waits for the group of `pid` to empty; kills what stays, and tells whether anything had to be killed. */
-async function endGroup(pid) {
+async function endGroup(pid, grace_ms) {
   for (let waited_ms = 0; waited_ms < grace_ms; waited_ms += 100) {
     if (!signalGroup(pid, 0)) return false;
     await sleep(100);
@@ -54,14 +54,15 @@ function execute(stage, args, { cwd, onLine }) {
       if (state.interrupted) kill();
       state.interrupted = true;
       signalGroup(child.pid, signal);
-      setTimeout(kill, grace_ms).unref();
+      setTimeout(kill, defaultGrace_ms).unref();
     };
     process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt).on('SIGHUP', onInterrupt);
     const lines = createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY }).on('line', onLine);
+    const isRead = new Promise((done) => lines.once('close', done));
     const finish = async () => {
       clearTimeout(timer);
       // Output that is still in the pipe; a process left behind may hold it open for ever.
-      await Promise.race([new Promise((done) => lines.once('close', done)), sleep(500)]);
+      await Promise.race([isRead, sleep(500)]);
       lines.close();
       child.stdout.destroy();
       process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt).off('SIGHUP', onInterrupt);
@@ -78,6 +79,10 @@ function execute(stage, args, { cwd, onLine }) {
   });
 }
 
+function printLine(line) {
+  process.stdout.write(`${line}\n`);
+}
+
 function readVitestReport(path) {
   try {
     return countVitest(JSON.parse(readFileSync(path, 'utf8')));
@@ -89,8 +94,12 @@ function readVitestReport(path) {
 /**
  * Runs `stage` (see stage-list.mjs) with further `args`, in `cwd`. Resolves to `{ passed, failed, skipped, interrupted,
  * notes }`: the counts, whether its file is absent, whether the user interrupted it, and remarks for the summary.
+ *
+ * @param {{ name: string, command: string[], count: string, limit_s: number, optional?: string }} stage
+ * @param {string[]} args
+ * @param {{ cwd: string, print?: (line: string) => void, grace_ms?: number }} options
  */
-export async function runStage(stage, args, { cwd, print = (line) => process.stdout.write(`${line}\n`) }) {
+export async function runStage(stage, args, { cwd, print = printLine, grace_ms = defaultGrace_ms }) {
   if (stage.optional && !existsSync(join(cwd, stage.optional))) {
     return { passed: 0, failed: 0, skipped: true, interrupted: false, notes: [`no ${stage.optional}`] };
   }
@@ -114,7 +123,7 @@ export async function runStage(stage, args, { cwd, print = (line) => process.std
   if (outcome.timedOut) notes.push(`ended after its limit of ${stage.limit_s} s`);
   else if (outcome.exitCode !== 0 && counts.failed === 0) notes.push(`exit code ${outcome.exitCode}`);
   else if (counts.passed + counts.failed === 0) notes.push('ran no test');
-  if (outcome.pid !== undefined && (await endGroup(outcome.pid)) && !outcome.timedOut)
+  if (outcome.pid !== undefined && (await endGroup(outcome.pid, grace_ms)) && !outcome.timedOut)
     notes.push('left processes running');
   // Each remark is a failure that no test has counted.
   return { ...counts, failed: counts.failed + notes.length, skipped: false, interrupted: outcome.interrupted, notes };

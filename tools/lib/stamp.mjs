@@ -25,7 +25,13 @@ export function listFiles(path, accept = undefined) {
   return files.sort();
 }
 
-/** A hash of the names and contents of `files` (absolute paths below `root`) and of `extra`, any JSON value. */
+/**
+ * A hash of the names and contents of `files` (absolute paths below `root`) and of `extra`, any JSON value.
+ *
+ * @param {string} root
+ * @param {string[]} files
+ * @param {unknown} [extra]
+ */
 export function hashFiles(root, files, extra = null) {
   const hash = createHash('sha256');
   hash.update(JSON.stringify(extra));

@@ -110,7 +110,9 @@ export function prune(outputFolder, sourceFolder) {
       continue;
     }
     const match = /^(.*?)(?:\.d)?\.([cm]?)(?:js|ts)(?:\.map)?$/.exec(entry.name);
-    if (match && !existsSync(join(sourceFolder, `${match[1]}.${match[2]}ts`))) rmSync(output, { force: true });
+    if (!match) continue;
+    const sources = ['ts', 'js'].map((kind) => join(sourceFolder, `${match[1]}.${match[2]}${kind}`));
+    if (!sources.some((path) => existsSync(path))) rmSync(output, { force: true });
   }
 }
 
