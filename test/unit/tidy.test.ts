@@ -142,6 +142,13 @@ describe('tidy: comments, machines, lockfile', () => {
     expect(broken('package-lock.json', entry('https://example.org/x.tgz'))).toEqual(['lockfile:2']);
     expect(broken('package-lock.json', entry('packages/x'))).toEqual([]);
   });
+
+  it('wants a lockfile with the optional packages of every platform', () => {
+    const a = { optionalDependencies: { 'a-linux': '1.0.0' } };
+    const text = (packages: object) => `${JSON.stringify({ packages })}\n`;
+    expect(broken('package-lock.json', text({ 'node_modules/a': a }))).toEqual(['lockfile:1']);
+    expect(broken('package-lock.json', text({ 'node_modules/a': a, 'node_modules/a-linux': {} }))).toEqual([]);
+  });
 });
 
 describe('tidy: reading sources', () => {

@@ -16,12 +16,15 @@ export const layers: Readonly<Record<string, number>> = {
   stats: 20,
   reactor: 30,
   spi: 40,
+  // What the socket face and the TCP/IP provider see of the switch: how bytes move, and why that way.
+  'switch/transport.ts': 42,
+  'switch/decisions.ts': 42,
+  socket: 45,
   providers: 50,
   switch: 50,
   'switch/registry.ts': 60,
   actor: 70,
   'index.ts': 80,
-  socket: 65,
   net: 70,
   register: 80,
   cli: 80,
@@ -33,7 +36,7 @@ const registry = 'switch/registry.ts';
 /** The unit of a path below src/: what may import itself freely. */
 function unitOf(path: string): string {
   const parts = path.split('/');
-  if (path === registry) return registry;
+  if (path in layers) return path;
   return parts[0] === 'providers' && parts.length > 2 ? `providers/${parts[1]}` : (parts[0] ?? path);
 }
 

@@ -145,11 +145,28 @@ const noMachinePaths: Rule = {
   },
 };
 
+interface LockedPackage {
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+
+// `npm ci` refuses a lockfile without them, but only where nothing is installed yet: nobody would notice before CI.
+function* missingOptionals(text: string): Iterable<Problem> {
+  const packages = (JSON.parse(text) as { packages?: Record<string, LockedPackage> }).packages ?? {};
+  for (const [place, entry] of Object.entries(packages)) {
+    for (const name of Object.keys(entry.optionalDependencies ?? {})) {
+      if (packages[`${place}/node_modules/${name}`] || packages[`node_modules/${name}`]) continue;
+      yield { line: 1, message: `${name} is missing: run \`node tools/complete-lockfile.mjs\`` };
+    }
+  }
+}
+
 const lockfile: Rule = {
   name: 'lockfile',
   applies: (path) => path === 'package-lock.json',
-  check: (source) =>
-    eachMatch(source.lines, /"resolved":\s*"\w+:\/\/[^"]*"/, '$ names the host that a package came from'),
+  *check(source) {
+    yield* eachMatch(source.lines, /"resolved":\s*"\w+:\/\/[^"]*"/, '$ names the host that a package came from');
+    yield* missingOptionals(source.text);
+  },
 };
 
 /** All rules, in the order in which they report. */
