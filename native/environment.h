@@ -1,0 +1,46 @@
+// What the addon knows per environment (a thread that runs JavaScript). There is no process-wide state at all, so
+// that a worker's end concerns nobody else.
+#pragma once
+
+#include <napi.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <unordered_set>
+
+#include "shm/window.h"
+
+namespace sanswitch {
+
+// The state of one environment. Made when the addon loads there, destroyed after the environment's last object.
+class Environment {
+ public:
+  Environment() = default;
+  ~Environment();
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+  // The state of the environment that `env` names.
+  static Environment* of(Napi::Env env) { return env.GetInstanceData<Environment>(); }
+
+  // Notes that this environment owns `fd`, so that it is closed with it at the latest. Negative numbers (errors) are
+  // passed through. Returns `fd`.
+  int own(int fd);
+
+  // Hands `fd` over to somebody else: no longer closed by the addon. 0, or -EBADF if it is not owned here.
+  int release(int fd);
+
+  // Closes `fd`. 0, or -EBADF if it is not owned here: the addon closes nothing that it did not open.
+  int close(int fd);
+
+  // The windows of this thread.
+  WindowTable windows;
+
+  // Netlink socket for sock_diag queries, opened on first use; -1 before.
+  int diagSocket = -1;
+
+ private:
+  std::unordered_set<int> descriptors_;
+};
+
+}  // namespace sanswitch

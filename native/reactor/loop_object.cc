@@ -1,0 +1,84 @@
+#include "loop_object.h"
+
+namespace sanswitch {
+
+// What travels in a closing handle's data.
+struct LoopObject::Closing {
+  LoopObject* owner;
+  void (*released)(uv_handle_t* handle);
+};
+
+bool LoopObject::attach(napi_env env) {
+  env_ = env;
+  napi_value name = nullptr;
+  if (napi_get_uv_event_loop(env, &loop_) != napi_ok ||
+      napi_create_string_utf8(env, "sanswitch:reactor", NAPI_AUTO_LENGTH, &name) != napi_ok ||
+      napi_async_init(env, nullptr, name, &asyncContext_) != napi_ok) {
+    return false;
+  }
+  return napi_add_async_cleanup_hook(env, onEnvironmentEnd, this, &hook_) == napi_ok;
+}
+
+void LoopObject::opened(uv_handle_t* handle) {
+  openHandles_++;
+  uv_unref(handle);
+}
+
+void LoopObject::closeHandle(uv_handle_t* handle, void (*released)(uv_handle_t* handle)) {
+  if (uv_is_closing(handle)) return;
+  handle->data = new Closing{this, released};
+  uv_close(handle, onHandleClosed);
+}
+
+void LoopObject::onHandleClosed(uv_handle_t* handle) {
+  auto* closing = static_cast<Closing*>(handle->data);
+  LoopObject* owner = closing->owner;
+  if (closing->released != nullptr) closing->released(handle);
+  delete closing;
+  owner->openHandles_--;
+  owner->finishIfClosed();
+}
+
+void LoopObject::close() {
+  if (closing_) return;
+  closing_ = true;
+  closeHandles();
+  finishIfClosed();
+}
+
+void LoopObject::finishIfClosed() {
+  if (!closing_ || finished_ || openHandles_ > 0) return;
+  finished_ = true;
+  napi_async_cleanup_hook_handle hook = hook_;
+  if (asyncContext_ != nullptr) napi_async_destroy(env_, asyncContext_);
+  closed();
+  // Last: at the end of an environment this lets it go on, and `this` may be gone with it.
+  if (hook != nullptr) napi_remove_async_cleanup_hook(hook);
+}
+
+void LoopObject::onEnvironmentEnd(napi_async_cleanup_hook_handle, void* data) {
+  static_cast<LoopObject*>(data)->close();
+}
+
+bool LoopObject::call(napi_ref function, size_t count, const int32_t* arguments, int32_t* result) {
+  constexpr size_t kArgumentLimit = 4;
+  napi_handle_scope scope = nullptr;
+  if (count > kArgumentLimit || napi_open_handle_scope(env_, &scope) != napi_ok) return false;
+  napi_value callee = nullptr, receiver = nullptr, returned = nullptr;
+  napi_value values[kArgumentLimit];
+  for (size_t i = 0; i < count; i++) napi_create_int32(env_, arguments[i], &values[i]);
+  napi_get_reference_value(env_, function, &callee);
+  napi_get_global(env_, &receiver);
+  napi_status status = napi_make_callback(env_, asyncContext_, receiver, callee, count, values, &returned);
+  if (status == napi_ok && result != nullptr && napi_get_value_int32(env_, returned, result) != napi_ok) *result = 0;
+  if (status == napi_pending_exception) {
+    napi_value exception = nullptr;
+    bool pending = false;
+    napi_is_exception_pending(env_, &pending);
+    if (pending && napi_get_and_clear_last_exception(env_, &exception) == napi_ok) napi_fatal_exception(env_, exception);
+  }
+  napi_close_handle_scope(env_, scope);
+  return status == napi_ok;
+}
+
+}  // namespace sanswitch

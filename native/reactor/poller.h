@@ -1,0 +1,34 @@
+// The poller: a set of pollable sources and one doWork() that looks at all of them. Today a reactor drives it inline, in
+// its thread's event loop; a dedicated thread that drives the same class comes later.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "shm/window.h"
+
+namespace sanswitch {
+
+// The words in shared memory that JavaScript wants to hear about. It writes the entries itself, into the control block
+// that both sides hold; the layout is ReactorControl and WatchEntry in src/layout/schema.ts.
+class Poller {
+ public:
+  explicit Poller(const WindowTable* windows) : windows_(windows) {}
+
+  // Polls what stands behind the control block `control` of `words` words from now on. The caller keeps that alive.
+  void setControl(int32_t* control, size_t words);
+
+  // Passes over the sources until one has something to do. Returns how many are known to have: 0 or 1, for JavaScript
+  // looks at all of them anyway once it is called.
+  int doWork() const;
+
+  // Watch entries in use.
+  size_t watchCount() const;
+
+ private:
+  const WindowTable* windows_;
+  const int32_t* control_ = nullptr;
+  size_t watchLimit_ = 0;
+};
+
+}  // namespace sanswitch

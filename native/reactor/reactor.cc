@@ -1,0 +1,182 @@
+#include "reactor.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "environment.h"
+#include "reactor/clock.h"
+
+namespace sanswitch {
+
+namespace {
+
+// Polls between two looks at the clock.
+constexpr int kPollsPerClock = 16;
+// Wake-up messages taken from one socket in one turn: a peer that sends without end must not hold up the loop.
+constexpr int kMessagesPerTurn = 64;
+// The longest time that one slice of spinning may last, whatever the control block says.
+constexpr uint32_t kSpinLimitNs = 1000000;
+
+}  // namespace
+
+bool Reactor::runSlice() {
+  uint32_t budgetNs = control_->spinBudgetNs < kSpinLimitNs ? control_->spinBudgetNs : kSpinLimitNs;
+  idle_.setBudget(budgetNs);
+  uint64_t start = 0, now = 0;
+  bool spinning = false;
+  for (int polls = 1;; polls++) {
+    control_->polls++;
+    if (poller_.doWork() > 0) {
+      bool failed = callReady(kReady) < 0;
+      if (closing()) return false;
+      now = nowNs();
+      if (start == 0) start = now;
+      idle_.worked(now);
+      spun_ = false;
+      cooled_ = false;
+      polls = 1;
+      // Others in this loop must not wait for longer than a slice, however much there is to do here.
+      if (failed || now - start >= budgetNs || loopIsBusy()) return true;
+      continue;
+    }
+    if (polls % kPollsPerClock == 1) {
+      if (cooled_) return false;
+      now = nowNs();
+      if (start == 0) start = now;
+      if (!idle_.hot(now)) break;
+      if (now - start >= budgetNs || loopIsBusy()) return true;
+      if (!spinning) control_->spins++;
+      spinning = true;
+      spun_ = true;
+    }
+    pauseProcessor();
+  }
+  return false;
+}
+
+bool Reactor::fallAsleep() {
+  uint64_t now = nowNs();
+  if (!cooled_) idle_.cooled(now, spun_);
+  cooled_ = true;
+  spun_ = false;
+  // Nothing needs to be said to anybody if the loop goes on anyway.
+  if (loopIsBusy()) return false;
+  if (control_->dirty != 0) {
+    int32_t work = callReady(kBeforeSleep);
+    if (closing()) return false;
+    if (work > 0) {
+      idle_.worked(nowNs());
+      cooled_ = false;
+      return true;
+    }
+  }
+  if (loopIsBusy()) return false;
+  asleep_ = true;
+  for (Link* link : links_) {
+    if (link != nullptr) __atomic_store_n(link->epochWord, *link->epochWord + 1, __ATOMIC_SEQ_CST);
+  }
+  // The other half of Dekker's pattern: a peer publishes first and then reads the epoch. Either it sees the odd epoch
+  // and wakes us, or we see what it has published.
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  if (poller_.doWork() == 0) {
+    control_->sleeps++;
+    return false;
+  }
+  wakeUp();
+  callReady(kReady);
+  idle_.worked(nowNs());
+  cooled_ = false;
+  return true;
+}
+
+void Reactor::wakeUp() {
+  asleep_ = false;
+  for (Link* link : links_) {
+    // A link that came while we slept has an even epoch already.
+    if (link != nullptr && (*link->epochWord & 1) != 0) {
+      __atomic_store_n(link->epochWord, *link->epochWord + 1, __ATOMIC_SEQ_CST);
+    }
+  }
+}
+
+void Reactor::onPrepare(uv_prepare_t* handle) {
+  auto* reactor = static_cast<Reactor*>(static_cast<LoopObject*>(handle->data));
+  // Our own idle handle would hide whether anybody else keeps the loop from blocking.
+  uv_idle_stop(&reactor->keepRunning_);
+  bool goOn = reactor->runSlice();
+  if (!goOn && !reactor->closing()) goOn = reactor->fallAsleep();
+  if (goOn && !reactor->closing()) uv_idle_start(&reactor->keepRunning_, [](uv_idle_t*) {});
+}
+
+void Reactor::onCheck(uv_check_t* handle) {
+  auto* reactor = static_cast<Reactor*>(static_cast<LoopObject*>(handle->data));
+  if (!reactor->asleep_) return;
+  reactor->wakeUp();
+  reactor->control_->polls++;
+  if (reactor->poller_.doWork() == 0) return;
+  reactor->callReady(kReady);
+  if (reactor->closing()) return;
+  reactor->idle_.wokeToWork(nowNs());
+  reactor->cooled_ = false;
+}
+
+int32_t Reactor::callReady(Reason reason) {
+  control_->callbacks++;
+  int32_t argument = reason, work = 0;
+  if (!call(onReady_, 1, &argument, &work)) return -1;
+  return work > 0 ? work : 0;
+}
+
+void Reactor::onSocket(uv_poll_t* handle, int status, int) {
+  Link* link = static_cast<Link*>(handle->data);
+  if (status < 0) {
+    uv_poll_stop(handle);
+    int32_t arguments[] = {link->id, status};
+    link->owner->call(link->owner->onLinkEvent_, 2, arguments, nullptr);
+    return;
+  }
+  link->owner->readSocket(link);
+}
+
+void Reactor::readSocket(Link* link) {
+  // Only that something came matters. Descriptors in it are dropped by the kernel, for there is no room for them.
+  char data[16];
+  for (int i = 0; i < kMessagesPerTurn; i++) {
+    ssize_t length = recv(link->fd, data, sizeof data, MSG_DONTWAIT);
+    if (length > 0) {
+      control_->wakesReceived++;
+      continue;
+    }
+    if (length < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    int32_t arguments[] = {link->id, length == 0 ? kLinkEnded : -errno};
+    // The end of the stream stays readable for ever.
+    uv_poll_stop(&link->poll);
+    call(onLinkEvent_, 2, arguments, nullptr);
+    return;
+  }
+}
+
+napi_value Reactor::wake(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value argument = nullptr, self = nullptr, result = nullptr;
+  void* wrapped = nullptr;
+  int32_t id = -1;
+  if (napi_get_cb_info(env, info, &count, &argument, &self, nullptr) != napi_ok ||
+      napi_unwrap(env, self, &wrapped) != napi_ok || napi_get_value_int32(env, argument, &id) != napi_ok) {
+    napi_throw_type_error(env, nullptr, "wake takes the number of a link");
+    return nullptr;
+  }
+  auto* reactor = static_cast<Reactor*>(wrapped);
+  int32_t status = -ENOTCONN;
+  if (id >= 0 && static_cast<size_t>(id) < reactor->links_.size() && reactor->links_[id] != nullptr) {
+    reactor->control_->wakesSent++;
+    char byte = 1;
+    ssize_t sent = send(reactor->links_[id]->fd, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    // A full socket holds wake-ups that the peer has not read: it will wake anyway.
+    status = sent == 1 || errno == EAGAIN ? 0 : -errno;
+  }
+  napi_create_int32(env, status, &result);
+  return result;
+}
+
+}  // namespace sanswitch

@@ -1,0 +1,106 @@
+// The reactor: one thread's poller, driven inline by that thread's libuv loop.
+//
+// Every turn of the loop passes through `onPrepare`. While work keeps coming the reactor is hot: it polls and spins for
+// one slice per turn and lets the loop pass on without blocking, so that timers and other I/O keep their pace. When
+// nothing has come for the window of the idle strategy, it publishes on every link that it sleeps (sleep epoch odd), looks
+// at everything once more and lets the loop block; peers then wake it by a message on the link's socket.
+#pragma once
+
+#include <napi.h>
+#include <uv.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "layout.gen.h"
+#include "reactor/idle.h"
+#include "reactor/loop_object.h"
+#include "reactor/poller.h"
+
+namespace sanswitch {
+
+class Environment;
+
+// Why JavaScript's onReady is called.
+enum Reason : int32_t {
+  // A watched word has changed.
+  kReady = 0,
+  // The thread is about to sleep and the control block is dirty.
+  kBeforeSleep = 1,
+};
+
+// The event of onLinkEvent when the peer has closed its end; a negative one is an errno.
+constexpr int32_t kLinkEnded = 0;
+
+// JavaScript's class Reactor. Its thread alone touches it.
+class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
+ public:
+  explicit Reactor(const Napi::CallbackInfo& info);
+
+  // Adds the class to the addon.
+  static void exportClass(Napi::Env env, Napi::Object exports);
+
+ private:
+  // A link to a peer: its socket, and where we tell the peer that we sleep.
+  struct Link {
+    uv_poll_t poll;
+    Reactor* owner;
+    int32_t id;
+    int fd;
+    // In our own segment: sleepEpoch.
+    int32_t* epochWord;
+  };
+
+  // JavaScript's methods; each says what it takes in src/native/addon.ts.
+  Napi::Value addLink(const Napi::CallbackInfo& info);
+  Napi::Value removeLink(const Napi::CallbackInfo& info);
+  Napi::Value setControl(const Napi::CallbackInfo& info);
+  void ref(const Napi::CallbackInfo& info);
+  void unref(const Napi::CallbackInfo& info);
+  void closeMethod(const Napi::CallbackInfo& info);
+  static napi_value wake(napi_env env, napi_callback_info info);
+
+  static void onPrepare(uv_prepare_t* handle);
+  static void onCheck(uv_check_t* handle);
+  static void onSocket(uv_poll_t* handle, int status, int events);
+
+  void closeHandles() override;
+  void closed() override;
+
+  bool takeControl(Napi::Value value);
+  bool startHandles();
+
+  // Spins for at most a slice. True if the loop must not block in this turn.
+  bool runSlice();
+  // Says on every link that this thread sleeps, unless there is work. True if there was: the loop must not block.
+  bool fallAsleep();
+  // Takes that back on every link.
+  void wakeUp();
+  // Calls onReady. Returns how much work it says that it found; -1: it threw or can't be called, so leave it alone for
+  // the rest of this turn.
+  int32_t callReady(Reason reason);
+  void readSocket(Link* link);
+  bool loopIsBusy() const { return uv_backend_timeout(loop()) == 0; }
+
+  Environment* environment_;
+  Poller poller_;
+  AdaptiveSpin idle_;
+  // Points into `controlReference_`'s memory.
+  layout::ReactorControl* control_ = nullptr;
+  napi_ref controlReference_ = nullptr;
+  napi_ref onReady_ = nullptr;
+  napi_ref onLinkEvent_ = nullptr;
+  uv_prepare_t prepare_;
+  uv_check_t check_;
+  // Active while the loop must not block.
+  uv_idle_t keepRunning_;
+  // By link id; null where there is none.
+  std::vector<Link*> links_;
+  bool asleep_ = false;
+  // The present window of the idle strategy was really spent polling.
+  bool spun_ = false;
+  // The loop was going to sleep but for the window that now has ended.
+  bool cooled_ = true;
+};
+
+}  // namespace sanswitch

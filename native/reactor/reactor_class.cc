@@ -1,0 +1,161 @@
+// The JavaScript side of class Reactor: construction, links, life and end.
+#include <errno.h>
+
+#include "arguments.h"
+#include "environment.h"
+#include "reactor.h"
+
+namespace sanswitch {
+
+namespace {
+
+// More links than a process can have descriptors for.
+constexpr int64_t kLinkLimit = 1 << 20;
+
+}  // namespace
+
+void Reactor::exportClass(Napi::Env env, Napi::Object exports) {
+  napi_property_descriptor wakeMethod{};
+  wakeMethod.utf8name = "wake";
+  wakeMethod.method = wake;
+  wakeMethod.attributes = napi_default_method;
+  Napi::Function constructor =
+      DefineClass(env, "Reactor",
+                  {
+                      InstanceMethod<&Reactor::addLink>("addLink"),
+                      InstanceMethod<&Reactor::removeLink>("removeLink"),
+                      InstanceMethod<&Reactor::setControl>("setControl"),
+                      InstanceMethod<&Reactor::ref>("ref"),
+                      InstanceMethod<&Reactor::unref>("unref"),
+                      InstanceMethod<&Reactor::closeMethod>("close"),
+                      Napi::ClassPropertyDescriptor<Reactor>(wakeMethod),
+                  });
+  exports.Set("Reactor", constructor);
+}
+
+Reactor::Reactor(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<Reactor>(info), environment_(Environment::of(info.Env())), poller_(&environment_->windows) {
+  if (!info[1].IsFunction() || !info[2].IsFunction()) {
+    Napi::TypeError::New(info.Env(), "Reactor takes (control, onReady, onLinkEvent)").ThrowAsJavaScriptException();
+    return;
+  }
+  if (!takeControl(info[0])) return;
+  napi_create_reference(info.Env(), info[1], 1, &onReady_);
+  napi_create_reference(info.Env(), info[2], 1, &onLinkEvent_);
+  if (!attach(info.Env()) || !startHandles()) {
+    Napi::Error::New(info.Env(), "this environment has no event loop for a reactor").ThrowAsJavaScriptException();
+    return;
+  }
+  // While its handles are open, the object stays, whether JavaScript still refers to it or not.
+  Ref();
+}
+
+bool Reactor::takeControl(Napi::Value value) {
+  constexpr size_t kWords = sizeof(layout::ReactorControl) / sizeof(int32_t);
+  Bytes bytes;
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array ||
+      !bytesOf(value.Env(), value, &bytes) || bytes.length / sizeof(int32_t) < kWords ||
+      reinterpret_cast<uintptr_t>(bytes.data) % alignof(layout::ReactorControl) != 0) {
+    Napi::TypeError::New(value.Env(), "the control block must be an Int32Array that is large enough and aligned")
+        .ThrowAsJavaScriptException();
+    return false;
+  }
+  if (controlReference_ != nullptr) napi_delete_reference(value.Env(), controlReference_);
+  napi_create_reference(value.Env(), value, 1, &controlReference_);
+  control_ = reinterpret_cast<layout::ReactorControl*>(bytes.data);
+  poller_.setControl(reinterpret_cast<int32_t*>(bytes.data), bytes.length / sizeof(int32_t));
+  return true;
+}
+
+bool Reactor::startHandles() {
+  // None of these can fail but for a null callback.
+  uv_prepare_init(loop(), &prepare_);
+  uv_check_init(loop(), &check_);
+  uv_idle_init(loop(), &keepRunning_);
+  prepare_.data = check_.data = keepRunning_.data = static_cast<LoopObject*>(this);
+  opened(reinterpret_cast<uv_handle_t*>(&prepare_));
+  opened(reinterpret_cast<uv_handle_t*>(&check_));
+  opened(reinterpret_cast<uv_handle_t*>(&keepRunning_));
+  uv_prepare_start(&prepare_, onPrepare);
+  uv_check_start(&check_, onCheck);
+  return true;
+}
+
+Napi::Value Reactor::setControl(const Napi::CallbackInfo& info) {
+  if (!closing()) takeControl(info[0]);
+  return info.Env().Undefined();
+}
+
+Napi::Value Reactor::addLink(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  auto id = static_cast<size_t>(arguments.integer(0, 0, kLinkLimit));
+  auto fd = static_cast<int>(arguments.integer(1, 0, INT32_MAX));
+  auto windowId = static_cast<uint32_t>(arguments.integer(2, 0, UINT32_MAX));
+  auto wordIndex = static_cast<uint32_t>(arguments.integer(3, 0, UINT32_MAX));
+  if (arguments.failed()) return info.Env().Undefined();
+  int32_t* epochWord = environment_->windows.word(windowId, wordIndex);
+  if (closing()) return Napi::Number::New(info.Env(), -ECANCELED);
+  if (epochWord == nullptr) return Napi::Number::New(info.Env(), -EINVAL);
+  if (id < links_.size() && links_[id] != nullptr) return Napi::Number::New(info.Env(), -EEXIST);
+  Link* link = new Link{};
+  int error = uv_poll_init(loop(), &link->poll, fd);
+  if (error < 0) {
+    delete link;
+    return Napi::Number::New(info.Env(), error);
+  }
+  link->owner = this;
+  link->id = static_cast<int32_t>(id);
+  link->fd = fd;
+  link->epochWord = epochWord;
+  link->poll.data = link;
+  opened(reinterpret_cast<uv_handle_t*>(&link->poll));
+  if (id >= links_.size()) links_.resize(id + 1, nullptr);
+  links_[id] = link;
+  return Napi::Number::New(info.Env(), uv_poll_start(&link->poll, UV_READABLE, onSocket));
+}
+
+Napi::Value Reactor::removeLink(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  auto id = static_cast<size_t>(arguments.integer(0, 0, kLinkLimit));
+  if (arguments.failed()) return info.Env().Undefined();
+  if (closing() || id >= links_.size() || links_[id] == nullptr) return Napi::Number::New(info.Env(), -ENOTCONN);
+  Link* link = links_[id];
+  links_[id] = nullptr;
+  closeHandle(reinterpret_cast<uv_handle_t*>(&link->poll),
+              [](uv_handle_t* handle) { delete reinterpret_cast<Link*>(handle); });
+  return Napi::Number::New(info.Env(), 0);
+}
+
+void Reactor::ref(const Napi::CallbackInfo&) {
+  if (!closing()) uv_ref(reinterpret_cast<uv_handle_t*>(&prepare_));
+}
+
+void Reactor::unref(const Napi::CallbackInfo&) {
+  if (!closing()) uv_unref(reinterpret_cast<uv_handle_t*>(&prepare_));
+}
+
+void Reactor::closeMethod(const Napi::CallbackInfo&) { close(); }
+
+void Reactor::closeHandles() {
+  // Nobody is left asleep behind an odd epoch; and nothing of the windows is touched after this.
+  wakeUp();
+  closeHandle(reinterpret_cast<uv_handle_t*>(&prepare_));
+  closeHandle(reinterpret_cast<uv_handle_t*>(&check_));
+  closeHandle(reinterpret_cast<uv_handle_t*>(&keepRunning_));
+  for (Link* link : links_) {
+    if (link == nullptr) continue;
+    closeHandle(reinterpret_cast<uv_handle_t*>(&link->poll),
+                [](uv_handle_t* handle) { delete reinterpret_cast<Link*>(handle); });
+  }
+  links_.clear();
+}
+
+void Reactor::closed() {
+  napi_delete_reference(env(), onReady_);
+  napi_delete_reference(env(), onLinkEvent_);
+  napi_delete_reference(env(), controlReference_);
+  onReady_ = onLinkEvent_ = controlReference_ = nullptr;
+  Unref();
+}
+
+}  // namespace sanswitch

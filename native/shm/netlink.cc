@@ -1,0 +1,191 @@
+// Netlink: notifications of address changes, and sock_diag, which says who owns a TCP port.
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <vector>
+
+#include "arguments.h"
+#include "environment.h"
+#include "exports.h"
+#include "shm/netlink_parse.h"
+
+namespace sanswitch {
+
+namespace {
+
+constexpr uint32_t kTcpListenState = 10;
+// TCP_BOUND_INACTIVE: bound, neither listening nor connected. Kernels before 6.8 report none of those.
+constexpr uint32_t kTcpBoundInactiveState = 13;
+// A dump that the kernel calls interrupted is asked for again, this often.
+constexpr int kDumpAttempts = 4;
+constexpr size_t kReceiveBytes = 32 * 1024;
+
+struct DiagRequest {
+  nlmsghdr header;
+  inet_diag_req_v2 body;
+};
+
+int openNetlink(int protocol, uint32_t groups) {
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+  if (fd < 0) return -errno;
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  address.nl_groups = groups;
+  if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    int error = -errno;
+    ::close(fd);
+    return error;
+  }
+  return fd;
+}
+
+// One datagram from the kernel; what other processes send is dropped. Length, or -errno.
+ssize_t receiveFromKernel(int fd, uint8_t* data, size_t limit) {
+  for (;;) {
+    sockaddr_nl sender{};
+    socklen_t senderBytes = sizeof sender;
+    ssize_t length = recvfrom(fd, data, limit, MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&sender), &senderBytes);
+    if (length < 0) {
+      if (errno == EINTR) continue;
+      return -errno;
+    }
+    if (sender.nl_pid == 0) return length;
+  }
+}
+
+int sendDumpRequest(int fd, uint8_t family, uint32_t states, uint16_t port, uint32_t sequence) {
+  DiagRequest request{};
+  request.header.nlmsg_len = sizeof request;
+  request.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  request.header.nlmsg_seq = sequence;
+  request.body.sdiag_family = family;
+  request.body.sdiag_protocol = IPPROTO_TCP;
+  request.body.idiag_states = states;
+  request.body.id.idiag_sport = htons(port);
+  sockaddr_nl kernel{};
+  kernel.nl_family = AF_NETLINK;
+  ssize_t sent =
+      sendto(fd, &request, sizeof request, MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&kernel), sizeof kernel);
+  return sent < 0 ? -errno : 0;
+}
+
+// Asks once for the sockets of one family. The kernel answers synchronously, so nothing here ever waits.
+DumpState dumpOnce(int fd, uint8_t family, uint32_t states, uint16_t port, std::vector<DiagSocket>* out) {
+  static thread_local uint32_t sequence = 0;
+  static thread_local uint8_t buffer[kReceiveBytes];
+  DumpState state;
+  state.error = sendDumpRequest(fd, family, states, port, ++sequence);
+  while (state.error == 0 && !state.done) {
+    ssize_t length = receiveFromKernel(fd, buffer, sizeof buffer);
+    if (length < 0) {
+      state.error = static_cast<int>(length);
+    } else {
+      parseDiagDump(buffer, static_cast<size_t>(length), sequence, port, out, &state);
+    }
+  }
+  return state;
+}
+
+// All TCP sockets on `port` in one of `states`, both families. 0 or -errno.
+int dumpSockets(Environment* environment, uint32_t states, uint16_t port, std::vector<DiagSocket>* out) {
+  if (environment->diagSocket < 0) {
+    environment->diagSocket = environment->own(openNetlink(NETLINK_SOCK_DIAG, 0));
+    if (environment->diagSocket < 0) return environment->diagSocket;
+  }
+  for (uint8_t family : {static_cast<uint8_t>(AF_INET), static_cast<uint8_t>(AF_INET6)}) {
+    size_t before = out->size();
+    DumpState state;
+    for (int attempt = 0; attempt < kDumpAttempts; attempt++) {
+      out->resize(before);
+      state = dumpOnce(environment->diagSocket, family, states, port, out);
+      if (state.error != 0 || !state.interrupted) break;
+    }
+    // A host without IPv6 answers -ENOENT for that family: it has no such sockets.
+    if (state.error != 0 && !(family == AF_INET6 && state.error == -ENOENT)) {
+      // An unfinished dump would answer the next question: start afresh then.
+      environment->close(environment->diagSocket);
+      environment->diagSocket = -1;
+      return state.error;
+    }
+  }
+  return 0;
+}
+
+Napi::Object toObject(Napi::Env env, const DiagSocket& socket) {
+  char text[INET6_ADDRSTRLEN] = "";
+  inet_ntop(socket.family, socket.address, text, sizeof text);
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("family", Napi::Number::New(env, socket.family == AF_INET6 ? 6 : 4));
+  object.Set("address", Napi::String::New(env, text));
+  object.Set("port", Napi::Number::New(env, socket.port));
+  object.Set("uid", Napi::Number::New(env, socket.uid));
+  object.Set("inode", Napi::Number::New(env, socket.inode));
+  object.Set("cookie", Napi::BigInt::New(env, socket.cookie));
+  object.Set("v6only", Napi::Boolean::New(env, socket.v6only));
+  object.Set("interfaceIndex", Napi::Number::New(env, socket.interfaceIndex));
+  return object;
+}
+
+Napi::Value socketsInState(const Napi::CallbackInfo& info, uint32_t states) {
+  Arguments arguments(info);
+  auto port = static_cast<uint16_t>(arguments.integer(0, 1, 65535));
+  if (arguments.failed()) return info.Env().Undefined();
+  std::vector<DiagSocket> sockets;
+  int error = dumpSockets(Environment::of(info.Env()), states, port, &sockets);
+  if (error < 0) return Napi::Number::New(info.Env(), error);
+  Napi::Array array = Napi::Array::New(info.Env(), sockets.size());
+  for (size_t i = 0; i < sockets.size(); i++) array.Set(static_cast<uint32_t>(i), toObject(info.Env(), sockets[i]));
+  return array;
+}
+
+// listeningSockets(port) -> array of sockets or -errno
+Napi::Value listeningSockets(const Napi::CallbackInfo& info) { return socketsInState(info, 1u << kTcpListenState); }
+
+// boundSockets(port) -> array of sockets or -errno; always empty on kernels before 6.8
+Napi::Value boundSockets(const Napi::CallbackInfo& info) { return socketsInState(info, 1u << kTcpBoundInactiveState); }
+
+// addressChanges() -> descriptor that becomes readable when an address comes or goes, or -errno
+Napi::Value addressChanges(const Napi::CallbackInfo& info) {
+  int fd = openNetlink(NETLINK_ROUTE, RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
+  return Napi::Number::New(info.Env(), Environment::of(info.Env())->own(fd));
+}
+
+// drainAddressChanges(fd) -> how many changes were waiting (an overflow counts as one) or -errno
+Napi::Value drainAddressChanges(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  auto fd = static_cast<int>(arguments.integer(0, 0, INT32_MAX));
+  if (arguments.failed()) return info.Env().Undefined();
+  static thread_local uint8_t buffer[kReceiveBytes];
+  int count = 0;
+  for (;;) {
+    ssize_t length = receiveFromKernel(fd, buffer, sizeof buffer);
+    if (length == -EAGAIN) return Napi::Number::New(info.Env(), count);
+    if (length == -ENOBUFS) {
+      count++;
+    } else if (length < 0) {
+      return Napi::Number::New(info.Env(), static_cast<int>(length));
+    } else {
+      count += countAddressChanges(buffer, static_cast<size_t>(length));
+    }
+  }
+}
+
+}  // namespace
+
+void exportNetlink(Napi::Env env, Napi::Object exports) {
+  exports.Set("listeningSockets", Napi::Function::New<listeningSockets>(env, "listeningSockets"));
+  exports.Set("boundSockets", Napi::Function::New<boundSockets>(env, "boundSockets"));
+  exports.Set("addressChanges", Napi::Function::New<addressChanges>(env, "addressChanges"));
+  exports.Set("drainAddressChanges", Napi::Function::New<drainAddressChanges>(env, "drainAddressChanges"));
+}
+
+}  // namespace sanswitch

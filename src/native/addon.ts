@@ -1,0 +1,152 @@
+/**
+ * What the native addon offers, as it is: numbers and typed arrays in, a number out. A negative number is a negated
+ * errno. Everything is synchronous and belongs to the thread that calls it. A wrong type or a number out of range throws
+ * a TypeError. `os.ts` turns the errnos into Node's errors.
+ */
+
+/** A TCP socket as the kernel's sock_diag reports it. */
+export interface SocketReport {
+  readonly family: 4 | 6;
+  /** The local address as text; `0.0.0.0` and `::` are the wildcards. */
+  readonly address: string;
+  readonly port: number;
+  /** Who made the socket, as seen from this user namespace. */
+  readonly uid: number;
+  /** The `N` of `socket:[N]` in the owner's /proc/PID/fd. */
+  readonly inode: number;
+  /** SO_COOKIE: never reused while the machine runs. */
+  readonly cookie: bigint;
+  /** IPv6 only: it takes no IPv4 connections (IPV6_V6ONLY). */
+  readonly v6only: boolean;
+  /** The interface that it is bound to; 0: any. */
+  readonly interfaceIndex: number;
+}
+
+/** Why a reactor calls `onReady`. */
+export const REASON = {
+  /** A watched word has changed. */
+  READY: 0,
+  /** The thread is about to sleep, and the control block is dirty. */
+  BEFORE_SLEEP: 1,
+} as const;
+
+/** `event` of `onLinkEvent` when the peer is gone in the ordinary way; a negative one is a negated errno. */
+export const LINK_ENDED = 0;
+
+/** Bits of a Poll's events. */
+export const POLL_READABLE = 1;
+export const POLL_WRITABLE = 2;
+
+/** Called with a REASON; returns how much work it found (0: none). */
+export type OnReady = (reason: number) => number;
+
+/** Called once when a link's socket ends: LINK_ENDED or a negated errno. Nothing more comes from that link. */
+export type OnLinkEvent = (linkId: number, event: number) => void;
+
+/** The native half of a thread's reactor. Unreferenced (it does not keep the event loop alive) until `ref()`. */
+export interface NativeReactor {
+  /**
+   * Adds a link: its socket `fd` (not taken over; close it after removeLink), and the word of our own segment where peers
+   * read whether we sleep. @returns 0 or -errno
+   */
+  addLink(linkId: number, fd: number, windowId: number, ownEpochWordIndex: number): number;
+  /** Forgets a link; its descriptor may be closed and its segments unmapped as soon as this returns. 0 or -ENOTCONN */
+  removeLink(linkId: number): number;
+  /** Wakes the peer of a link: one message, never waits. 0, -ENOTCONN, or the socket's -errno (its end is reported too). */
+  wake(linkId: number): number;
+  /** Replaces the control block, from the next poll on. The caller copies its contents first. */
+  setControl(control: Int32Array): void;
+  ref(): void;
+  unref(): void;
+  /** Stops everything, at any time, any number of times; no callback comes after it. */
+  close(): void;
+}
+
+/** Watches one descriptor, which it does not own. Unreferenced until `ref()`. */
+export interface NativePoll {
+  /** Calls back (level-triggered) while one of `events` (POLL_*) is there. @returns 0 or -errno */
+  start(events: number): number;
+  /** No more callbacks; the descriptor may be closed as soon as this returns. @returns 0 or -errno */
+  stop(): number;
+  ref(): void;
+  unref(): void;
+  /** The same for good. Idempotent. */
+  close(): void;
+}
+
+/** The addon. */
+export interface NativeAddon {
+  readonly napiVersion: number;
+  /** LAYOUT_HASH of the header that the addon was compiled with. */
+  readonly layoutHash: number;
+
+  /** Registers a window. `view` covers a whole WebAssembly.Memory, which is kept until the thread ends. @returns windowId */
+  registerWindow(view: Uint8Array): number;
+  /** Maps a new segment of our own, readable and writable, then seals it. @returns the descriptor to hand to the peer */
+  mapOwnSegment(windowId: number, offset: number, bytes: number): number;
+  /** Maps a peer's segment read-only. Refuses with -EPERM what is not sized and sealed as it must be. Does not take `fd`. */
+  mapPeerSegment(windowId: number, offset: number, bytes: number, fd: number): number;
+  /** Puts empty memory back where a segment of exactly this place and size was mapped. */
+  unmapSegment(windowId: number, offset: number, bytes: number): number;
+
+  /** Copies `length` bytes; offsets in bytes. RangeError, with nothing copied, if that reaches beyond either array. */
+  copy(
+    destination: NodeJS.TypedArray,
+    destinationOffset: number,
+    source: NodeJS.TypedArray,
+    sourceOffset: number,
+    length: number,
+  ): void;
+
+  /** Listens by a name (at most 107 bytes) in the abstract namespace, SOCK_SEQPACKET. @returns a descriptor */
+  unixListen(name: string, backlog: number): number;
+  /** Connects at once or not at all. @returns a descriptor; -ECONNREFUSED: nobody is there; -EAGAIN: backlog full */
+  unixConnect(name: string): number;
+  /** @returns a descriptor; -EAGAIN: nobody waits */
+  unixAccept(listener: number): number;
+  /** Sends one message of at most 64 KiB, with the descriptor `fdToPass` unless that is -1. @returns its length */
+  sendMessage(fd: number, bytes: Uint8Array, fdToPass?: number): number;
+  /**
+   * Receives one message and at most one descriptor, which `received[0]` then holds (otherwise -1). @returns its length;
+   * 0: the connection has ended; -EPROTO: too long, or more than one descriptor (all closed)
+   */
+  receiveMessage(fd: number, bytes: Uint8Array, received: Int32Array): number;
+  /** Who called connect() or listen() at the other end: `out` = pid, uid, gid (as signed words). */
+  peerCredentials(fd: number, out: Int32Array): number;
+  /** @returns a pidfd of that process; -ENOPROTOOPT on kernels before 6.5 */
+  peerPidfd(fd: number): number;
+  /** @returns a pidfd of process `pid` */
+  openPidfd(pid: number): number;
+  /** @returns 1 or 0 */
+  pidfdAlive(pidfd: number): number;
+  /** Closes a descriptor that the addon opened in this thread; -EBADF for any other. */
+  closeDescriptor(fd: number): number;
+  /** Hands such a descriptor over: its new owner closes it, the addon no longer does. */
+  releaseDescriptor(fd: number): number;
+
+  /** Binds a TCP socket without connecting it. Port 0: an ephemeral one. @returns a descriptor */
+  bindTcp(address: string, port: number, family: 4 | 6): number;
+  /** @returns the local port of a TCP socket */
+  localPort(fd: number): number;
+  /** SO_COOKIE of any socket of this process. */
+  socketCookie(fd: number): bigint | number;
+  /** @returns the inode number of any descriptor of this process */
+  descriptorInode(fd: number): number;
+
+  /** Who listens on TCP port `port`, in this network namespace, IPv4 and IPv6. */
+  listeningSockets(port: number): SocketReport[] | number;
+  /** Sockets bound to `port` that neither listen nor are connected; none is reported by kernels before 6.8. */
+  boundSockets(port: number): SocketReport[] | number;
+  /** @returns a descriptor that becomes readable when this host's addresses change */
+  addressChanges(): number;
+  /** @returns how many changes were waiting there */
+  drainAddressChanges(fd: number): number;
+
+  /** The control block is an Int32Array laid out as ReactorControl and its WatchEntries. */
+  readonly Reactor: new (
+    control: Int32Array,
+    onReady: OnReady,
+    onLinkEvent: OnLinkEvent,
+  ) => NativeReactor;
+  readonly Poll: new (fd: number, callback: (status: number, events: number) => void) => NativePoll;
+}
