@@ -6,6 +6,7 @@ import type { Answers, Connected, Reply, Request, Role, TransportSpec, Usage } f
 
 const SETUP_LIMIT_MS = 8_000;
 const SLACK_MS = 6_000;
+const QUIT_LIMIT_MS = 2_000;
 /** How long the news of a death may come after the news of the connection's end, which it explains. */
 const DEATH_NEWS_MS = 250;
 
@@ -84,7 +85,7 @@ class Remote {
     if (this.#death !== undefined) return;
     this.#quitting = true;
     const gone = new Promise<void>((resolve) => this.#child.once('exit', () => resolve()));
-    const kill = setTimeout(() => this.#child.kill('SIGKILL'), 3_000);
+    const kill = setTimeout(() => this.#child.kill('SIGKILL'), QUIT_LIMIT_MS);
     this.#child.send({ op: 'quit', id: ++this.#lastId }, () => {});
     await gone;
     clearTimeout(kill);

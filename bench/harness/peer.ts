@@ -105,7 +105,8 @@ class Peer {
   }
 
   async #quit(): Promise<null> {
-    await (await this.#endpoint).close();
+    const endpoint = await this.#endpoint.catch(() => null);
+    await endpoint?.close();
     return null;
   }
 }
