@@ -23,7 +23,7 @@ export const groups = {
     { name: 'pack', command: ['node', 'test/pack/run.mjs'], count: 'lines', limit_s: 600 },
   ],
   check: [
-    { name: 'biome', command: ['biome', 'ci', '.'], count: 'exit', limit_s: 120 },
+    { name: 'biome', command: ['biome', 'ci', '--colors=off', '.'], count: 'exit', limit_s: 120 },
     { name: 'types', command: ['tsc', '-p', 'tsconfig.json', '--noEmit'], count: 'exit', limit_s: 120 },
     { name: 'types-dev', command: ['tsc', '-p', 'tsconfig.dev.json', '--noEmit'], count: 'exit', limit_s: 120 },
     { name: 'types-js', command: ['tsc', '-p', 'tsconfig.js.json'], count: 'exit', limit_s: 120 },
@@ -35,7 +35,7 @@ export const groups = {
       limit_s: 120,
       optional: 'tools/generate-layout.ts',
     },
-    { name: 'knip', command: ['knip'], count: 'exit', limit_s: 120 },
+    { name: 'knip', command: ['knip', '--no-config-hints'], count: 'exit', limit_s: 120 },
     { name: 'publint', command: ['publint', '--strict'], count: 'exit', limit_s: 120 },
   ],
   nodes: [{ name: 'nodes', command: ['node', 'test/nodes/run.mjs'], count: 'lines', limit_s: 900 }],
