@@ -1,15 +1,11 @@
 /** `npm run -s bench -- QUESTION`: measures one question and says how much better than the baseline we are. */
-import { bulk } from './bulk.js';
 import { Progress, runCommand } from './harness/command.js';
 import { type Line, run, worstLast } from './harness/contest.js';
-import { durationOf, parseCommandLine, usage } from './harness/options.js';
+import { durationOf, parseCommandLine } from './harness/options.js';
 import type { Question } from './harness/question.js';
+import { QUESTIONS, questionOf } from './questions.js';
 import { lineTable } from './report/text.js';
-import { rtt } from './rtt.js';
-import { stream } from './stream.js';
-import { tcp } from './tcp.js';
 
-const QUESTIONS: readonly Question[] = [rtt, stream, bulk, tcp];
 const DURATION = { least_s: 1, most_s: 35 };
 const DEFAULT_DURATION_S = '15';
 /** Counted from here; what `npm` needs to come so far comes on top. */
@@ -50,10 +46,7 @@ async function main(): Promise<void> {
     return;
   }
   const total_ms = durationOf(values.duration as string, DURATION) * 1000;
-  const names = QUESTIONS.map((known) => known.name).join(', ');
-  if (positionals.length !== 1) throw usage(`one question wanted: ${names}`);
-  const question = QUESTIONS.find((known) => known.name === positionals[0]);
-  if (question === undefined) throw usage(`unknown question '${positionals[0]}', there are ${names}`);
+  const question = questionOf(positionals);
   const lines = await answer(question, total_ms, new Progress(false));
   if (values.json) for (const line of lines) process.stdout.write(`${JSON.stringify(line)}\n`);
   else process.stdout.write(lineTable(question, lines));

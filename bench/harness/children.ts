@@ -5,20 +5,30 @@ import { type PeerSetup, SETUP_VARIABLE } from './messages.js';
 
 const PEER_FILE = fileURLToPath(new URL('./peer.js', import.meta.url));
 const running = new Set<ChildProcess>();
+const PROFILE_INTERVAL_US = 250;
 let profileDirectory: string | undefined;
 
-/** From now on each process writes a CPU profile into `directory` when it quits. */
+/** From now on each process writes a CPU profile into `directory`, under its `profileName`, when it quits. */
 export function profileInto(directory: string): void {
   profileDirectory = directory;
 }
 
+/** The file name of a process's CPU profile, without its ending. */
+export function profileName(setup: PeerSetup): string {
+  return `${setup.transport}${setup.lend ? '-lent' : ''}.${setup.role}`;
+}
+
 /** Starts one process of a pair. Its standard output goes where our standard error goes: ours carries results only. */
 export function forkPeer(setup: PeerSetup): ChildProcess {
-  const name = `${setup.role}.${setup.transport}${setup.lend ? '-lent' : ''}`;
-  const profile = ['--cpu-prof', '--cpu-prof-interval=200', `--cpu-prof-dir=${profileDirectory}`];
+  const profile = [
+    '--cpu-prof',
+    `--cpu-prof-interval=${PROFILE_INTERVAL_US}`,
+    `--cpu-prof-dir=${profileDirectory}`,
+    `--cpu-prof-name=${profileName(setup)}.cpuprofile`,
+  ];
   const child = fork(PEER_FILE, [], {
     env: { ...process.env, [SETUP_VARIABLE]: JSON.stringify(setup) },
-    execArgv: profileDirectory === undefined ? [] : [...profile, `--cpu-prof-name=${name}.cpuprofile`],
+    execArgv: profileDirectory === undefined ? [] : profile,
     stdio: ['ignore', 2, 2, 'ipc'],
   });
   running.add(child);

@@ -1,0 +1,101 @@
+/** `npm run flame`: where the time of a question goes, thread by thread. */
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { profileInto, profileName } from './harness/children.js';
+import { Progress, runCommand } from './harness/command.js';
+import { type Contest, type Line, run } from './harness/contest.js';
+import { durationOf, parseCommandLine } from './harness/options.js';
+import { questionOf } from './questions.js';
+import { flamePage } from './report/flame-page.js';
+import { type CpuProfile, type Frame, frameTree, IDLE, prune, selfTimes } from './report/profile.js';
+import { table } from './report/text.js';
+
+const DURATION = { least_s: 1, most_s: 35 };
+const DEFAULT_DURATION_S = '6';
+const LIMIT_S = 58;
+const TOP_FUNCTIONS = 12;
+const SMALLEST_SHARE = 0.0005;
+
+const HELP = `Usage: npm run flame -- QUESTION [--duration SECONDS] [--out DIRECTORY]
+
+Answers a question of the benchmark with a CPU profile of every process, and makes one flame graph of them all.
+
+Options:
+  --duration SECONDS  time spent measuring (default ${DEFAULT_DURATION_S})
+  --out DIRECTORY     where the page goes (default bench/results)
+  --help              this text
+`;
+
+async function readThreads(directory: string): Promise<Map<string, Frame>> {
+  const threads = new Map<string, Frame>();
+  for (const file of (await readdir(directory)).sort()) {
+    const name = file.replace(/\.cpuprofile$/, '');
+    const profile = JSON.parse(await readFile(join(directory, file), 'utf8')) as CpuProfile;
+    threads.set(name, frameTree(profile, `thread: ${name}`));
+  }
+  return threads;
+}
+
+/** What each function of a thread took by itself, as a share of the thread's life and spread over the messages. */
+function topFunctions(thread: Frame, msgs_per_s: number): string {
+  const rows = [['self', 'ns/message', 'function', 'where']];
+  for (const { name, place, self_us } of selfTimes(thread).slice(0, TOP_FUNCTIONS)) {
+    const share = self_us / thread.total_us;
+    const ns = name === IDLE ? '' : ((share * 1e9) / msgs_per_s).toFixed(0);
+    rows.push([`${(share * 100).toFixed(1)} %`, ns, name, place]);
+  }
+  const columns = rows.map(([self = '', ns = '', name = '', place = '']) => [name, place, self, ns]);
+  return `\n${thread.name}\n${table(columns, 2)}`;
+}
+
+function report(contest: Contest, lines: readonly Line[], threads: ReadonlyMap<string, Frame>): void {
+  for (const line of lines) {
+    const spec = contest.contenders.find((variant) => variant.name === line.variant)?.spec;
+    if (spec === undefined) continue;
+    for (const role of ['client', 'server'] as const) {
+      const thread = threads.get(profileName({ ...spec, role }));
+      if (thread !== undefined) process.stdout.write(topFunctions(thread, line.msgs_per_s));
+    }
+  }
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseCommandLine({
+    options: {
+      duration: { type: 'string', default: DEFAULT_DURATION_S },
+      out: { type: 'string', default: 'bench/results' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+    allowPositionals: true,
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const total_ms = durationOf(values.duration, DURATION) * 1000;
+  const question = questionOf(positionals);
+  const out = resolve(values.out);
+  await mkdir(out, { recursive: true });
+  const progress = new Progress(true);
+  const all: Frame[] = [];
+  for (const contest of question.contests) {
+    const directory = await mkdtemp(join(out, 'profiles-'));
+    try {
+      profileInto(directory);
+      const lines = await run(contest, total_ms / question.contests.length, (what) => progress.tell(what));
+      progress.clear();
+      const threads = await readThreads(directory);
+      report(contest, lines, threads);
+      all.push(...threads.values());
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  }
+  const file = join(out, `flame-${question.name}.html`);
+  const shown = all.map((thread) => prune(thread, thread.total_us * SMALLEST_SHARE));
+  await writeFile(file, flamePage(`sanswitch: where the time of '${question.name}' goes`, shown));
+  process.stdout.write(`\nFlame graph: ${pathToFileURL(file).href}\n`);
+}
+
+await runCommand('flame', LIMIT_S, main);

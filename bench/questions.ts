@@ -1,0 +1,19 @@
+/** All questions. */
+import { bulk } from './bulk.js';
+import { usage } from './harness/options.js';
+import type { Question } from './harness/question.js';
+import { rtt } from './rtt.js';
+import { stream } from './stream.js';
+import { tcp } from './tcp.js';
+
+/** In the order in which `--help` lists them. */
+export const QUESTIONS: readonly Question[] = [rtt, stream, bulk, tcp];
+
+/** The question that a command line names. @throws BenchFailure unless it names one that exists */
+export function questionOf(positionals: readonly string[]): Question {
+  const names = QUESTIONS.map((known) => known.name).join(', ');
+  if (positionals.length !== 1) throw usage(`one question wanted: ${names}`);
+  const question = QUESTIONS.find((known) => known.name === positionals[0]);
+  if (question === undefined) throw usage(`unknown question '${positionals[0]}', there are ${names}`);
+  return question;
+}
