@@ -1,0 +1,70 @@
+/** Connecting by TCP/IP: `node:net` with all that it does itself (names, happy eyeballs, its errors). */
+import { Socket, type SocketConnectOpts } from 'node:net';
+import type { TransportEvents } from '../../switch/transport.js';
+import { TcpTransport } from './transport.js';
+
+/** What `net.Socket.connect` understands, and what the socket needs besides. */
+export interface TcpConnectRequest {
+  readonly host: string;
+  readonly port: number;
+  readonly localAddress?: string | undefined;
+  readonly localPort?: number | undefined;
+  readonly family?: number | undefined;
+  readonly noDelay: boolean;
+  readonly keepAlive: boolean;
+  readonly keepAliveInitialDelayMs: number;
+  readonly highWaterMarkBytes: number;
+  /** Cancels the connect; its reason is the error. */
+  readonly signal: AbortSignal;
+  /** Told of the established connection; delivery starts with the transport's first `resume`. */
+  readonly events: TransportEvents;
+}
+
+/** A connection and the addresses of its two ends. */
+export interface TcpConnection {
+  readonly transport: TcpTransport;
+  readonly socket: Socket;
+}
+
+/**
+ * Connects. The platform's socket object costs microseconds and its descriptor comes into being with the connect itself, so
+ * the application's socket (rule 2.1) is made here, when it is known that TCP/IP is wanted, and not ahead of a SAN attempt.
+ * @throws what `net.Socket.connect` throws or emits; the signal's reason
+ */
+export function connectTcp(request: TcpConnectRequest): Promise<TcpConnection> {
+  return new Promise((resolve, reject) => {
+    const socket = new Socket({ allowHalfOpen: true, writableHighWaterMark: request.highWaterMarkBytes } as object);
+    const { signal } = request;
+    const cancelled = (): void => {
+      socket.destroy();
+      reject(signal.reason);
+    };
+    const failed = (error: Error): void => {
+      signal.removeEventListener('abort', cancelled);
+      reject(error);
+    };
+    if (signal.aborted) return cancelled();
+    signal.addEventListener('abort', cancelled, { once: true });
+    socket.once('error', failed);
+    socket.once('connect', () => {
+      signal.removeEventListener('abort', cancelled);
+      socket.off('error', failed);
+      // In the same turn as the connect, so that no event of the socket can come between.
+      resolve({ transport: new TcpTransport(socket, request.events, request.highWaterMarkBytes), socket });
+    });
+    socket.connect(platformOptions(request));
+  });
+}
+
+function platformOptions(request: TcpConnectRequest): SocketConnectOpts {
+  return {
+    host: request.host,
+    port: request.port,
+    noDelay: request.noDelay,
+    keepAlive: request.keepAlive,
+    keepAliveInitialDelay: request.keepAliveInitialDelayMs,
+    ...(request.localAddress === undefined ? {} : { localAddress: request.localAddress }),
+    ...(request.localPort === undefined ? {} : { localPort: request.localPort }),
+    ...(request.family === undefined ? {} : { family: request.family }),
+  };
+}

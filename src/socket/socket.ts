@@ -1,0 +1,265 @@
+/** The stream socket that applications hold: the sending half and the control of a connection, over any transport. */
+import { types } from 'node:util';
+import { InvalidOptionError } from '../errors.js';
+import type { DecisionRecord } from '../switch/decisions.js';
+import type { SentCallback, Transport } from '../switch/transport.js';
+import { type AbortError, onAbort, throwIfAborted } from './abort.js';
+import type { Inbound, InboundOwner } from './inbound.js';
+import { checkHandlers, destroyedError, invalidBytes, writeAfterEndError } from './misuse.js';
+import type { AnyBytes, Cancellable, SocketHandlers, SocketOptionName, SocketState } from './stream-socket.js';
+
+/** How long a send that can no longer be taken back is waited for before the connection is reset (rule 5.11). */
+const CANCEL_GRACE_MS = 2_000;
+
+/** What the switch knows of a connection when it hands the socket over. */
+export interface SocketPlace {
+  readonly decision: DecisionRecord;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly family: 'IPv4' | 'IPv6';
+  readonly highWaterMarkBytes: number;
+  readonly closeTimeoutMs: number;
+  readonly options: SocketOptionTarget;
+  /** Called once when the connection is gone. */
+  closed(socket: SwitchSocket): void;
+}
+
+/** Who answers the socket's option calls (rule 9.1). */
+export interface SocketOptionTarget {
+  set(name: SocketOptionName, value: unknown): void;
+  get(name: SocketOptionName): unknown;
+}
+
+/** The implementation of `StreamSocket`; made by the switch only. */
+export class SwitchSocket implements InboundOwner {
+  bytesSent = 0;
+
+  private readonly transport: Transport;
+  private readonly inbound: Inbound;
+  private readonly place: SocketPlace;
+  /** `send` takes bytes: one test on the hot path. */
+  private sendable = true;
+  /** The application has ended, closed or aborted: what it sends afterwards is its mistake. */
+  private ownEnd: 'none' | 'ended' | 'closed' = 'none';
+  private closing: Promise<void> | null = null;
+  private resolveClosing: (() => void) | null = null;
+  private closeTimer: NodeJS.Timeout | undefined;
+
+  constructor(transport: Transport, inbound: Inbound, place: SocketPlace) {
+    this.transport = transport;
+    this.inbound = inbound;
+    this.place = place;
+    inbound.attach(this, transport);
+  }
+
+  send(bytes: Uint8Array): boolean {
+    if (!this.sendable || !(bytes instanceof Uint8Array)) return this.sendOtherwise(bytes);
+    const length = bytes.length;
+    if (length === 0) return true;
+    this.bytesSent += length;
+    return this.transport.send(bytes);
+  }
+
+  sendAsync(bytes: Uint8Array, options?: Cancellable): Promise<void> {
+    return new Promise((resolve, reject) => {
+      // What this throws rejects the promise.
+      const signal = options?.signal;
+      throwIfAborted(signal);
+      this.assertBytes(bytes);
+      if (!this.sendable) throw this.unsendable();
+      if (bytes.length === 0) return resolve();
+      let grace: NodeJS.Timeout | undefined;
+      let cancelled: AbortError | null = null;
+      const sent: SentCallback = (error) => {
+        stop();
+        clearTimeout(grace);
+        // Node's own streams leave the argument out on success.
+        if (error) reject(cancelled ?? error);
+        else resolve();
+      };
+      // Rule 5.11: what the switch still holds is dropped; what is under way is waited for, within bounds.
+      const stop = onAbort(signal, (error) => {
+        if (this.transport.cancel(sent)) {
+          this.bytesSent -= bytes.length;
+          reject(error);
+          return;
+        }
+        cancelled = error;
+        grace = setTimeout(() => this.transport.abort(error), CANCEL_GRACE_MS);
+        grace.unref();
+      });
+      this.bytesSent += bytes.length;
+      this.transport.send(bytes, sent);
+    });
+  }
+
+  receive(options?: Cancellable): Promise<Uint8Array | null> {
+    return new Promise((resolve, reject) => {
+      throwIfAborted(options?.signal);
+      if (this.inbound.handlers.received !== undefined) {
+        throw new InvalidOptionError('receive() and a `received` handler exclude each other');
+      }
+      this.inbound.pull(options?.signal).then(resolve, reject);
+    });
+  }
+
+  urgent(bytes: Uint8Array): void {
+    this.assertBytes(bytes);
+    if (!this.sendable) throw this.unsendable();
+    this.transport.urgent(bytes);
+  }
+
+  pause(): void {
+    this.inbound.setPaused(true);
+  }
+
+  resume(): void {
+    this.inbound.setPaused(false);
+  }
+
+  end(): void {
+    if (this.ownEnd !== 'none' || this.inbound.isClosed) return;
+    this.ownEnd = 'ended';
+    this.sendable = false;
+    this.transport.end();
+  }
+
+  close(): Promise<void> {
+    if (this.closing !== null) return this.closing;
+    if (this.inbound.isClosed) {
+      this.ownEnd = 'closed';
+      this.closing = Promise.resolve();
+      return this.closing;
+    }
+    this.closing = new Promise((resolve) => {
+      this.resolveClosing = resolve;
+    });
+    this.end();
+    this.ownEnd = 'closed';
+    this.inbound.discard();
+    // A peer that never ends must not keep this side waiting for ever. The connection itself keeps the process alive.
+    this.closeTimer = setTimeout(() => this.transport.abort(null), this.place.closeTimeoutMs);
+    this.closeTimer.unref();
+    return this.closing;
+  }
+
+  abort(error: Error | null = null): void {
+    this.sendable = false;
+    this.ownEnd = 'closed';
+    if (!this.inbound.isClosed) this.transport.abort(error);
+  }
+
+  ref(): this {
+    if (!this.inbound.isClosed) this.transport.ref();
+    return this;
+  }
+
+  unref(): this {
+    if (!this.inbound.isClosed) this.transport.unref();
+    return this;
+  }
+
+  setOption(name: SocketOptionName, value: unknown): void {
+    this.place.options.set(name, value);
+  }
+
+  getOption(name: SocketOptionName): unknown {
+    return this.place.options.get(name);
+  }
+
+  /** See InboundOwner. */
+  released(): void {
+    this.sendable = false;
+    clearTimeout(this.closeTimer);
+    this.place.closed(this);
+    this.resolveClosing?.();
+  }
+
+  get handlers(): SocketHandlers<AnyBytes> {
+    return this.inbound.handlers;
+  }
+
+  set handlers(handlers: SocketHandlers<AnyBytes>) {
+    this.inbound.setHandlers(checkHandlers(handlers));
+  }
+
+  get provider(): string {
+    return this.transport.provider;
+  }
+
+  get decision(): DecisionRecord {
+    return this.place.decision;
+  }
+
+  get localAddress(): string {
+    return this.place.localAddress;
+  }
+
+  get localPort(): number {
+    return this.place.localPort;
+  }
+
+  get remoteAddress(): string {
+    return this.place.remoteAddress;
+  }
+
+  get remotePort(): number {
+    return this.place.remotePort;
+  }
+
+  get family(): 'IPv4' | 'IPv6' {
+    return this.place.family;
+  }
+
+  get state(): SocketState {
+    if (this.inbound.isClosed) return 'closed';
+    if (this.ownEnd !== 'none') return this.inbound.peerEnded ? 'closed' : 'readOnly';
+    return this.inbound.peerEnded ? 'writeOnly' : 'open';
+  }
+
+  get queuedBytes(): number {
+    return this.transport.queuedBytes;
+  }
+
+  get bytesReceived(): number {
+    return this.inbound.bytesReceived;
+  }
+
+  get highWaterMarkBytes(): number {
+    return this.place.highWaterMarkBytes;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, undefined> {
+    try {
+      for (let bytes = await this.receive(); bytes !== null; bytes = await this.receive()) yield bytes;
+      return undefined;
+    } finally {
+      if (!this.inbound.peerEnded && !this.inbound.isClosed) void this.close();
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** The rare cases of `send`: bytes of another realm, a socket that no longer sends, nonsense. */
+  private sendOtherwise(bytes: Uint8Array): boolean {
+    this.assertBytes(bytes);
+    if (!this.sendable) {
+      if (this.ownEnd !== 'none') throw this.unsendable();
+      return false;
+    }
+    this.bytesSent += bytes.length;
+    return bytes.length === 0 || this.transport.send(bytes);
+  }
+
+  private assertBytes(bytes: Uint8Array): void {
+    if (!types.isUint8Array(bytes)) throw invalidBytes(bytes);
+  }
+
+  private unsendable(): Error {
+    return this.ownEnd === 'ended' ? writeAfterEndError() : destroyedError(this.inbound.closeError);
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * The check of what `connect` and `listen` are given. Where `node:net` has an error for a mistake the application gets that
+ * very error: it is obtained by making the mistake there.
+ */
+import { createServer, isIP, Socket, type SocketConnectOpts } from 'node:net';
+import { InvalidOptionError } from '../errors.js';
+import { checkHandlers, invalidArgType } from '../socket/misuse.js';
+import type { AnyBytes, SocketHandlers, SocketOptionName } from '../socket/stream-socket.js';
+import { highWaterMarkOption, integerOption } from './config.js';
+import type { CommonOptions, ConnectOptions, ListenOptions } from './requests.js';
+
+const NO_HANDLERS: SocketHandlers<AnyBytes> = {};
+const TIMEOUT_MAX_MS = 2 ** 31 - 1;
+
+/** The common options, checked, defaults filled in. */
+export interface CheckedCommon {
+  readonly highWaterMarkBytes: number;
+  readonly handlers: SocketHandlers<AnyBytes>;
+  readonly lend: boolean;
+  readonly noDelay: boolean;
+  readonly keepAlive: boolean;
+  readonly keepAliveInitialDelayMs: number;
+  /** The options that the application itself has set, which a companion is given too (rule 2.6). */
+  readonly remembered: ReadonlyMap<SocketOptionName, unknown>;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A checked connect. */
+export interface CheckedConnect extends CheckedCommon {
+  readonly host: string;
+  readonly port: number;
+  readonly localAddress: string | undefined;
+  readonly localPort: number | undefined;
+  readonly family: 0 | 4 | 6;
+  readonly timeoutMs: number | undefined;
+}
+
+/** A checked listen. */
+export interface CheckedListen extends CheckedCommon {
+  readonly host: string | undefined;
+  readonly port: number;
+  readonly backlog: number | undefined;
+  readonly ipv6Only: boolean;
+  readonly admit: ListenOptions['admit'];
+  readonly failed: ListenOptions['failed'];
+}
+
+/** Node's error for a connect with these options; null if it finds nothing wrong. */
+function nodeConnectError(options: object): Error | null {
+  const socket = new Socket();
+  try {
+    socket.on('error', () => {});
+    socket.connect(options as SocketConnectOpts);
+    return null;
+  } catch (error) {
+    return error as Error;
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Node's error for a listen with these options; null if it finds nothing wrong. */
+function nodeListenError(options: object): Error | null {
+  const server = createServer();
+  try {
+    server.on('error', () => {});
+    server.listen(options);
+    return null;
+  } catch (error) {
+    return error as Error;
+  } finally {
+    server.close();
+  }
+}
+
+function isPort(value: unknown): boolean {
+  // Node takes a port as a string too.
+  const port = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+  return Number.isInteger(port) && (port as number) >= 0 && (port as number) <= 65_535;
+}
+
+function boolean(name: string, value: unknown, usual: boolean): boolean {
+  if (value === undefined) return usual;
+  if (typeof value !== 'boolean') throw invalidArgType(`options.${name}`, 'of type boolean', value);
+  return value;
+}
+
+function checkFunction(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'function') {
+    throw invalidArgType(`options.${name}`, 'of type function', value);
+  }
+}
+
+function checkObject(options: unknown): void {
+  if (options === null || typeof options !== 'object') throw invalidArgType('options', 'of type object', options);
+}
+
+function checkKnown(options: object, names: ReadonlySet<string>): void {
+  const unknown = Object.keys(options).find((name) => !names.has(name));
+  if (unknown !== undefined) throw new InvalidOptionError(`there is no option \`${unknown}\``);
+}
+
+const COMMON = [
+  'highWaterMarkBytes',
+  'handlers',
+  'lend',
+  'noDelay',
+  'keepAlive',
+  'keepAliveInitialDelayMs',
+  'debug',
+  'signal',
+];
+const REMEMBERED = ['noDelay', 'keepAlive', 'debug'] as const;
+const CONNECT_NAMES = new Set([...COMMON, 'port', 'host', 'localAddress', 'localPort', 'family', 'timeoutMs']);
+const LISTEN_NAMES = new Set([...COMMON, 'port', 'host', 'backlog', 'ipv6Only', 'admit', 'failed']);
+
+function checkCommon(options: CommonOptions<AnyBytes>, usualMarkBytes: number): CheckedCommon {
+  const { signal } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalidArgType('options.signal', 'an instance of AbortSignal', signal);
+  }
+  boolean('debug', options.debug, false);
+  const remembered = new Map<SocketOptionName, unknown>();
+  for (const name of REMEMBERED) if (options[name] !== undefined) remembered.set(name, options[name]);
+  return {
+    highWaterMarkBytes: highWaterMarkOption(options.highWaterMarkBytes, usualMarkBytes),
+    handlers: options.handlers === undefined ? NO_HANDLERS : checkHandlers(options.handlers),
+    lend: boolean('lend', options.lend, false),
+    noDelay: boolean('noDelay', options.noDelay, true),
+    keepAlive: boolean('keepAlive', options.keepAlive, false),
+    keepAliveInitialDelayMs: integerOption(
+      'keepAliveInitialDelayMs',
+      options.keepAliveInitialDelayMs,
+      0,
+      TIMEOUT_MAX_MS,
+      0,
+    ),
+    remembered,
+    signal,
+  };
+}
+
+/** @throws what `net.connect` throws for the same mistake; TypeError, InvalidOptionError for what it does not know */
+export function checkConnect(options: ConnectOptions<AnyBytes>, usualMarkBytes: number): CheckedConnect {
+  checkObject(options);
+  checkKnown(options, CONNECT_NAMES);
+  const { port, host, localAddress, localPort, family = 0 } = options;
+  const plain =
+    isPort(port) &&
+    (host === undefined || typeof host === 'string') &&
+    (localAddress === undefined || (typeof localAddress === 'string' && isIP(localAddress) !== 0)) &&
+    (localPort === undefined || (typeof localPort === 'number' && isPort(localPort))) &&
+    (family === 0 || family === 4 || family === 6);
+  if (!plain) {
+    // A name would be looked up; what is wrong shows before that, unless it is the name itself.
+    const like = typeof host === 'string' || host === undefined ? '127.0.0.1' : host;
+    throw (
+      nodeConnectError({ port, host: like, localAddress, localPort, family }) ??
+      (family !== 0 && family !== 4 && family !== 6
+        ? invalidArgType('options.family', 'one of: 0, 4, 6', family)
+        : new InvalidOptionError('the options of connect are not valid'))
+    );
+  }
+  return {
+    ...checkCommon(options, usualMarkBytes),
+    host: host || 'localhost',
+    port: Number(port),
+    localAddress,
+    localPort: localPort || undefined,
+    family: family as 0 | 4 | 6,
+    timeoutMs:
+      options.timeoutMs === undefined ? undefined : integerOption('timeoutMs', options.timeoutMs, 1, TIMEOUT_MAX_MS, 1),
+  };
+}
+
+/** @throws what `net.Server.listen` throws for the same mistake; TypeError, InvalidOptionError for what it does not know */
+export function checkListen(options: ListenOptions<AnyBytes>, usualMarkBytes: number): CheckedListen {
+  checkObject(options);
+  checkKnown(options, LISTEN_NAMES);
+  const { port = 0, host, backlog } = options;
+  if (!isPort(port)) {
+    throw nodeListenError({ port }) ?? new InvalidOptionError('the port is not valid');
+  }
+  if (host !== undefined && typeof host !== 'string') throw invalidArgType('options.host', 'of type string', host);
+  checkFunction('admit', options.admit);
+  checkFunction('failed', options.failed);
+  return {
+    ...checkCommon(options, usualMarkBytes),
+    host: host || undefined,
+    port: Number(port),
+    backlog: backlog === undefined ? undefined : integerOption('backlog', backlog, 0, 2 ** 31 - 1, 511),
+    ipv6Only: boolean('ipv6Only', options.ipv6Only, false),
+    admit: options.admit,
+    failed: options.failed,
+  };
+}
