@@ -1,5 +1,5 @@
 /** The one connection of a pair, as the workloads see it, and the means by which it comes about. */
-import type { Connected } from './messages.js';
+import type { Arrived, Connected, RoundTrips, ServerMode } from './messages.js';
 
 const nothing = (): void => {};
 
@@ -21,13 +21,39 @@ export abstract class Channel {
   abstract describe(): Connected;
 }
 
-/** What makes channels: one per process, for one role. */
+/** One end of a connection. */
+export interface End {
+  describe(): Connected;
+  /** Rejects when the connection is gone. */
+  readonly broken: Promise<never>;
+}
+
+/** The accepting end. */
+export interface ServiceEnd extends End {
+  setMode(mode: ServerMode): void;
+  /** Counts what arrives within `duration_ms`. */
+  watch(duration_ms: number): Promise<Arrived>;
+  /** Waits until the stream has delivered `bytes` in all; rejects when it never does. */
+  drain(bytes: number): Promise<void>;
+}
+
+/** The connecting end. */
+export interface DriverEnd extends End {
+  /** One message under way at a time, each sent when the last byte of the one before is back. */
+  roundTrips(size: number, warmup_ms: number, duration_ms: number): Promise<RoundTrips>;
+  /** Sends messages of `size` bytes until `stop`, one call each, and waits whenever the transport says so. */
+  pump(size: number): void;
+  /** Ends `pump`. @returns bytes handed over since the connection stands */
+  stop(): number;
+}
+
+/** What makes the connection: one per process, for one role. */
 export interface Endpoint {
   /** Starts to listen; resolves to the place that `connect` wants. */
   listen(): Promise<string>;
   /** The first accepted connection. */
-  accepted(): Promise<Channel>;
-  connect(place: string): Promise<Channel>;
+  serve(): Promise<ServiceEnd>;
+  connect(place: string): Promise<DriverEnd>;
   /** Gives everything back before the process ends. */
   close(): Promise<void>;
 }

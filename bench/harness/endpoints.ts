@@ -8,5 +8,9 @@ export async function makeEndpoint(spec: TransportSpec): Promise<Endpoint> {
     const { NetEndpoint } = await import('./net-channel.js');
     return new NetEndpoint();
   }
+  if (spec.transport === 'ring') {
+    const { RingEndpoint } = await import('./ring.js');
+    return new RingEndpoint();
+  }
   throw new Error(`no such transport: ${spec.transport}`);
 }

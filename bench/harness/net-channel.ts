@@ -1,7 +1,8 @@
 /** The baseline: `node:net` over TCP loopback, used as its documentation recommends (no delay, back-pressure). */
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { Channel, type Endpoint } from './channel.js';
+import { Channel, type DriverEnd, type Endpoint, type ServiceEnd } from './channel.js';
 import type { Connected } from './messages.js';
+import { Driver, Service } from './workloads.js';
 
 const HOST = '127.0.0.1';
 
@@ -41,8 +42,8 @@ class NetChannel extends Channel {
 /** An endpoint over `node:net`. */
 export class NetEndpoint implements Endpoint {
   readonly #server: Server = createServer();
-  readonly #accepted: Promise<Channel> = new Promise((resolve) => {
-    this.#server.once('connection', (socket) => resolve(new NetChannel(socket)));
+  readonly #accepted: Promise<ServiceEnd> = new Promise((resolve) => {
+    this.#server.once('connection', (socket) => resolve(new Service(new NetChannel(socket))));
   });
 
   listen(): Promise<string> {
@@ -52,17 +53,17 @@ export class NetEndpoint implements Endpoint {
     });
   }
 
-  accepted(): Promise<Channel> {
+  serve(): Promise<ServiceEnd> {
     return this.#accepted;
   }
 
-  connect(place: string): Promise<Channel> {
+  connect(place: string): Promise<DriverEnd> {
     return new Promise((resolve, reject) => {
       const socket = connect({ host: HOST, port: Number(place), noDelay: true });
       socket.once('error', reject);
       socket.once('connect', () => {
         socket.off('error', reject);
-        resolve(new NetChannel(socket));
+        resolve(new Driver(new NetChannel(socket)));
       });
     });
   }

@@ -3,37 +3,16 @@
  * `child_process.fork` with its set-up in an environment variable.
  */
 import { performance } from 'node:perf_hooks';
-import type { Channel, Endpoint } from './channel.js';
+import type { DriverEnd, Endpoint, ServiceEnd } from './channel.js';
 import { makeEndpoint } from './endpoints.js';
 import { type Answers, type Envelope, type PeerSetup, type Reply, SETUP_VARIABLE } from './messages.js';
-import { Driver, Service } from './workloads.js';
 
 const setup = JSON.parse(process.env[SETUP_VARIABLE] ?? '{}') as PeerSetup;
 
-/** Rejects when the connection is gone; every request that uses the connection is raced against it. */
-class Lifeline {
-  readonly broken: Promise<never>;
-  #break: (error: Error) => void = () => {};
-
-  constructor() {
-    this.broken = new Promise((_, reject) => {
-      this.#break = reject;
-    });
-    this.broken.catch(() => {});
-  }
-
-  watch(channel: Channel): void {
-    channel.closed = (error) => {
-      this.#break(new Error(`the connection ended${error === null ? '' : `: ${error.message}`}`));
-    };
-  }
-}
-
 class Peer {
-  readonly #lifeline = new Lifeline();
   readonly #endpoint: Promise<Endpoint> = makeEndpoint(setup);
-  #service: Promise<Service> | undefined;
-  #driver: Driver | undefined;
+  #service: Promise<ServiceEnd> | undefined;
+  #driver: DriverEnd | undefined;
 
   constructor() {
     this.#endpoint.catch(() => {});
@@ -44,64 +23,56 @@ class Peer {
       case 'listen':
         return { place: await this.#listen() };
       case 'connect':
-        return this.#connect(request.place);
-      case 'accepted':
-        return this.#accepted();
+        this.#driver = await (await this.#endpoint).connect(request.place);
+        return this.#driver.describe();
       case 'usage':
         return usage();
       case 'quit':
         return this.#quit();
       default:
-        return Promise.race([this.#lifeline.broken, this.#measure(request)]);
-    }
-  }
-
-  async #measure(request: Envelope): Promise<Answers[keyof Answers]> {
-    const driver = this.#driver as Driver;
-    switch (request.op) {
-      case 'rtt':
-        return driver.roundTrips(request.size, request.warmup_ms, request.duration_ms);
-      case 'pump':
-        driver.pump(request.size);
-        return null;
-      case 'stop':
-        return { bytes: driver.stop() };
-      case 'mode':
-        (await this.#serving()).setMode(request.mode);
-        return null;
-      case 'watch':
-        return (await this.#serving()).watch(request.duration_ms);
-      case 'drain':
-        await (await this.#serving()).drain(request.bytes);
-        return null;
-      default:
-        throw new Error(`unknown request ${request.op}`);
+        return this.#service === undefined ? this.#drive(request) : this.#serve(request, await this.#service);
     }
   }
 
   async #listen(): Promise<string> {
     const endpoint = await this.#endpoint;
     const place = await endpoint.listen();
-    this.#service = endpoint.accepted().then((channel) => new Service(channel));
+    this.#service = endpoint.serve();
+    this.#service.catch(() => {});
     return place;
   }
 
-  #serving(): Promise<Service> {
-    if (this.#service === undefined) throw new Error('not listening');
-    return this.#service;
+  async #serve(request: Envelope, service: ServiceEnd): Promise<Answers[keyof Answers]> {
+    switch (request.op) {
+      case 'accepted':
+        return service.describe();
+      case 'mode':
+        service.setMode(request.mode);
+        return null;
+      case 'watch':
+        return Promise.race([service.broken, service.watch(request.duration_ms)]);
+      case 'drain':
+        await Promise.race([service.broken, service.drain(request.bytes)]);
+        return null;
+      default:
+        throw new Error(`a server can't do '${request.op}'`);
+    }
   }
 
-  async #connect(place: string) {
-    const channel = await (await this.#endpoint).connect(place);
-    this.#lifeline.watch(channel);
-    this.#driver = new Driver(channel);
-    return channel.describe();
-  }
-
-  async #accepted() {
-    const channel = await (await this.#endpoint).accepted();
-    this.#lifeline.watch(channel);
-    return channel.describe();
+  async #drive(request: Envelope): Promise<Answers[keyof Answers]> {
+    const driver = this.#driver;
+    if (driver === undefined) throw new Error(`'${request.op}' before there is a connection`);
+    switch (request.op) {
+      case 'rtt':
+        return Promise.race([driver.broken, driver.roundTrips(request.size, request.warmup_ms, request.duration_ms)]);
+      case 'pump':
+        driver.pump(request.size);
+        return null;
+      case 'stop':
+        return { bytes: driver.stop() };
+      default:
+        throw new Error(`a client can't do '${request.op}'`);
+    }
   }
 
   async #quit(): Promise<null> {

@@ -1,24 +1,43 @@
 /** What the two processes of a pair do with their connection: echo, count, ask, pump. */
 import { performance } from 'node:perf_hooks';
-import type { Channel } from './channel.js';
-import type { Arrived, RoundTrips, ServerMode } from './messages.js';
+import type { Channel, DriverEnd, End, ServiceEnd } from './channel.js';
+import type { Arrived, Connected, RoundTrips, ServerMode } from './messages.js';
 import { Samples } from './percentiles.js';
 
 /** Bytes handed over before the sender lets its event loop turn, for every transport alike. */
 const BYTES_PER_TURN = 64 * 1024;
 
-/** The accepting end: echoes or counts. */
-export class Service {
-  readonly #channel: Channel;
+/** What both ends have in common. */
+class ChannelEnd implements End {
+  protected readonly channel: Channel;
+  readonly broken: Promise<never>;
+
+  constructor(channel: Channel) {
+    this.channel = channel;
+    this.broken = new Promise((_, reject) => {
+      channel.closed = (error) => {
+        reject(new Error(`the connection ended${error === null ? '' : `: ${error.message}`}`));
+      };
+    });
+    this.broken.catch(() => {});
+  }
+
+  describe(): Connected {
+    return this.channel.describe();
+  }
+}
+
+/** The accepting end of a channel: echoes or counts. */
+export class Service extends ChannelEnd implements ServiceEnd {
   #receivedBytes = 0;
 
   constructor(channel: Channel) {
-    this.#channel = channel;
+    super(channel);
     this.setMode('echo');
   }
 
   setMode(mode: ServerMode): void {
-    const channel = this.#channel;
+    const channel = this.channel;
     if (mode === 'sink') {
       channel.received = (bytes) => {
         this.#receivedBytes += bytes.length;
@@ -32,7 +51,6 @@ export class Service {
     channel.drained = () => channel.resume();
   }
 
-  /** Counts what arrives within `duration_ms`; the window's edges are read from the clock. */
   async watch(duration_ms: number): Promise<Arrived> {
     const bytesBefore = this.#receivedBytes;
     const start_ms = performance.now();
@@ -41,7 +59,6 @@ export class Service {
     return { bytes: this.#receivedBytes - bytesBefore, elapsed_us };
   }
 
-  /** Waits until the stream has delivered `bytes` in all. */
   async drain(bytes: number): Promise<void> {
     const limit_ms = performance.now() + 3000;
     while (this.#receivedBytes < bytes) {
@@ -54,25 +71,14 @@ export class Service {
   }
 }
 
-/** The connecting end: measures round trips, or sends as fast as it may. */
-export class Driver {
-  readonly #channel: Channel;
+/** The connecting end of a channel: measures round trips, or sends as fast as it may. */
+export class Driver extends ChannelEnd implements DriverEnd {
   readonly #samples = new Samples();
   #sentBytes = 0;
   #pumping = false;
 
-  constructor(channel: Channel) {
-    this.#channel = channel;
-  }
-
-  /** Bytes handed over since the connection stands. */
-  get sentBytes(): number {
-    return this.#sentBytes;
-  }
-
-  /** One message under way at a time, each sent when the last byte of the one before is back. */
   roundTrips(size: number, warmup_ms: number, duration_ms: number): Promise<RoundTrips> {
-    const channel = this.#channel;
+    const channel = this.channel;
     const samples = this.#samples;
     const message = patterned(size);
     samples.clear();
@@ -121,9 +127,8 @@ export class Driver {
     });
   }
 
-  /** Sends messages of `size` bytes until `stop`, one call each, and waits whenever the transport says so. */
   pump(size: number): void {
-    const channel = this.#channel;
+    const channel = this.channel;
     const message = patterned(size);
     const messagesPerTurn = Math.max(1, Math.floor(BYTES_PER_TURN / size));
     const turn = (): void => {
@@ -140,10 +145,9 @@ export class Driver {
     turn();
   }
 
-  /** Ends `pump`; resolves to the bytes handed over since the connection stands. */
   stop(): number {
     this.#pumping = false;
-    this.#channel.drained = () => {};
+    this.channel.drained = () => {};
     return this.#sentBytes;
   }
 }
