@@ -16,50 +16,66 @@ export function exitCodeOf(code, signal) {
   return code ?? 128 + (constants.signals[signal] ?? 0);
 }
 
+// How long a step may take to go away when the user interrupts it.
+const grace_ms = 2_000;
+
+/*
+ * SIGINT to us while `child` runs. A child in a group of its own (detached) hears of it from us alone, and has
+ * `grace_ms` to end. Otherwise a terminal has signalled it already, so that we do it only if there is none; a second
+ * SIGINT, at least a second later, kills it. SIGTERM and SIGHUP are passed on.
+ */
+function passSignals(child, detached) {
+  const kill = (signal) => {
+    try {
+      process.kill(detached ? -child.pid : child.pid, signal);
+    } catch {
+      // It has ended just now.
+    }
+  };
+  const state = { interrupted_ms: 0, stop: () => {} };
+  const onInterrupt = () => {
+    const now_ms = Date.now();
+    const isFirst = state.interrupted_ms === 0;
+    if (!isFirst && now_ms - state.interrupted_ms > 1_000) kill('SIGKILL');
+    if (!isFirst) return;
+    state.interrupted_ms = now_ms;
+    if (detached || !process.stdin.isTTY) kill('SIGINT');
+    if (detached) setTimeout(kill, grace_ms, 'SIGKILL').unref();
+  };
+  process.on('SIGINT', onInterrupt).on('SIGTERM', kill).on('SIGHUP', kill);
+  state.stop = () => process.off('SIGINT', onInterrupt).off('SIGTERM', kill).off('SIGHUP', kill);
+  return state;
+}
+
 /**
- * Runs `command` with `args` and resolves to its exit code. With `quiet`, its output is kept and given back only in
- * `output`; otherwise the child writes to our own streams.
- *
- * SIGINT: a terminal signals the child too, so it is passed on only if there is no terminal; a second one, at least a
- * second later, kills the child. SIGTERM and SIGHUP are passed on.
+ * Runs `command` with `args` and resolves when it has ended. With `quiet`, its output is kept and given back in
+ * `output`; otherwise it writes to our own streams. `detached`: in a process group of its own and without input, so
+ * that an interrupt ends everything that it has started too.
  *
  * @param {string} command
  * @param {string[]} args
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, quiet?: boolean, stdin?: 'inherit' | 'ignore' }} [options]
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, quiet?: boolean, detached?: boolean }} [options]
  * @returns {Promise<{ exitCode: number, interrupted: boolean, output: string }>}
  */
-export function run(command, args, { cwd, env = process.env, quiet = false, stdin = 'inherit' } = {}) {
+export function run(command, args, { cwd, env = process.env, quiet = false, detached = false } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
-      cwd,
-      env,
-      stdio: quiet ? ['ignore', 'pipe', 'pipe'] : [stdin, 'inherit', 'inherit'],
-    });
+    const input = quiet || detached ? 'ignore' : 'inherit';
+    const sink = quiet ? 'pipe' : 'inherit';
+    const child = spawn(command, args, { cwd, env, detached, stdio: [input, sink, sink] });
     let output = '';
-    let interrupted_ms = 0;
     const keep = (chunk) => {
       output += chunk;
     };
     child.stdout?.setEncoding('utf8').on('data', keep);
     child.stderr?.setEncoding('utf8').on('data', keep);
-    const onInterrupt = () => {
-      const now_ms = Date.now();
-      if (interrupted_ms !== 0 && now_ms - interrupted_ms > 1_000) child.kill('SIGKILL');
-      else if (!process.stdin.isTTY && interrupted_ms === 0) child.kill('SIGINT');
-      if (interrupted_ms === 0) interrupted_ms = now_ms;
-    };
-    const onTerminate = (signal) => child.kill(signal);
-    const detach = () => {
-      process.off('SIGINT', onInterrupt).off('SIGTERM', onTerminate).off('SIGHUP', onTerminate);
-    };
-    process.on('SIGINT', onInterrupt).on('SIGTERM', onTerminate).on('SIGHUP', onTerminate);
+    const signals = passSignals(child, detached);
     child.once('error', (error) => {
-      detach();
+      signals.stop();
       reject(new ChildFailed(`cannot run ${command}: ${error.message}`, 127));
     });
     child.once('close', (code, signal) => {
-      detach();
-      resolve({ exitCode: exitCodeOf(code, signal), interrupted: interrupted_ms !== 0, output });
+      signals.stop();
+      resolve({ exitCode: exitCodeOf(code, signal), interrupted: signals.interrupted_ms !== 0, output });
     });
   });
 }

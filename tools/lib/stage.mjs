@@ -1,6 +1,6 @@
 // Runs one stage in a process group of its own, shows its output and counts its tests.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,10 +29,28 @@ function signalGroup(pid, signal) {
   }
 }
 
+/** True if a process of group `pid` is alive. One that has ended and that nobody has collected yet (Z) is not. */
+function isGroupAlive(pid) {
+  if (!signalGroup(pid, 0)) return false;
+  if (process.platform !== 'linux') return true;
+  return readdirSync('/proc').some((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      // pid (command) state ppid pgrp ...; the command may hold spaces and parentheses.
+      const [state, , group] = readFileSync(`/proc/${name}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ');
+      return Number(group) === pid && state !== 'Z' && state !== 'X';
+    } catch {
+      return false;
+    }
+  });
+}
+
 /** Waits for the group of `pid` to empty; kills what stays, and tells whether anything had to be killed. */
 async function endGroup(pid, grace_ms) {
   for (let waited_ms = 0; waited_ms < grace_ms; waited_ms += 100) {
-    if (!signalGroup(pid, 0)) return false;
+    if (!isGroupAlive(pid)) return false;
     await sleep(100);
   }
   return signalGroup(pid, 'SIGKILL');

@@ -29,7 +29,7 @@ function npm(args) {
 }
 
 async function runStep(command, args, options, what) {
-  const result = await run(command, args, { cwd: root, stdin: 'ignore', ...options });
+  const result = await run(command, args, { cwd: root, detached: true, ...options });
   if (result.interrupted) throw new ChildFailed('interrupted', 130);
   if (result.exitCode !== 0) throw new ChildFailed(`${what} failed`, 1, result.output);
 }
@@ -78,7 +78,7 @@ const native = {
   async perform({ isNativeNeeded }) {
     const { tools, nodedir } = inspectToolchain();
     if (tools.length > 0) throw new ChildFailed(toolsMessage(tools, isNativeNeeded), 1);
-    const options = { cwd: at('native'), env: nodeGypEnv(nodedir), quiet: true };
+    const options = { cwd: at('native'), env: nodeGypEnv(nodedir), quiet: true, detached: true };
     const program = [at('node_modules', 'node-gyp', 'bin', 'node-gyp.js'), '--loglevel=error'];
     if (!nodedir) {
       const fetched = await run(process.execPath, [...program, 'install', '--ensure'], options);
