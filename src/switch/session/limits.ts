@@ -30,15 +30,22 @@ function sizeOption(provider: StartedProvider, socket: Socket, name: number): nu
   return value;
 }
 
-/** @throws ProviderFaultError, WsaError */
-export function sessionLimits(provider: StartedProvider, socket: Socket): SessionLimits {
+/**
+ * @param receiveBuffers how many to announce, where the default does not fit
+ * @throws ProviderFaultError, WsaError
+ */
+export function sessionLimits(
+  provider: StartedProvider,
+  socket: Socket,
+  receiveBuffers = RECEIVE_BUFFERS,
+): SessionLimits {
   const largest = sizeOption(provider, socket, SO_MAX_MSG_SIZE);
   if (largest < MESSAGE_BYTES_MIN) {
     throw new ProviderFaultError(`provider ${provider.name}: messages of ${largest} bytes are too small for a session`);
   }
   return {
     messageBytes: provider.info.claimsMessageBuffers ? largest : Math.min(largest, CREDIT_MESSAGE_BYTES_MAX),
-    receiveBuffers: RECEIVE_BUFFERS,
+    receiveBuffers,
     rdmaThresholdBytes: sizeOption(provider, socket, SO_RDMA_THRESHOLD_SIZE),
     maxRdmaBytes: Math.min(sizeOption(provider, socket, SO_MAX_RDMA_SIZE), RDMA_BYTES_MAX),
   };

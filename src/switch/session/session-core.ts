@@ -32,6 +32,8 @@ export interface SessionOptions {
   readonly peer: { readonly address: string; readonly port: number };
   /** How long the peer may take to negotiate. */
   readonly negotiationTimeoutMs: number;
+  /** Receive buffers over a provider without flow control, RECEIVE_BUFFERS_MIN to 65,535; default 32. */
+  readonly receiveBuffers?: number;
   /** Called once: the session stands (3.6), or it failed before it stood, and the companion is closed. */
   negotiated(error: Error | null, code: WsaCode): void;
 }

@@ -93,7 +93,7 @@ export class Session extends SessionCore implements Transport, MessageHandler {
     super(options);
     this.lend = options.lend;
     this.highWaterMarkBytes = options.highWaterMarkBytes;
-    this.limits = sessionLimits(options.provider, options.socket);
+    this.limits = sessionLimits(options.provider, options.socket, options.receiveBuffers);
     const { spi, info } = options.provider;
     this.channel = info.claimsMessageBuffers
       ? new RingChannel(spi, options.socket, this)
