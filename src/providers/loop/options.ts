@@ -3,6 +3,9 @@ import { NEVER_RDMA_BYTES } from '../../spi/null-provider.js';
 import type { ServedSubnet } from '../../spi/types.js';
 import type { LoopFabric } from './fabric.js';
 
+/** What a message takes of a direction's `queueBytes` besides its bytes. */
+export const MESSAGE_OVERHEAD_BYTES = 16;
+
 /** Settings of one `LoopProvider`. All but `fabric` may also come from the switch's configuration (`options`). */
 export interface LoopSettings {
   /** Stands in `ProtocolInfo.name`. */
@@ -18,7 +21,7 @@ export interface LoopSettings {
   readonly maxMessageBytes: number;
   readonly rdmaThresholdBytes: number;
   readonly maxRdmaBytes: number;
-  /** Bytes that one direction of a connection holds, where `claimsMessageBuffers`; at least `maxMessageBytes`. */
+  /** Bytes that one direction of a connection holds, where `claimsMessageBuffers`; at least `maxMessageBytes` + 16. */
   readonly queueBytes: number;
   /** Messages that wait without a posted receive (rule 3.7), where not `claimsMessageBuffers`; one more is an overrun. */
   readonly heldMessages: number;
@@ -83,7 +86,9 @@ export function loopSettings(...overlays: readonly Readonly<Record<string, unkno
     }
   }
   const checked = settings as unknown as LoopSettings;
-  if (checked.queueBytes < checked.maxMessageBytes) throw new Error('loop: queueBytes is less than maxMessageBytes');
+  if (checked.queueBytes < checked.maxMessageBytes + MESSAGE_OVERHEAD_BYTES) {
+    throw new Error(`loop: queueBytes must be at least maxMessageBytes + ${MESSAGE_OVERHEAD_BYTES}`);
+  }
   return checked;
 }
 

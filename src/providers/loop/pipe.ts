@@ -18,10 +18,9 @@ import {
   type WsaBuffer,
 } from '../../spi/types.js';
 import { type Registration, remoteRange } from './memory.js';
+import { MESSAGE_OVERHEAD_BYTES } from './options.js';
 import type { LoopSocket } from './socket.js';
 
-/** What a message takes of a direction's `queueBytes` besides its bytes. */
-export const MESSAGE_OVERHEAD_BYTES = 16;
 /** Bytes before and behind a claimed buffer that must not change. */
 const GUARD_BYTES = 16;
 const GUARD = 0xc7;

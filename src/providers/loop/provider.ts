@@ -44,6 +44,7 @@ import { accept, close, connect, isWildcard, listen } from './connect.js';
 import { type LoopFabric, sharedFabric } from './fabric.js';
 import { describe, LoopMemory } from './memory.js';
 import { type LoopOptions, type LoopSettings, loopSettings } from './options.js';
+import { breakConnection } from './pipe.js';
 import { type LoopCounters, type LoopHost, LoopSocket } from './socket.js';
 import { claim, rdma, receive, send } from './transfer.js';
 
@@ -113,6 +114,11 @@ export class LoopProvider extends NullProvider implements LoopHost {
   serve(subnets: readonly ServedSubnet[]): void {
     this.settings = { ...this.settings, subnets };
     this.#readSubnets();
+  }
+
+  /** Ends every connection of this provider on the wire, as a pulled cable does. */
+  cutAll(): void {
+    for (const socket of this.#sockets.values()) if (socket.peer !== null) breakConnection(socket);
   }
 
   #readSubnets(): void {

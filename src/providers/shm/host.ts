@@ -1,0 +1,85 @@
+/** What one provider has on its thread: the reactor's ear, the links, the listeners by cookie. */
+import { randomBytes } from 'node:crypto';
+import { type Pollable, Reactor } from '../../reactor/reactor.js';
+import { threadWindows, type WindowPool } from '../../reactor/window.js';
+import { REACTOR_ID_BYTES } from './handshake.js';
+import type { Link, LinkOwner } from './link.js';
+import type { ShmListener } from './listener.js';
+
+/** Name of the Unix socket behind which a listening TCP socket's companion waits. */
+export function rendezvousName(cookie: bigint): string {
+  return `sanswitch/1/${cookie.toString(16)}`;
+}
+
+/** How this provider is to behave. */
+export interface ShmOptions {
+  /** Users whose processes are believed without a look at their descriptors. */
+  readonly trustedUids: readonly number[];
+}
+
+export class ShmHost implements Pollable {
+  readonly reactor: Reactor;
+  readonly windows: WindowPool;
+  /** Random, so that peers can tell reactors apart. */
+  readonly reactorId = randomBytes(REACTOR_ID_BYTES).toString('hex');
+  readonly listeners = new Map<bigint, ShmListener>();
+  readonly links: Link[] = [];
+  readonly owner: LinkOwner;
+  readonly options: ShmOptions;
+  /** Called when a batch of work is done: completions go out. */
+  private readonly flush: () => void;
+  /** A batch is being worked on: completions wait for its end. */
+  isWorking = false;
+
+  /** @throws NativeUnavailableError, and whatever keeps a window from being made */
+  constructor(owner: LinkOwner, options: ShmOptions, flush: () => void) {
+    this.owner = owner;
+    this.options = options;
+    this.flush = flush;
+    this.windows = threadWindows();
+    this.reactor = Reactor.current();
+    this.reactor.addPollable(this);
+  }
+
+  add(link: Link): void {
+    this.links.push(link);
+  }
+
+  /** Links whose peer is gone are polled until their last connection has read what is left. */
+  private forgetReleased(): void {
+    for (let i = this.links.length - 1; i >= 0; i--) {
+      if ((this.links[i] as Link).isReleased) this.links.splice(i, 1);
+    }
+  }
+
+  poll(): number {
+    return this.each(false);
+  }
+
+  beforeSleep(): number {
+    const work = this.each(true);
+    this.forgetReleased();
+    this.reactor.dirty = this.links.some((link) => !link.settled);
+    return work;
+  }
+
+  private each(commit: boolean): number {
+    let work = 0;
+    this.isWorking = true;
+    try {
+      for (let i = 0; i < this.links.length; i++) {
+        const link = this.links[i] as Link;
+        work += commit ? link.commitLink() : link.work();
+      }
+    } finally {
+      this.isWorking = false;
+      this.flush();
+    }
+    return work;
+  }
+
+  close(): void {
+    for (const link of [...this.links]) link.die('the switch is closed', false);
+    this.reactor.removePollable(this);
+  }
+}

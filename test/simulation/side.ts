@@ -1,0 +1,232 @@
+/** One end of a simulated connection: an application that does what its seed says, and remembers everything. */
+import type { Session } from '#src/switch/session/session.js';
+import type { TransportEvents } from '#src/switch/transport.js';
+import type { Random } from './random.js';
+
+/** What the application of one side is like. */
+export interface SideTraits {
+  /** Things that it does before it ends its half of the connection. */
+  readonly actions: number;
+  readonly sendBytesMax: number;
+  /** Now and then a send of this size; 0 = never. */
+  readonly largeBytes: number;
+  /** Waits for `drained` when `send` says stop. */
+  readonly polite: boolean;
+  readonly pauses: boolean;
+  readonly urgent: boolean;
+  readonly cancels: boolean;
+  readonly sendsFromCallbacks: boolean;
+  /** Aborts instead of one of its actions; -1 = never. */
+  readonly abortsAt: number;
+}
+
+interface SentChunk {
+  readonly pristine: Uint8Array;
+  readonly bytes: Uint8Array;
+  cancelled: boolean;
+  readonly outcomes: (Error | null)[];
+}
+
+const GIVEN_BACK = 0x5a;
+
+export class Side {
+  readonly name: string;
+  readonly traits: SideTraits;
+  readonly problems: string[] = [];
+  readonly chunks: SentChunk[] = [];
+  readonly urgentSent: Uint8Array[] = [];
+  readonly urgentReceived: Uint8Array[] = [];
+  session: Session | null = null;
+  /** `undefined`: not closed yet. */
+  closedWith: Error | null | undefined;
+  negotiations: (Error | null)[] = [];
+  endedCount = 0;
+  drainedCount = 0;
+  aborted = false;
+  ended = false;
+  readonly #random: Random;
+  readonly #schedule: (work: () => void) => void;
+  readonly #received: Uint8Array[] = [];
+  #stopped = false;
+  #waits = false;
+  #actions = 0;
+
+  constructor(name: string, traits: SideTraits, random: Random, schedule: (work: () => void) => void) {
+    this.name = name;
+    this.traits = traits;
+    this.#random = random;
+    this.#schedule = schedule;
+  }
+
+  get received(): Buffer {
+    return Buffer.concat(this.#received);
+  }
+
+  /** The session stands: the application begins. */
+  begin(): void {
+    this.#schedule(() => this.#act());
+  }
+
+  abort(error: Error | null): void {
+    if (this.session === null || this.closedWith !== undefined) return;
+    this.aborted = true;
+    this.session.abort(error);
+  }
+
+  #act(): void {
+    const { session, traits } = this;
+    if (session === null || this.closedWith !== undefined || this.aborted || this.ended) return;
+    if (this.#stopped && traits.polite) {
+      this.#waits = true;
+      session.resume();
+      return;
+    }
+    if (this.#actions === traits.abortsAt) {
+      this.abort(this.#random.chance(50) ? new Error('enough') : null);
+      return;
+    }
+    if (this.#actions++ >= traits.actions) {
+      session.resume();
+      this.ended = true;
+      session.end();
+      return;
+    }
+    this.#doSomething(session);
+    this.#schedule(() => this.#act());
+  }
+
+  #doSomething(session: Session): void {
+    const { traits } = this;
+    const dice = this.#random.below(100);
+    if (traits.pauses && dice < 15) session.pause();
+    else if (traits.pauses && dice < 30) session.resume();
+    else if (traits.urgent && dice < 36) this.#urgent(session);
+    else if (traits.cancels && dice < 45) this.#cancel(session);
+    else if (dice < 50) return;
+    else {
+      const burst = this.#random.chance(25) ? this.#random.between(2, 12) : 1;
+      for (let i = 0; i < burst && !(this.#stopped && traits.polite); i++) this.#send();
+    }
+  }
+
+  #urgent(session: Session): void {
+    const bytes = this.#random.bytes(this.#random.between(1, 24));
+    this.urgentSent.push(bytes.slice());
+    session.urgent(bytes);
+  }
+
+  #send(): void {
+    const { traits } = this;
+    const session = this.session as Session;
+    const large = traits.largeBytes > 0 && this.#random.chance(12);
+    const length = this.#random.below((large ? traits.largeBytes : traits.sendBytesMax) + 1);
+    const bytes = this.#random.bytes(length);
+    const chunk: SentChunk = { pristine: bytes.slice(), bytes, cancelled: false, outcomes: [] };
+    this.chunks.push(chunk);
+    const callback = (error: Error | null) => this.#sent(chunk, error);
+    Object.assign(chunk, { callback });
+    if (!session.send(bytes, callback) && this.closedWith === undefined) this.#stopped = session.queuedBytes > 0;
+  }
+
+  #sent(chunk: SentChunk, error: Error | null): void {
+    chunk.outcomes.push(error);
+    chunk.bytes.fill(GIVEN_BACK); // It is ours again: whoever still needs it will be found out.
+    if (!this.traits.sendsFromCallbacks || this.ended || this.aborted || this.closedWith !== undefined) return;
+    if (error === null && this.#random.chance(20)) this.#send();
+  }
+
+  #cancel(session: Session): void {
+    const waiting = this.chunks.filter((chunk) => chunk.outcomes.length === 0);
+    if (waiting.length === 0) return;
+    const chunk = this.#random.pick(waiting);
+    const { callback } = chunk as SentChunk & { callback: (error: Error | null) => void };
+    if (session.cancel(callback)) chunk.cancelled = true;
+  }
+
+  /** The stream has a hole: only close is sure to succeed (5.11). */
+  get torn(): boolean {
+    return (this.session as unknown as { torn: boolean } | null)?.torn === true;
+  }
+
+  // ------------------------------------------------------------------ events
+
+  received_(bytes: Uint8Array): void {
+    this.#live('received');
+    if (this.endedCount > 0) this.problems.push('received after ended');
+    if (bytes.length === 0) this.problems.push('received nothing');
+    this.#received.push(bytes.slice());
+    if (this.traits.pauses && this.#random.chance(5)) {
+      this.session?.pause();
+      this.#schedule(() => this.session?.resume());
+    }
+  }
+
+  drained(): void {
+    this.#live('drained');
+    this.drainedCount += 1;
+    if (!this.#stopped) this.problems.push('drained without a stop');
+    this.#stopped = false;
+    if (this.#waits) {
+      this.#waits = false;
+      this.#schedule(() => this.#act());
+    }
+  }
+
+  urgent(bytes: Uint8Array): void {
+    this.#live('urgent');
+    this.urgentReceived.push(bytes.slice());
+  }
+
+  ended_(): void {
+    this.#live('ended');
+    this.endedCount += 1;
+    if (this.endedCount > 1) this.problems.push('ended twice');
+  }
+
+  closed(error: Error | null): void {
+    if (this.closedWith !== undefined) this.problems.push('closed twice');
+    this.closedWith = error;
+  }
+
+  #live(event: string): void {
+    if (this.closedWith !== undefined) this.problems.push(`${event} after closed`);
+  }
+
+  /** The events as the session wants them. */
+  get events(): TransportEvents {
+    return {
+      received: (bytes) => this.received_(bytes),
+      drained: () => this.drained(),
+      urgent: (bytes) => this.urgent(bytes),
+      ended: () => this.ended_(),
+      closed: (error) => this.closed(error),
+    };
+  }
+
+  /** Stopped, and neither ended nor closed: `drained` is owed. */
+  get owedDrained(): boolean {
+    return this.#stopped && !this.ended && this.closedWith === undefined;
+  }
+}
+
+/**
+ * Does `received` consist of the chunks, in order? Cancelled ones may be missing, or be cut short if nothing follows.
+ * @param complete nothing else may be missing
+ */
+export function isStreamOf(received: Buffer, chunks: readonly SentChunk[], complete: boolean): boolean {
+  const matches = (position: number, index: number): boolean => {
+    for (let at = position, i = index; ; i++) {
+      const chunk = chunks[i];
+      if (chunk === undefined) return at === received.length;
+      const rest = received.subarray(at, at + chunk.pristine.length);
+      const whole = rest.length === chunk.pristine.length && rest.equals(chunk.pristine);
+      const cutShort = at + rest.length === received.length && rest.equals(chunk.pristine.subarray(0, rest.length));
+      if (!complete && cutShort) return true;
+      // A send that failed has not gone out, or not whole.
+      if (chunk.cancelled || (chunk.outcomes[0] ?? null) !== null) return cutShort || matches(at, i + 1);
+      if (!whole) return false;
+      at += chunk.pristine.length;
+    }
+  };
+  return matches(0, 0);
+}

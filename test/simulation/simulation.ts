@@ -1,0 +1,226 @@
+/** Runs one seed and says what was wrong with it: two sessions over loop providers, in virtual time. */
+
+import { NO_ERROR, type Socket } from 'sanswitch/spi';
+import { LoopFabric } from '#src/providers/loop/fabric.js';
+import { Session } from '#src/switch/session/session.js';
+import { MiniSwitch } from './mini-switch.js';
+import { Random } from './random.js';
+import { type Disturbance, type Scenario, type SideProvider, scenarioOf, sideProvider } from './scenario.js';
+import { isStreamOf, Side } from './side.js';
+import { World } from './world.js';
+
+const PORT = 5000;
+const CLIENT_PORT = 40_000;
+const NEGOTIATION_TIMEOUT_MS = 10_000;
+const STEPS_MAX = 400_000;
+/** Virtual time that a run may take when nothing was made to fail: no timer has a reason to fire. */
+const VIRTUAL_TIME_MAX_MS = 0;
+
+/** What came of a seed. */
+export interface Outcome {
+  readonly scenario: Scenario;
+  readonly problems: readonly string[];
+  readonly steps: number;
+  readonly bytesReceived: number;
+  /** Both sides closed without an error. */
+  readonly orderly: boolean;
+}
+
+class Run {
+  readonly problems: string[] = [];
+  readonly scenario: Scenario;
+  readonly world: World;
+  readonly fabric: LoopFabric;
+  readonly providers: readonly [SideProvider, SideProvider];
+  readonly sides: readonly [Side, Side];
+  switches: MiniSwitch[] = [];
+  #random: Random;
+  #connectFailed = false;
+  #listener: Socket = -1;
+
+  constructor(seed: number, disturbance?: Disturbance) {
+    const random = new Random(seed);
+    this.#random = random;
+    this.scenario = { ...scenarioOf(seed, random), ...(disturbance === undefined ? {} : { disturbance }) };
+    this.world = new World(random, this.scenario.order, STEPS_MAX);
+    this.fabric = new LoopFabric(this.world.schedule);
+    this.providers = [
+      sideProvider(this.scenario, 0, this.fabric, random),
+      sideProvider(this.scenario, 1, this.fabric, random),
+    ];
+    const [client, server] = this.scenario.traits;
+    this.sides = [
+      new Side('client', client, random, this.world.schedule),
+      new Side('server', server, random, this.world.schedule),
+    ];
+  }
+
+  begin(): void {
+    this.switches = this.providers.map(({ spi }) => new MiniSwitch(spi));
+    const [clientSwitch, serverSwitch] = this.switches as [MiniSwitch, MiniSwitch];
+    this.#listener = serverSwitch.listen(PORT, ({ socket }) => this.#open(1, serverSwitch, socket));
+    const connecting = clientSwitch.connect(CLIENT_PORT, PORT, (socket, code) => {
+      if (this.#connectFailed) return;
+      if (code === NO_ERROR) return this.#open(0, clientSwitch, socket);
+      this.problems.push(`connect failed: ${code}`);
+    });
+    this.#strike(clientSwitch, connecting);
+  }
+
+  /** Arms what is to happen after a number of steps. */
+  #strike(clientSwitch: MiniSwitch, connecting: Socket): void {
+    const { disturbance, strikesAfter, struck } = this.scenario;
+    if (disturbance !== 'abort-any-step' && disturbance !== 'cut' && disturbance !== 'cancel-connect') return;
+    let left = disturbance === 'cancel-connect' ? this.#random.below(6) : this.#random.below(strikesAfter);
+    const wait = () => {
+      if (left-- > 0) this.world.schedule(wait);
+      else if (disturbance === 'abort-any-step')
+        this.sides[struck].abort(this.#random.chance(50) ? new Error('enough') : null);
+      else if (disturbance === 'cut') this.providers[struck].loop.cutAll();
+      else if (this.sides[0].session === null) {
+        this.#connectFailed = true;
+        clientSwitch.spi.WSPCloseSocket(connecting);
+      }
+    };
+    wait();
+  }
+
+  #open(index: 0 | 1, host: MiniSwitch, socket: Socket): void {
+    const side = this.sides[index];
+    const handle = host.handleOf(socket);
+    let session: Session;
+    try {
+      session = new Session({
+        provider: host.started,
+        socket,
+        handle,
+        role: index === 0 ? 'connecting' : 'accepting',
+        events: side.events,
+        highWaterMarkBytes: this.scenario.highWaterMarkBytes,
+        lend: this.scenario.lend[index],
+        peer: { address: '127.0.0.1', port: index === 0 ? PORT : CLIENT_PORT },
+        negotiationTimeoutMs: NEGOTIATION_TIMEOUT_MS,
+        receiveBuffers: this.scenario.receiveBuffers,
+        negotiated: (error) => {
+          side.negotiations.push(error);
+          if (error === null) side.begin();
+        },
+      });
+    } catch (error) {
+      // What the switch does when a session can't even be made.
+      side.negotiations.push(error as Error);
+      host.spi.WSPCloseSocket(socket);
+      return;
+    }
+    side.session = session;
+    host.own(handle, session);
+    session.start();
+  }
+
+  /** Everything that can happen has happened. */
+  end(): void {
+    (this.switches[1] as MiniSwitch).spi.WSPCloseSocket(this.#listener);
+  }
+
+  get finished(): boolean {
+    return this.sides.every(({ session, closedWith, negotiations }) =>
+      session === null ? true : negotiations.length > 0 && (negotiations[0] !== null || closedWith !== undefined),
+    );
+  }
+
+  check(): void {
+    const { scenario } = this;
+    if (!this.finished) this.problems.push('a hang: nothing is left to do, and a side is not closed');
+    const injected = this.providers.some(({ failure }) => failure !== null && failure.failed > 0);
+    const harmless =
+      scenario.disturbance === 'nothing' ||
+      scenario.disturbance === 'no-memory' ||
+      (scenario.disturbance === 'failure' && !injected);
+    const torn = this.sides.some((side) => side.torn);
+    for (const [index, side] of this.sides.entries())
+      this.#checkSide(side, this.sides[1 - index] as Side, harmless && !torn);
+    this.#checkLeaks(harmless);
+  }
+
+  #checkSide(side: Side, peer: Side, harmless: boolean): void {
+    const say = (problem: string) => this.problems.push(`${side.name}: ${problem}`);
+    for (const problem of side.problems) say(problem);
+    if (side.negotiations.length > 1) say('negotiated twice');
+    if (side.chunks.some(({ outcomes }) => outcomes.length !== 1)) say('a send whose callback was not called once');
+    const orderly = side.closedWith === null && !side.aborted && !side.torn;
+    const complete = orderly || harmless;
+    if (!isStreamOf(side.received, peer.chunks, complete))
+      say(complete ? 'bytes are missing or wrong' : 'bytes are wrong');
+    if (complete && side.session !== null && side.endedCount !== 1)
+      say('closed in order without the end of the stream');
+    if (!harmless) {
+      if (side.negotiations[0] === null && peer.closedWith instanceof Error && side.closedWith === undefined)
+        say('not closed');
+      return;
+    }
+    if (side.negotiations[0] !== null) say(`negotiated: ${side.negotiations[0]}`);
+    if (side.closedWith !== null) say(`closed with ${side.closedWith}`);
+    if (side.owedDrained) say('drained is owed');
+    if (side.chunks.some(({ outcomes, cancelled }) => !cancelled && outcomes[0] !== null)) say('a send failed');
+    if (!Buffer.concat(side.urgentReceived).equals(Buffer.concat(peer.urgentSent)))
+      say('urgent data are missing or wrong');
+  }
+
+  #checkLeaks(harmless: boolean): void {
+    const { fabric, world } = this;
+    if (fabric.faultCount > 0) this.problems.push(`the SPI was misused: ${fabric.faults.join('; ')}`);
+    for (const [index, { loop }] of this.providers.entries()) {
+      const name = this.sides[index as 0 | 1].name;
+      for (const counter of [
+        'openSockets',
+        'pendingOverlapped',
+        'registrations',
+        'registeredBytes',
+        'overruns',
+      ] as const) {
+        if (loop.counters[counter] !== 0) this.problems.push(`${name}: ${loop.counters[counter]} ${counter} are left`);
+      }
+      if (harmless && loop.counters.registrationsReleasedAtClose !== 0)
+        this.problems.push(`${name}: memory left to the close`);
+    }
+    for (const host of this.switches) {
+      this.problems.push(...host.faults);
+      if (host.openHandles > 0) this.problems.push(`${host.openHandles} handles are left`);
+    }
+    if (world.pendingTimers > 0) this.problems.push(`${world.pendingTimers} timers are left`);
+    if (world.pendingIntervals > 0) this.problems.push('the event loop is kept alive');
+    if (harmless && world.nowMs > VIRTUAL_TIME_MAX_MS) this.problems.push(`it took ${world.nowMs} ms`);
+  }
+}
+
+/** Runs one seed; `disturbance` overrides what the seed says. */
+export function simulate(seed: number, disturbance?: Disturbance): Outcome {
+  const run = new Run(seed, disturbance);
+  try {
+    run.world.run(
+      () => run.begin(),
+      () => run.finished,
+    );
+    run.world.run(
+      () => run.end(),
+      () => true,
+    );
+    run.check();
+  } catch (error) {
+    run.problems.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  }
+  const { scenario, problems, world, sides } = run;
+  return {
+    scenario,
+    problems,
+    steps: world.steps,
+    bytesReceived: sides[0].received.length + sides[1].received.length,
+    orderly: sides[0].closedWith === null && sides[1].closedWith === null,
+  };
+}
+
+/** What a person needs to look at a failed seed. */
+export function report({ scenario, problems }: Outcome): string {
+  const { seed, ...rest } = scenario;
+  return `seed ${seed}: ${problems.join('\n  ')}\n  ${JSON.stringify(rest)}\n  again: npm run simulate -- --seed ${seed}`;
+}
