@@ -19,7 +19,7 @@ export function parseCommandLine<T extends ParseArgsConfig>(config: T) {
 
 /** The failure for a command line that can't be meant. */
 export function usage(message: string): BenchFailure {
-  return new BenchFailure(`${message.replace(/\.$/, '')} (--help shows what there is)`, 2);
+  return new BenchFailure(`${message.replace(/\s+/g, ' ').replace(/\.$/, '')} (--help shows what there is)`, 2);
 }
 
 /** Reads a number of seconds. @throws BenchFailure */
