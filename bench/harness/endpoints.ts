@@ -12,5 +12,6 @@ export async function makeEndpoint(spec: TransportSpec): Promise<Endpoint> {
     const { RingEndpoint } = await import('./ring.js');
     return new RingEndpoint();
   }
-  throw new Error(`no such transport: ${spec.transport}`);
+  const { SwitchEndpoint } = await import('./switch-channel.js');
+  return new SwitchEndpoint(spec);
 }

@@ -1,0 +1,105 @@
+/** Connections through the switch, by its public face. */
+import {
+  createSwitch,
+  type DecisionRecord,
+  type LentBytes,
+  type Listener,
+  type StreamSocket,
+  type Switch,
+} from 'sanswitch';
+import { Channel, type DriverEnd, type Endpoint, type ServiceEnd } from './channel.js';
+import type { Connected, TransportSpec } from './messages.js';
+import { Driver, Service } from './workloads.js';
+
+const HOST = '127.0.0.1';
+
+class SwitchChannel extends Channel {
+  readonly #socket: StreamSocket;
+
+  constructor(socket: StreamSocket) {
+    super();
+    this.#socket = socket;
+    socket.handlers = {
+      received: (_socket, bytes) => this.received(bytes),
+      drained: () => this.drained(),
+      closed: (_socket, error) => this.closed(error),
+    };
+  }
+
+  send(bytes: Uint8Array): boolean {
+    return this.#socket.send(bytes);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  describe(): Connected {
+    return { provider: this.#socket.provider, decision: decisionText(this.#socket.decision) };
+  }
+}
+
+/** A decision record in words. */
+export function decisionText({ operation, candidates, localPortKind, durationUs }: DecisionRecord): string {
+  const parts = candidates.map(({ provider, outcome, reason, detail }) => {
+    const verb =
+      outcome === 'chosen' || outcome === 'left-out' ? `was ${outcome.replace('-', ' ')}` : 'could not serve';
+    return `${provider} ${verb} (${reason}${detail === undefined ? '' : `: ${detail}`})`;
+  });
+  const how = operation === 'connect' ? `, local port ${localPortKind}, decided in ${durationUs} µs` : '';
+  return `${parts.length === 0 ? 'no provider was considered' : parts.join('; ')}${how}`;
+}
+
+/** An endpoint over a switch with TCP/IP alone or, for `shm`, with a demanded provider: never a silent fallback. */
+export class SwitchEndpoint implements Endpoint {
+  readonly #spec: TransportSpec;
+  readonly #switch: Promise<Switch>;
+  readonly #accepted: Promise<StreamSocket>;
+  #accept: (socket: StreamSocket) => void = () => {};
+  #listener: Listener | undefined;
+
+  constructor(spec: TransportSpec) {
+    this.#spec = spec;
+    this.#switch = createSwitch({ providers: spec.transport === 'shm' ? ['shm!'] : [] });
+    this.#switch.catch(() => {});
+    this.#accepted = new Promise((resolve) => {
+      this.#accept = resolve;
+    });
+  }
+
+  async listen(): Promise<string> {
+    const options = { host: HOST, port: 0 };
+    const sw = await this.#switch;
+    this.#listener = this.#spec.lend
+      ? await sw.listen({ ...options, lend: true }, (socket) => this.#accept(asCopied(socket)))
+      : await sw.listen(options, (socket) => this.#accept(socket));
+    return String(this.#listener.address().port);
+  }
+
+  async serve(): Promise<ServiceEnd> {
+    return new Service(new SwitchChannel(await this.#accepted));
+  }
+
+  async connect(place: string): Promise<DriverEnd> {
+    const options = { host: HOST, port: Number(place) };
+    const sw = await this.#switch;
+    const socket = this.#spec.lend ? asCopied(await sw.connect({ ...options, lend: true })) : await sw.connect(options);
+    return new Driver(new SwitchChannel(socket));
+  }
+
+  async close(): Promise<void> {
+    await (await this.#switch).close();
+  }
+}
+
+/**
+ * The workloads only count lent bytes, or send them on at once: the message that is echoed fits into the peer's ring, so
+ * `send` has copied it when it returns.
+ */
+function asCopied(socket: StreamSocket<LentBytes>): StreamSocket {
+  return socket as unknown as StreamSocket;
+}
