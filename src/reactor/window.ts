@@ -173,3 +173,11 @@ export function windowPool(): WindowPool {
   pool ??= new WindowPool();
   return pool;
 }
+
+let threadPool: WindowPool | undefined;
+
+/** This thread's windows: one pool, since windows are never given back. @throws NativeUnavailableError */
+export function threadWindows(): WindowPool {
+  threadPool ??= new WindowPool();
+  return threadPool;
+}

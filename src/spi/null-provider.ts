@@ -41,7 +41,7 @@ const INERT_EXTENSIONS: Partial<ExtensionFunctions> = {
  */
 export abstract class NullProvider implements SanProvider {
   /** Set by `WSPStartupEx`. */
-  protected upcalls!: UpcallTable;
+  upcalls!: UpcallTable;
   /** What `WSPStartupEx` answers. */
   protected abstract readonly info: ProtocolInfo;
   /** Largest message in bytes (SO_MAX_MSG_SIZE). */

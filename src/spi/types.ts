@@ -110,6 +110,10 @@ export interface NetworkEvents {
   readonly events: number;
   /** Outcome of the connect when FD_CONNECT is among `events`. */
   readonly connectError: WsaCode;
+  /** Why, for the decision record: kebab-case, details behind a colon. */
+  readonly connectDetail?: string;
+  /** Why, where the code alone does not say it: kebab-case, goes into the decision record. */
+  readonly connectReason?: string | undefined;
   /** Why the connection ended when FD_CLOSE is among `events`: 0 after an orderly close. */
   readonly closeError: WsaCode;
 }
@@ -154,6 +158,13 @@ export interface ProtocolInfo {
   readonly virtualPorts: boolean;
 }
 
+/** Levels and options that the application's own settings are replayed with (rule 2.6). */
+export const TCP_NODELAY = 0x0001;
+export const SO_KEEPALIVE = 0x0008;
+export const IPPROTO_IPV6 = 41;
+/** A listener on `::` takes IPv6 connections only. Set before `WSPBind`. */
+export const IPV6_V6ONLY = 27;
+
 /** Options that the switch asks a socket for: SO_MAX_MSG_SIZE, SO_MAX_RDMA_SIZE, SO_RDMA_THRESHOLD_SIZE are bytes (rule 5.5). */
 export const SOL_SOCKET = 0xffff;
 export const SO_DEBUG = 0x0001;
@@ -162,6 +173,12 @@ export const SO_GROUP_PRIORITY = 0x2002;
 export const SO_MAX_MSG_SIZE = 0x2003;
 export const SO_MAX_RDMA_SIZE = 0x700d;
 export const SO_RDMA_THRESHOLD_SIZE = 0x700e;
+/**
+ * Our own option (level SOL_SOCKET): the descriptor number of the TCP/IP listener beside which the companion listens (rule
+ * 4.1). It belongs to the TCP/IP provider; a provider may ask the system about it and does nothing else with it. Set
+ * before `WSPListen`; a provider that has no use for it answers WSAENOPROTOOPT and is used all the same.
+ */
+export const SO_TCP_LISTENER = 0x7f01;
 
 /** Controls of `WSPIoctl`. */
 export const SIO_ADDRESS_LIST_QUERY = 0x48000016;

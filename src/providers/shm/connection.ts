@@ -58,7 +58,8 @@ export class ShmConnection implements SlotHolder {
   /** The peer has written CLOSE, or the link is gone. */
   peerDone = false;
   private posted: Overlapped | null = null;
-  private writing = false;
+  /** A claim is open: the switch may be writing into the ring. */
+  isWriting = false;
   private waitsForSpace = false;
   private peerBlocked = false;
   private blockedSeen: number;
@@ -67,7 +68,7 @@ export class ShmConnection implements SlotHolder {
   private slotSeqSeen: number;
   private readonly producer: RingProducer;
   private readonly consumer: RingConsumer;
-  private readonly link: Link;
+  readonly link: Link;
   private readonly owner: ConnectionOwner;
   private readonly ownCell: number;
 
@@ -147,7 +148,7 @@ export class ShmConnection implements SlotHolder {
     if (at < 0 && this.enlarge((this.slot >>> SLOT_CLASS_SHIFT) + 1)) at = producer.claim(minBytes, maxBytes);
     if (at < 0) at = this.block(minBytes, maxBytes);
     if (at < 0) return WSAEWOULDBLOCK;
-    this.writing = true;
+    this.isWriting = true;
     out.bytes = this.link.own.bytes;
     out.offset = at;
     out.length = producer.room;
@@ -156,7 +157,7 @@ export class ShmConnection implements SlotHolder {
 
   /** WSPSend of the claimed room: visible to the peer at once. */
   send(bytes: number): void {
-    this.writing = false;
+    this.isWriting = false;
     this.producer.commit(RECORD_DATA, bytes);
     this.producer.publish();
     this.link.news(this);
@@ -218,7 +219,7 @@ export class ShmConnection implements SlotHolder {
   }
 
   surrender(): boolean {
-    if (this.writing || !this.producer.isDrained()) return false;
+    if (this.isWriting || !this.producer.isDrained()) return false;
     this.retire();
     const old = this.slot;
     this.slot = slotName(0, this.id);

@@ -22,7 +22,7 @@ import {
   SEGMENT_HEADER_SLEEP_EPOCH_WORD,
 } from '../../layout/layout.gen.js';
 import type { Reactor, Watch } from '../../reactor/reactor.js';
-import type { OwnSegment, Region, WindowPool } from '../../reactor/window.js';
+import type { Region, WindowPool } from '../../reactor/window.js';
 import { RingConsumer } from '../../ring/consumer.js';
 import { RingProducer } from '../../ring/producer.js';
 import { Waker } from '../../ring/sleep-epoch.js';
@@ -52,6 +52,17 @@ export interface LinkOwner {
   died(link: Link, reason: string): void;
 }
 
+/** What the handshake has brought about. */
+export interface LinkPlace {
+  /** The Unix socket. */
+  readonly fd: number;
+  readonly own: Region;
+  readonly peer: Region;
+  readonly credentials: PeerCredentials;
+  readonly initiator: boolean;
+  readonly peerReactorId?: string;
+}
+
 /** One side of a link. */
 export class Link {
   readonly slots = new SlotAllocator();
@@ -62,6 +73,8 @@ export class Link {
   readonly credentials: PeerCredentials;
   /** Only the side that made the link opens connections on it, so it alone chooses ids. */
   readonly initiator: boolean;
+  /** What the peer's reactor calls itself; '' where it did not say. */
+  readonly peerReactorId: string;
   /** Nothing can be written any more; what the peer had published before is still read. */
   isDead = false;
   private isBroken = false;
@@ -93,7 +106,7 @@ export class Link {
     owner: LinkOwner,
     reactor: Reactor,
     windows: WindowPool,
-    place: { fd: number; own: OwnSegment['region']; peer: Region; credentials: PeerCredentials; initiator: boolean },
+    place: LinkPlace,
   ) {
     this.owner = owner;
     this.reactor = reactor;
@@ -103,6 +116,7 @@ export class Link {
     this.peer = place.peer;
     this.credentials = place.credentials;
     this.initiator = place.initiator;
+    this.peerReactorId = place.peerReactorId ?? '';
     this.out = new RingProducer(linkRing(this.own, this.peer));
     const incoming = linkRing(this.peer, this.own);
     this.in = new RingConsumer(incoming);

@@ -1,0 +1,177 @@
+/**
+ * The connecting side: from a destination to a link with the process that listens there. The kernel says which listening
+ * sockets TCP would reach (sock_diag); the rendezvous named after such a socket's cookie is answered by a process that is
+ * verified once per link and cookie. No rendezvous: TCP/IP at once (rule 3.5), remembered for a short time.
+ */
+import { SEGMENT_BYTES, WELCOME_OK } from '../../layout/layout.gen.js';
+import type { SocketReport } from '../../native/addon.js';
+import { closeDescriptor, listeningSockets, unixConnect } from '../../native/os.js';
+import type { Region } from '../../reactor/window.js';
+import { WSAETIMEDOUT, type WsaCode } from '../../spi/codes.js';
+import type { SocketAddress } from '../../spi/types.js';
+import { decodeIdent, decodeWelcome, encodeJoin, type Ident } from './handshake.js';
+import { HandshakeSocket } from './handshake-socket.js';
+import { rendezvousName, type ShmHost } from './host.js';
+import { Link } from './link.js';
+import { initialiseSegment, isSegment } from './segment.js';
+import { listenersFor, unverifiable } from './verify.js';
+
+/** How long a listening socket without a rendezvous is believed to have none. */
+const ABSENT_MS = 500;
+/** Cookies remembered as absent. */
+const ABSENT_MAX = 1024;
+
+/** Where a connection can be opened. */
+export interface Located {
+  readonly link: Link;
+  readonly cookie: bigint;
+  /** For the decision record. */
+  readonly detail: string;
+}
+
+/** Why not; WSAETIMEDOUT, which promises nothing about TCP/IP (rule 3.4). */
+export interface Unreachable {
+  readonly code: WsaCode;
+  /** For the decision record: kebab-case, then details behind a colon. */
+  readonly reason: string;
+}
+
+export type Location = Located | Unreachable;
+
+function unreachable(reason: string): Unreachable {
+  return { code: WSAETIMEDOUT, reason };
+}
+
+export class ShmConnector {
+  private readonly host: ShmHost;
+  /** Links over which a listening socket's owner has been verified. */
+  private readonly verified = new Map<bigint, Link>();
+  private readonly pending = new Map<bigint, Promise<Location>>();
+  private readonly absent = new Map<bigint, number>();
+
+  constructor(host: ShmHost) {
+    this.host = host;
+  }
+
+  /** Finds the link for a destination: at once where one stands. Never rejects. */
+  locate(destination: SocketAddress): Location | Promise<Location> {
+    let candidates: SocketReport[];
+    try {
+      candidates = listenersFor(listeningSockets(destination.port), destination);
+    } catch (error) {
+      return unreachable(`sock-diag-failed: ${(error as Error).message}`);
+    }
+    if (candidates.length === 0) return unreachable('nothing-listens');
+    if (candidates.some((candidate) => candidate.interfaceIndex !== 0)) return unreachable('listener-bound-to-interface');
+    if (new Set(candidates.map((candidate) => candidate.uid)).size > 1) return unreachable('listeners-of-several-users');
+    const detail = candidates.length === 1 ? '' : `one of ${candidates.length} SO_REUSEPORT listeners`;
+    // TCP would spread connections over the sockets that share the port; so do we.
+    const first = Math.floor(Math.random() * candidates.length);
+    for (let i = 0; i < candidates.length; i++) {
+      const candidate = candidates[(first + i) % candidates.length] as SocketReport;
+      const link = this.verified.get(candidate.cookie);
+      if (link !== undefined && !link.isDead) return { link, cookie: candidate.cookie, detail };
+    }
+    return this.tryEach(candidates, first, detail);
+  }
+
+  /** A listening socket was not there after all (it closed between our look and our OPEN). */
+  forget(cookie: bigint): void {
+    this.verified.delete(cookie);
+  }
+
+  private async tryEach(candidates: readonly SocketReport[], first: number, detail: string): Promise<Location> {
+    let outcome: Location = unreachable('no-rendezvous');
+    for (let i = 0; i < candidates.length; i++) {
+      const candidate = candidates[(first + i) % candidates.length] as SocketReport;
+      let attempt = this.pending.get(candidate.cookie);
+      if (attempt === undefined) {
+        attempt = this.meet(candidate, detail).finally(() => this.pending.delete(candidate.cookie));
+        this.pending.set(candidate.cookie, attempt);
+      }
+      outcome = await attempt;
+      if ('link' in outcome) return outcome;
+    }
+    return outcome;
+  }
+
+  private async meet(candidate: SocketReport, detail: string): Promise<Location> {
+    const { cookie } = candidate;
+    const absentUntil = this.absent.get(cookie);
+    if (absentUntil !== undefined && performance.now() < absentUntil) return unreachable('no-rendezvous');
+    let fd: number;
+    try {
+      fd = unixConnect(rendezvousName(cookie));
+    } catch (error) {
+      this.rememberAbsent(cookie);
+      const { code } = error as NodeJS.ErrnoException;
+      return unreachable(code === 'ECONNREFUSED' ? 'no-rendezvous' : `rendezvous-failed: ${code}`);
+    }
+    const socket = new HandshakeSocket(fd);
+    try {
+      const greeting = await socket.receive();
+      if (greeting.descriptor >= 0) closeDescriptor(greeting.descriptor);
+      const ident = decodeIdent(greeting.bytes, greeting.length);
+      if (ident === null || ident.cookie !== cookie) return unreachable('another-layout: the peer has another version');
+      const credentials = socket.credentials();
+      const doubt = unverifiable(fd, credentials, candidate, ident.listenerFd, this.host.options.trustedUids);
+      if (doubt !== null) return unreachable(`peer-unverifiable: ${doubt}`);
+      const link = this.standing(ident, credentials.pid) ?? (await this.join(socket, ident));
+      this.verified.set(cookie, link);
+      return { link, cookie, detail };
+    } catch (error) {
+      return unreachable(`handshake-failed: ${(error as Error).message}`);
+    } finally {
+      socket.close();
+    }
+  }
+
+  private rememberAbsent(cookie: bigint): void {
+    if (this.absent.size >= ABSENT_MAX) this.absent.clear();
+    this.absent.set(cookie, performance.now() + ABSENT_MS);
+  }
+
+  /** The link that we have with this reactor already, by another of its listeners. */
+  private standing(ident: Ident, pid: number): Link | undefined {
+    const link = this.host.links.find((one) => one.initiator && !one.isDead && one.peerReactorId === ident.reactorId);
+    // The name is only a claim; the process behind the link is the kernel's word.
+    return link?.credentials.pid === pid ? link : undefined;
+  }
+
+  private async join(socket: HandshakeSocket, ident: Ident): Promise<Link> {
+    const { host } = this;
+    const own = host.windows.mapOwn(SEGMENT_BYTES);
+    let peer: Region | null = null;
+    try {
+      initialiseSegment(own.region);
+      socket.send(encodeJoin(host.reactorId), own.descriptor);
+      const welcome = await socket.receive();
+      peer = this.mapPeer(decodeWelcome(welcome.bytes, welcome.length), welcome.descriptor);
+      const credentials = socket.credentials();
+      const place = { fd: socket.fd, own: own.region, peer, credentials, initiator: true, peerReactorId: ident.reactorId };
+      const link = new Link(host.owner, host.reactor, host.windows, place);
+      socket.release();
+      host.add(link);
+      return link;
+    } catch (error) {
+      host.windows.unmap(own.region);
+      if (peer !== null) host.windows.unmap(peer);
+      throw error;
+    } finally {
+      closeDescriptor(own.descriptor);
+    }
+  }
+
+  private mapPeer(status: number, descriptor: number): Region {
+    if (descriptor < 0) throw new Error(`the peer refuses the link (${status})`);
+    try {
+      if (status !== WELCOME_OK) throw new Error(`the peer refuses the link (${status})`);
+      const region = this.host.windows.mapPeer(SEGMENT_BYTES, descriptor);
+      if (isSegment(region)) return region;
+      this.host.windows.unmap(region);
+      throw new Error('the peer sent no segment');
+    } finally {
+      closeDescriptor(descriptor);
+    }
+  }
+}

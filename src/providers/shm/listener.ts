@@ -1,0 +1,124 @@
+/** The listening side: the rendezvous of one TCP listener, and the links that peers make there. */
+import { SEGMENT_BYTES, WELCOME_OK, WELCOME_RESOURCES, WELCOME_SEGMENT } from '../../layout/layout.gen.js';
+import { closeDescriptor, socketCookie, unixAccept, unixListen } from '../../native/os.js';
+import { Poll } from '../../reactor/poll.js';
+import type { OwnSegment, Region } from '../../reactor/window.js';
+import { decodeJoin, encodeIdent, encodeWelcome } from './handshake.js';
+import { HandshakeSocket } from './handshake-socket.js';
+import { rendezvousName, type ShmHost } from './host.js';
+import { Link } from './link.js';
+import { initialiseSegment, isSegment } from './segment.js';
+
+/** Handshakes under way at once; further ones are turned away, and go by TCP/IP. */
+const HANDSHAKES_MAX = 64;
+/** Peers taken off the queue in one turn. */
+const ACCEPTS_PER_TURN = 16;
+const QUEUE = 128;
+
+/** What a listening socket wants to know. */
+export interface Incoming {
+  opened(link: Link, id: number, record: Int32Array): void;
+  withdrawn(link: Link, id: number): void;
+  linkDied(link: Link): void;
+}
+
+/** One rendezvous. */
+export class ShmListener {
+  readonly cookie: bigint;
+  readonly socket: Incoming;
+  private readonly listenerFd: number;
+  private readonly fd: number;
+  private readonly poll: Poll;
+  private readonly host: ShmHost;
+  private readonly handshakes = new Set<HandshakeSocket>();
+
+  /**
+   * @param listenerFd descriptor of the TCP listener, which stays open while this lives
+   * @throws SystemError (EADDRINUSE: the TCP listener has a companion already)
+   */
+  constructor(host: ShmHost, listenerFd: number, socket: Incoming) {
+    this.host = host;
+    this.socket = socket;
+    this.listenerFd = listenerFd;
+    this.cookie = socketCookie(listenerFd);
+    this.fd = unixListen(rendezvousName(this.cookie), QUEUE);
+    this.poll = new Poll(this.fd, () => this.acceptPeers()).start();
+    host.listeners.set(this.cookie, this);
+  }
+
+  private acceptPeers(): void {
+    for (let i = 0; i < ACCEPTS_PER_TURN; i++) {
+      const fd = unixAccept(this.fd);
+      if (fd === null) return;
+      const socket = new HandshakeSocket(fd);
+      if (this.handshakes.size >= HANDSHAKES_MAX) socket.close();
+      else void this.handshake(socket);
+    }
+  }
+
+  private async handshake(socket: HandshakeSocket): Promise<void> {
+    this.handshakes.add(socket);
+    try {
+      const { reactorId } = this.host;
+      socket.send(encodeIdent({ pid: process.pid, reactorId, cookie: this.cookie, listenerFd: this.listenerFd }));
+      const join = await socket.receive();
+      const region = this.mapPeer(socket, decodeJoin(join.bytes, join.length), join.descriptor);
+      if (region !== null) this.makeLink(socket, region);
+    } catch {
+      // A peer that only asked who we are, gave up, or speaks nonsense: it learns nothing and costs nothing more.
+    } finally {
+      this.handshakes.delete(socket);
+      socket.close();
+    }
+  }
+
+  /** @returns the peer's segment, or null: it was told why not */
+  private mapPeer(socket: HandshakeSocket, reactorId: string | null, descriptor: number): Region | null {
+    if (descriptor < 0) return null;
+    try {
+      const region = reactorId === null ? null : this.host.windows.mapPeer(SEGMENT_BYTES, descriptor);
+      if (region !== null && isSegment(region)) return region;
+      if (region !== null) this.host.windows.unmap(region);
+    } catch {
+      // Not a segment: said below.
+    } finally {
+      closeDescriptor(descriptor);
+    }
+    socket.send(encodeWelcome(WELCOME_SEGMENT));
+    return null;
+  }
+
+  private makeLink(socket: HandshakeSocket, peer: Region): void {
+    const { host } = this;
+    let own: OwnSegment;
+    try {
+      own = host.windows.mapOwn(SEGMENT_BYTES);
+    } catch (error) {
+      host.windows.unmap(peer);
+      socket.send(encodeWelcome(WELCOME_RESOURCES));
+      throw error;
+    }
+    initialiseSegment(own.region);
+    const credentials = socket.credentials();
+    const link = new Link(host.owner, host.reactor, host.windows, {
+      fd: socket.fd,
+      own: own.region,
+      peer,
+      credentials,
+      initiator: false,
+    });
+    // The link hears its socket from now on, so that nothing that follows the welcome is missed.
+    socket.send(encodeWelcome(WELCOME_OK), own.descriptor);
+    socket.release();
+    closeDescriptor(own.descriptor);
+    host.add(link);
+  }
+
+  /** No new links and connections; those that stand live on. */
+  close(): void {
+    this.host.listeners.delete(this.cookie);
+    this.poll.close();
+    closeDescriptor(this.fd);
+    for (const socket of this.handshakes) socket.close();
+  }
+}

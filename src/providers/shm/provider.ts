@@ -1,0 +1,273 @@
+/**
+ * `shm`: connections inside one host go through memory shared by the two processes. It serves every local address, and
+ * reaches whoever listens there through a sanswitch of the same layout, in the same network namespace; everybody else is
+ * met over TCP/IP (rule 3.4).
+ */
+import { networkInterfaces } from 'node:os';
+import { InvalidOptionError } from '../../errors.js';
+import {
+  NO_ERROR,
+  WSA_IO_PENDING,
+  WSAEADDRNOTAVAIL,
+  WSAEINVAL,
+  WSAENOPROTOOPT,
+  WSAENOTCONN,
+  WSAENOTSOCK,
+  type WsaCode,
+  WSAEFAULT,
+  WsaError,
+} from '../../spi/codes.js';
+import { NullProvider } from '../../spi/null-provider.js';
+import type { UpcallTable } from '../../spi/provider.js';
+import {
+  type AcceptCondition,
+  type AcceptedSocket,
+  hasOverlappedIoCompleted,
+  type NetworkEvents,
+  type Overlapped,
+  type ProtocolInfo,
+  type ServedSubnet,
+  SO_TCP_LISTENER,
+  type Socket,
+  type SocketAddress,
+  SOL_SOCKET,
+  type WsaBuffer,
+  type WsaEvent,
+} from '../../spi/types.js';
+import { atTurnEnd, type TurnEnd } from '../../reactor/turn.js';
+import type { ShmConnection } from './connection.js';
+import { ShmConnector } from './connector.js';
+import { ShmHost, type ShmOptions } from './host.js';
+import type { Link, LinkOwner } from './link.js';
+import { SLOT_BYTES_MAX } from './segment.js';
+import { ShmSocket, type SocketContext } from './socket.js';
+import { decodeOpen } from './open-record.js';
+import { RECORD_LINK_REJECT, REJECT_NOT_LISTENING } from '../../layout/layout.gen.js';
+import { WSA_IO_INCOMPLETE } from '../../spi/codes.js';
+
+function readOptions(options: Readonly<Record<string, unknown>>): ShmOptions {
+  const trustedUids = options.trustedUids ?? [];
+  const isUid = (uid: unknown): boolean => Number.isInteger(uid) && (uid as number) >= 0 && (uid as number) < 2 ** 32;
+  if (!Array.isArray(trustedUids) || !trustedUids.every(isUid)) {
+    throw new InvalidOptionError('shm: trustedUids must be an array of user ids');
+  }
+  return { trustedUids };
+}
+
+interface SendCompletion {
+  handle: Socket;
+  overlapped: Overlapped;
+  bytes: number;
+}
+
+/** The provider. One per switch, on that switch's thread. */
+export class ShmProvider extends NullProvider implements LinkOwner, SocketContext, TurnEnd {
+  protected readonly info: ProtocolInfo = {
+    name: 'shm',
+    claimsMessageBuffers: true,
+    lendsReceives: true,
+    virtualPorts: true,
+  };
+  protected override readonly maxMessageBytes = SLOT_BYTES_MAX / 2 - 8;
+  host!: ShmHost;
+  connector!: ShmConnector;
+  readonly opening = new Map<ShmConnection, ShmSocket>();
+  private readonly sockets = new Map<Socket, ShmSocket>();
+  private nextSocket = 1;
+  private completions: SendCompletion[] = [];
+  private readonly spare: SendCompletion[] = [];
+  private flushQueued = false;
+
+  /** @throws NativeUnavailableError, SanswitchError (no window), InvalidOptionError */
+  override WSPStartupEx(
+    version: number,
+    tcp: ProtocolInfo,
+    upcalls: UpcallTable,
+    options: Readonly<Record<string, unknown>>,
+  ): ProtocolInfo | Promise<ProtocolInfo> {
+    this.host = new ShmHost(this, readOptions(options), () => this.flush());
+    this.connector = new ShmConnector(this.host);
+    return super.WSPStartupEx(version, tcp, upcalls, options);
+  }
+
+  override WSPCleanup(): void {
+    for (const socket of [...this.sockets.values()]) socket.close();
+    this.flush();
+    this.host.close();
+  }
+
+  protected override servedSubnets(): ServedSubnet[] {
+    const subnets: ServedSubnet[] = [
+      { family: 4, address: '127.0.0.0', prefixLength: 8 },
+      { family: 6, address: '::1', prefixLength: 128 },
+    ];
+    for (const { address, family, scopeid } of Object.values(networkInterfaces()).flatMap((list) => list ?? [])) {
+      // A link-local address means nothing without its interface, and the routing table has no interfaces.
+      if (family === 'IPv4') subnets.push({ family: 4, address, prefixLength: 32 });
+      else if (!scopeid) subnets.push({ family: 6, address, prefixLength: 128 });
+    }
+    return subnets;
+  }
+
+  // ---------------------------------------------------------------- sockets
+
+  adopt(): ShmSocket {
+    const socket = new ShmSocket(this, this.nextSocket++);
+    this.sockets.set(socket.descriptor, socket);
+    socket.handle = this.upcalls.WPUCreateSocketHandle(socket.descriptor);
+    return socket;
+  }
+
+  private socket(descriptor: Socket): ShmSocket {
+    const socket = this.sockets.get(descriptor);
+    if (socket === undefined) throw new WsaError(WSAENOTSOCK);
+    return socket;
+  }
+
+  override WSPSocket(): Socket {
+    return this.adopt().descriptor;
+  }
+
+  override WSPBind(socket: Socket, address: SocketAddress): WsaCode {
+    this.socket(socket).bound = address;
+    return NO_ERROR;
+  }
+
+  override WSPSetSockOpt(socket: Socket, level: number, name: number, value: unknown): WsaCode {
+    if (level !== SOL_SOCKET || name !== SO_TCP_LISTENER) return WSAENOPROTOOPT;
+    if (!Number.isInteger(value) || (value as number) < 0) return WSAEINVAL;
+    this.socket(socket).tcpListener = value as number;
+    return NO_ERROR;
+  }
+
+  override WSPListen(socket: Socket, backlog: number): WsaCode {
+    const listening = this.socket(socket);
+    // Without the TCP listener nobody could tell that we are the one that TCP would reach.
+    if (listening.tcpListener < 0) return WSAEINVAL;
+    listening.listen(backlog);
+    return NO_ERROR;
+  }
+
+  override WSPConnect(socket: Socket, address: SocketAddress): WsaCode {
+    const connecting = this.socket(socket);
+    if (connecting.bound === null) return WSAEADDRNOTAVAIL;
+    return connecting.connect(address);
+  }
+
+  override WSPAccept(socket: Socket, condition: AcceptCondition): AcceptedSocket {
+    return this.socket(socket).accept(condition);
+  }
+
+  override WSPEventSelect(socket: Socket, event: WsaEvent | null, mask: number): WsaCode {
+    this.socket(socket).select(event, mask);
+    return NO_ERROR;
+  }
+
+  override WSPEnumNetworkEvents(socket: Socket): NetworkEvents {
+    return this.socket(socket).enumerate();
+  }
+
+  override WSPCloseSocket(socket: Socket): WsaCode {
+    const closing = this.sockets.get(socket);
+    if (closing === undefined) return WSAENOTSOCK;
+    // Sends that are done already completed before the abort of what is pending.
+    this.flush();
+    this.sockets.delete(socket);
+    closing.close();
+    return NO_ERROR;
+  }
+
+  // -------------------------------------------------------------- transfers
+
+  WSPClaimMessageBuffer(socket: Socket, minBytes: number, maxBytes: number, out: WsaBuffer): WsaCode {
+    const { connection } = this.socket(socket);
+    return connection === null ? WSAENOTCONN : connection.claim(minBytes, maxBytes, out);
+  }
+
+  override WSPSend(socket: Socket, buffers: readonly WsaBuffer[], _count: number, overlapped: Overlapped): WsaCode {
+    const sending = this.socket(socket);
+    const { connection } = sending;
+    if (connection === null) return WSAENOTCONN;
+    const { length } = buffers[0] as WsaBuffer;
+    if (!connection.isWriting) return WSAEFAULT;
+    connection.send(length);
+    this.complete(sending.handle, overlapped, length);
+    return WSA_IO_PENDING;
+  }
+
+  override WSPRecv(socket: Socket, _buffers: readonly WsaBuffer[], count: number, overlapped: Overlapped): WsaCode {
+    const { connection } = this.socket(socket);
+    if (connection === null) return WSAENOTCONN;
+    if (count !== 0 || connection.wantsRecords) return WSAEINVAL;
+    connection.post(overlapped);
+    return WSA_IO_PENDING;
+  }
+
+  override WSPGetOverlappedResult(_socket: Socket, overlapped: Overlapped): number {
+    if (!hasOverlappedIoCompleted(overlapped)) throw new WsaError(WSA_IO_INCOMPLETE);
+    if (overlapped.internal !== NO_ERROR) throw new WsaError(overlapped.internal);
+    return overlapped.internalHigh;
+  }
+
+  /** The copy is made, the send is done; the switch hears of it with the batch, never inside its own call (5.1). */
+  complete(handle: Socket, overlapped: Overlapped, bytes: number): void {
+    const completion = this.spare.pop() ?? { handle, overlapped, bytes };
+    completion.handle = handle;
+    completion.overlapped = overlapped;
+    completion.bytes = bytes;
+    this.completions.push(completion);
+    if (this.host.isWorking || this.flushQueued) return;
+    this.flushQueued = true;
+    atTurnEnd(this);
+  }
+
+  endTurn(): void {
+    this.flush();
+  }
+
+  private flush(): void {
+    this.flushQueued = false;
+    // A completion may lead to new sends, which complete in the same batch.
+    for (let i = 0; i < this.completions.length; i++) {
+      const completion = this.completions[i] as SendCompletion;
+      const { handle, overlapped, bytes } = completion;
+      this.spare.push(completion);
+      if ((overlapped.hEvent & 1) === 0) this.upcalls.WPUCompleteOverlappedRequest(handle, overlapped, NO_ERROR, bytes);
+      else {
+        overlapped.internalHigh = bytes;
+        overlapped.internal = NO_ERROR;
+      }
+    }
+    this.completions.length = 0;
+  }
+
+  // -------------------------------------------------------------- link events
+
+  opened(link: Link, id: number, record: Int32Array): void {
+    const request = decodeOpen(record);
+    const listener = request === null ? undefined : this.host.listeners.get(request.cookie);
+    if (listener === undefined) link.record(RECORD_LINK_REJECT, id, REJECT_NOT_LISTENING);
+    else listener.socket.opened(link, id, record);
+  }
+
+  accepted(link: Link, id: number): void {
+    const connection = link.get(id);
+    if (connection !== undefined) this.opening.get(connection)?.answered(null);
+  }
+
+  rejected(link: Link, id: number, reason: number): void {
+    const connection = link.get(id);
+    if (connection === undefined) return;
+    const socket = this.opening.get(connection);
+    if (socket !== undefined) socket.answered(reason);
+    else if (connection.closeSent) link.freeId(id);
+  }
+
+  withdrawn(link: Link, id: number): void {
+    for (const listener of this.host.listeners.values()) listener.socket.withdrawn(link, id);
+  }
+
+  died(link: Link, _reason: string): void {
+    for (const listener of this.host.listeners.values()) listener.socket.linkDied(link);
+  }
+}

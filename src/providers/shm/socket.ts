@@ -1,0 +1,261 @@
+/** The provider's socket: what the SPI's calls act on. Bound, then listening or connected. */
+import {
+  CLAIM_BOUND_PORT,
+  CLAIM_VIRTUAL_PORT,
+  RECORD_LINK_ACCEPT,
+  RECORD_LINK_CLOSE,
+  RECORD_LINK_OPEN,
+  RECORD_LINK_REJECT,
+  REJECT_BACKLOG,
+  REJECT_NOT_LISTENING,
+  REJECT_REFUSED,
+  REJECT_SOURCE,
+} from '../../layout/layout.gen.js';
+import { isVirtualPort } from '../../ports/virtual-ports.js';
+import {
+  NO_ERROR,
+  WSA_OPERATION_ABORTED,
+  WSAECONNREFUSED,
+  WSAECONNRESET,
+  WSAETIMEDOUT,
+  WSAEWOULDBLOCK,
+  type WsaCode,
+  WsaError,
+} from '../../spi/codes.js';
+import type { UpcallTable } from '../../spi/provider.js';
+import {
+  type AcceptCondition,
+  type AcceptedSocket,
+  CF_ACCEPT,
+  FD_ACCEPT,
+  FD_CLOSE,
+  FD_CONNECT,
+  FD_WRITE,
+  type NetworkEvents,
+  type Overlapped,
+  type Socket,
+  type SocketAddress,
+  type WsaEvent,
+} from '../../spi/types.js';
+import { type ConnectionOwner, ShmConnection } from './connection.js';
+import type { Location, ShmConnector } from './connector.js';
+import type { ShmHost } from './host.js';
+import type { Link } from './link.js';
+import { type Incoming, ShmListener } from './listener.js';
+import { decodeOpen, encodeOpen } from './open-record.js';
+import { isSourceGenuine } from './verify.js';
+
+/** What all sockets of a provider share. */
+export interface SocketContext {
+  readonly host: ShmHost;
+  readonly connector: ShmConnector;
+  readonly upcalls: UpcallTable;
+  /** The sockets whose OPEN waits for an answer. */
+  readonly opening: Map<ShmConnection, ShmSocket>;
+  /** Gives an accepted connection a socket. */
+  adopt(): ShmSocket;
+  /** A send is done: it completes with the present batch. */
+  complete(handle: Socket, overlapped: Overlapped, bytes: number): void;
+}
+
+interface Arrival {
+  readonly link: Link;
+  readonly id: number;
+  readonly remote: SocketAddress;
+  readonly local: SocketAddress;
+}
+
+/** A refusal that is a promise about TCP/IP (rule 3.3), or none (3.4). */
+function refusalCode(reason: number): WsaCode {
+  return reason === REJECT_REFUSED || reason === REJECT_BACKLOG ? WSAECONNREFUSED : WSAETIMEDOUT;
+}
+
+const REFUSALS: Readonly<Record<number, string>> = {
+  [REJECT_NOT_LISTENING]: 'listener-closed',
+  [REJECT_REFUSED]: 'refused-by-peer',
+  [REJECT_BACKLOG]: 'backlog-full',
+  [REJECT_SOURCE]: 'source-unverifiable',
+};
+
+export class ShmSocket implements ConnectionOwner, Incoming {
+  readonly descriptor: Socket;
+  /** The switch's descriptor. */
+  handle: Socket = -1;
+  /** Descriptor of the TCP listener beside which this one listens. */
+  tcpListener = -1;
+  bound: SocketAddress | null = null;
+  connection: ShmConnection | null = null;
+  isClosed = false;
+  private listener: ShmListener | null = null;
+  private backlog = 0;
+  private arrivals: Arrival[] = [];
+  private event: WsaEvent | null = null;
+  private mask = 0;
+  private happened = 0;
+  private connectError: WsaCode = NO_ERROR;
+  private connectDetail = '';
+  private retried = false;
+  private readonly context: SocketContext;
+
+  constructor(context: SocketContext, descriptor: Socket) {
+    this.context = context;
+    this.descriptor = descriptor;
+  }
+
+  // ----------------------------------------------------------------- events
+
+  select(event: WsaEvent | null, mask: number): void {
+    this.event = event;
+    this.mask = mask;
+    if (this.arrivals.length > 0) this.happened |= FD_ACCEPT;
+    if ((this.happened & mask) !== 0) event?.set();
+  }
+
+  enumerate(): NetworkEvents {
+    const events = this.happened & this.mask;
+    this.happened &= ~events;
+    const closeError = (events & FD_CLOSE) === 0 ? NO_ERROR : WSAECONNRESET;
+    return { events, connectError: this.connectError, connectDetail: this.connectDetail, closeError };
+  }
+
+  private signal(event: number): void {
+    this.happened |= event;
+    if ((this.mask & event) !== 0) this.event?.set();
+  }
+
+  // ------------------------------------------------------------- connecting
+
+  connect(destination: SocketAddress): WsaCode {
+    const location = this.context.connector.locate(destination);
+    if (location instanceof Promise) void location.then((found) => this.located(found, destination));
+    else this.located(location, destination);
+    return WSAEWOULDBLOCK;
+  }
+
+  private located(location: Location, destination: SocketAddress): void {
+    if (this.isClosed) return;
+    if (!('link' in location)) return this.connected(location.code, location.reason);
+    const { link, cookie } = location;
+    if (link.isDead) return this.connected(WSAETIMEDOUT, 'link-died');
+    const source = this.bound as SocketAddress;
+    const id = link.takeId();
+    if (id < 0) return this.connected(WSAETIMEDOUT, 'link-full');
+    const connection = new ShmConnection(link, id, this);
+    this.connection = connection;
+    this.connectDetail = location.detail;
+    this.retry = () => {
+      this.context.connector.forget(cookie);
+      this.connect(destination);
+    };
+    this.context.opening.set(connection, this);
+    link.add(connection);
+    const claim = isVirtualPort(source.port) ? CLAIM_VIRTUAL_PORT : CLAIM_BOUND_PORT;
+    connection.newsAt = link.write(RECORD_LINK_OPEN, encodeOpen(id, { cookie, claim, source, destination }));
+  }
+
+  private retry: () => void = () => {};
+
+  /** The peer has answered our OPEN. */
+  answered(reason: number | null): void {
+    const connection = this.connection as ShmConnection;
+    this.context.opening.delete(connection);
+    if (reason === null) return this.connected(NO_ERROR, this.connectDetail);
+    this.connection = null;
+    connection.link.freeId(connection.id);
+    // The listener that we knew is gone; another may have taken the port since.
+    if (reason === REJECT_NOT_LISTENING && !this.retried) {
+      this.retried = true;
+      this.retry();
+    } else this.connected(refusalCode(reason), REFUSALS[reason] ?? 'peer-out-of-resources');
+  }
+
+  private connected(code: WsaCode, detail: string): void {
+    this.connectError = code;
+    this.connectDetail = detail;
+    this.signal(FD_CONNECT);
+  }
+
+  // -------------------------------------------------------------- listening
+
+  listen(backlog: number): void {
+    this.backlog = backlog;
+    this.listener = new ShmListener(this.context.host, this.tcpListener, this);
+  }
+
+  opened(link: Link, id: number, record: Int32Array): void {
+    const request = decodeOpen(record);
+    const genuine = request !== null && isSourceGenuine(request.claim, request.source, link.credentials);
+    if (!genuine) link.record(RECORD_LINK_REJECT, id, REJECT_SOURCE);
+    else if (this.arrivals.length >= this.backlog) link.record(RECORD_LINK_REJECT, id, REJECT_BACKLOG);
+    else {
+      this.arrivals.push({ link, id, remote: request.source, local: request.destination });
+      this.signal(FD_ACCEPT);
+    }
+  }
+
+  /** The peer took its OPEN back before we accepted. */
+  withdrawn(link: Link, id: number): void {
+    const index = this.arrivals.findIndex((arrival) => arrival.link === link && arrival.id === id);
+    if (index < 0) return;
+    this.arrivals.splice(index, 1);
+    link.record(RECORD_LINK_CLOSE, id);
+  }
+
+  linkDied(link: Link): void {
+    this.arrivals = this.arrivals.filter((arrival) => arrival.link !== link);
+  }
+
+  accept(condition: AcceptCondition): AcceptedSocket {
+    const arrival = this.arrivals.shift();
+    if (arrival === undefined) throw new WsaError(WSAEWOULDBLOCK);
+    const { link, id, remote, local } = arrival;
+    if (condition({ remote, local, credentials: link.credentials }) !== CF_ACCEPT) {
+      link.record(RECORD_LINK_REJECT, id, REJECT_REFUSED);
+      throw new WsaError(WSAECONNREFUSED);
+    }
+    const socket = this.context.adopt();
+    const connection = new ShmConnection(link, id, socket);
+    socket.connection = connection;
+    link.add(connection);
+    connection.newsAt = link.record(RECORD_LINK_ACCEPT, id);
+    return { socket: socket.descriptor, remote, local };
+  }
+
+  // ------------------------------------------------- what the connection says
+
+  spaceMade(): void {
+    this.signal(FD_WRITE);
+  }
+
+  peerClosed(): void {
+    const { connection } = this;
+    if (connection === null) return;
+    if (this.context.opening.delete(connection)) this.connected(WSAETIMEDOUT, 'link-died');
+    else this.signal(FD_CLOSE);
+  }
+
+  received(overlapped: Overlapped, bytes: number): void {
+    this.context.upcalls.WPUCompleteOverlappedRequest(this.handle, overlapped, NO_ERROR, bytes);
+  }
+
+  receiveFailed(overlapped: Overlapped): void {
+    this.context.upcalls.WPUCompleteOverlappedRequest(this.handle, overlapped, WSAECONNRESET, 0);
+  }
+
+  // ----------------------------------------------------------------- closing
+
+  /** Memory first, signals after, WPUCloseSocketHandle last (rule 7.2). */
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.event = null;
+    this.listener?.close();
+    for (const { link, id } of this.arrivals) link.record(RECORD_LINK_REJECT, id, REJECT_NOT_LISTENING);
+    this.arrivals = [];
+    const { connection, upcalls } = { connection: this.connection, upcalls: this.context.upcalls };
+    if (connection !== null) this.context.opening.delete(connection);
+    const posted = connection?.close() ?? null;
+    if (posted !== null) upcalls.WPUCompleteOverlappedRequest(this.handle, posted, WSA_OPERATION_ABORTED, 0);
+    upcalls.WPUCloseSocketHandle(this.handle);
+  }
+}
