@@ -37,16 +37,17 @@ async function readThreads(directory: string): Promise<Map<string, Frame>> {
   return threads;
 }
 
-/** What each function of a thread took by itself, as a share of the thread's life and spread over the messages. */
-function topFunctions(thread: Frame, msgs_per_s: number): string {
-  const rows = [['self', 'ns/message', 'function', 'where']];
-  for (const { name, place, self_us } of selfTimes(thread).slice(0, TOP_FUNCTIONS)) {
-    const share = self_us / thread.total_us;
-    const ns = name === IDLE ? '' : ((share * 1e9) / msgs_per_s).toFixed(0);
-    rows.push([`${(share * 100).toFixed(1)} %`, ns, name, place]);
+/** What each function of a thread took by itself: of the time that the thread did not wait, and per message. */
+function topFunctions(thread: Frame, cpu_percent: number, msgs_per_s: number): string {
+  const rows = [['function', 'where', 'self', 'ns/message']];
+  const all = selfTimes(thread).filter(({ name }) => name !== IDLE);
+  const busy_us = all.reduce((sum, { self_us }) => sum + self_us, 0);
+  const busyPerMessage_ns = (cpu_percent / 100) * (1e9 / msgs_per_s);
+  for (const { name, place, self_us } of all.slice(0, TOP_FUNCTIONS)) {
+    const share = self_us / busy_us;
+    rows.push([name, place, `${(share * 100).toFixed(1)} %`, (share * busyPerMessage_ns).toFixed(0)]);
   }
-  const columns = rows.map(([self = '', ns = '', name = '', place = '']) => [name, place, self, ns]);
-  return `\n${thread.name}\n${table(columns, 2)}`;
+  return `\n${thread.name}: ${busyPerMessage_ns.toFixed(0)} ns of CPU per message\n${table(rows, 2)}`;
 }
 
 function report(contest: Contest, lines: readonly Line[], threads: ReadonlyMap<string, Frame>): void {
@@ -55,7 +56,8 @@ function report(contest: Contest, lines: readonly Line[], threads: ReadonlyMap<s
     if (spec === undefined) continue;
     for (const role of ['client', 'server'] as const) {
       const thread = threads.get(profileName({ ...spec, role }));
-      if (thread !== undefined) process.stdout.write(topFunctions(thread, line.msgs_per_s));
+      const cpu_percent = line.cpu_percent_by_process?.[role] ?? 0;
+      if (thread !== undefined) process.stdout.write(topFunctions(thread, cpu_percent, line.msgs_per_s));
     }
   }
 }

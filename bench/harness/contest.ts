@@ -70,10 +70,14 @@ export const SWITCH_TCP: Variant = {
 };
 
 const WARMUP_SHARE = 0.25;
+/** Short slots and many rounds: whatever else the machine does then hits all variants alike. */
+const SLOT_MS = 400;
+const ROUNDS = { least: 3, most: 9 };
 
-/** Rounds and their slots for a run of `total_ms` with `variants` takers. At least three rounds, so that medians mean something. */
+/** Rounds (an odd number, so that each median is a measured one) and slots for a run of `total_ms` with `variants` takers. */
 export function plan(total_ms: number, variants: number): { readonly rounds: number; readonly slot: Slot } {
-  const rounds = total_ms / variants >= 3_500 ? 5 : 3;
+  const wanted = Math.floor((total_ms / variants / SLOT_MS - 1) / 2) * 2 + 1;
+  const rounds = Math.min(ROUNDS.most, Math.max(ROUNDS.least, wanted));
   const slot_ms = total_ms / variants / rounds;
   const warmup_ms = slot_ms * WARMUP_SHARE;
   return { rounds, slot: { warmup_ms, duration_ms: slot_ms - warmup_ms } };

@@ -57,6 +57,7 @@ describe('statistics', () => {
     ] as const) {
       const { rounds, slot } = plan(total_ms, variants);
       expect(rounds).toBeGreaterThanOrEqual(3);
+      expect(rounds % 2).toBe(1);
       expect((slot.warmup_ms + slot.duration_ms) * rounds * variants).toBeCloseTo(total_ms);
     }
   });
