@@ -33,6 +33,12 @@ class Consumer {
   // Position up to which records have been released.
   uint32_t position() const { return head_; }
 
+  // Whether every released record has been committed.
+  bool isCommitted() const { return head_ == committed_; }
+
+  // Whether all that the last reload found published has been released.
+  bool isDrained() const { return head_ == published_; }
+
   // Reads the producer's position anew: kOk if there is something to read, kEmpty, kCorrupt.
   Status reload() {
     uint32_t published = loadWord(memory_.prod);
