@@ -60,25 +60,30 @@ void LoopObject::onEnvironmentEnd(napi_async_cleanup_hook_handle, void* data) {
   static_cast<LoopObject*>(data)->close();
 }
 
-bool LoopObject::call(napi_ref function, size_t count, const int32_t* arguments, int32_t* result) {
-  constexpr size_t kArgumentLimit = 4;
-  napi_handle_scope scope = nullptr;
-  if (count > kArgumentLimit || napi_open_handle_scope(env_, &scope) != napi_ok) return false;
-  napi_value callee = nullptr, receiver = nullptr, returned = nullptr;
-  napi_value values[kArgumentLimit];
-  for (size_t i = 0; i < count; i++) napi_create_int32(env_, arguments[i], &values[i]);
-  napi_get_reference_value(env_, function, &callee);
-  napi_get_global(env_, &receiver);
-  napi_status status = napi_make_callback(env_, asyncContext_, receiver, callee, count, values, &returned);
-  if (status == napi_ok && result != nullptr && napi_get_value_int32(env_, returned, result) != napi_ok) *result = 0;
+bool LoopObject::callInScope(napi_value function, size_t count, const napi_value* arguments, napi_value* returned) {
+  // The function is its own receiver: any object will do, and this one is at hand.
+  napi_status status = napi_make_callback(env_, asyncContext_, function, function, count, arguments, returned);
   if (status == napi_pending_exception) {
     napi_value exception = nullptr;
     bool pending = false;
     napi_is_exception_pending(env_, &pending);
     if (pending && napi_get_and_clear_last_exception(env_, &exception) == napi_ok) napi_fatal_exception(env_, exception);
   }
-  napi_close_handle_scope(env_, scope);
   return status == napi_ok;
+}
+
+bool LoopObject::call(napi_ref function, size_t count, const int32_t* arguments, int32_t* result) {
+  constexpr size_t kArgumentLimit = 4;
+  napi_handle_scope scope = nullptr;
+  if (count > kArgumentLimit || napi_open_handle_scope(env_, &scope) != napi_ok) return false;
+  napi_value callee = nullptr, returned = nullptr;
+  napi_value values[kArgumentLimit];
+  for (size_t i = 0; i < count; i++) napi_create_int32(env_, arguments[i], &values[i]);
+  napi_get_reference_value(env_, function, &callee);
+  bool isDone = callInScope(callee, count, values, &returned);
+  if (isDone && result != nullptr && napi_get_value_int32(env_, returned, result) != napi_ok) *result = 0;
+  napi_close_handle_scope(env_, scope);
+  return isDone;
 }
 
 }  // namespace sanswitch

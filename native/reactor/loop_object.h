@@ -48,8 +48,8 @@ class LoopObject {
   // False: an exception was thrown or JavaScript can't be called any more.
   bool call(napi_ref function, size_t count, const int32_t* arguments, int32_t* result);
 
-  // The context that call() runs in; made by attach().
-  napi_async_context asyncContext() const { return asyncContext_; }
+  // The same for a caller that has a handle scope open and the function at hand. `*returned` is valid if true is returned.
+  bool callInScope(napi_value function, size_t count, const napi_value* arguments, napi_value* returned);
 
  private:
   struct Closing;

@@ -12,6 +12,8 @@ namespace {
 
 // Polls between two looks at the clock.
 constexpr int kPollsPerClock = 16;
+// Callbacks between two.
+constexpr int kCallbacksPerClock = 4;
 // Wake-up messages taken from one socket in one turn: a peer that sends without end must not hold up the loop.
 constexpr int kMessagesPerTurn = 64;
 // The longest time that one slice of spinning may last, whatever the control block says.
@@ -22,55 +24,51 @@ constexpr uint32_t kSpinLimitNs = 1000000;
 bool Reactor::runSlice() {
   uint32_t budgetNs = control_->spinBudgetNs < kSpinLimitNs ? control_->spinBudgetNs : kSpinLimitNs;
   idle_.setBudget(budgetNs);
-  uint64_t start = 0, now = 0;
-  bool spinning = false;
-  for (int polls = 1;; polls++) {
+  uint64_t start = cooled_ ? 0 : nowNs();
+  uint64_t now = start;
+  bool isSpinning = false;
+  int callbacks = 0;
+  for (int polls = 0;; polls++) {
     control_->polls++;
     if (poller_.doWork() > 0) {
-      bool failed = callReady(kReady) < 0;
+      bool isDone = callReady();
       if (closing()) return false;
-      now = nowNs();
+      // The clock costs a tenth of a short callback.
+      if (++callbacks % kCallbacksPerClock == 1 || budgetNs == 0) now = nowNs();
       if (start == 0) start = now;
       idle_.worked(now);
-      spun_ = false;
-      cooled_ = false;
-      polls = 1;
+      spun_ = cooled_ = false;
+      polls = 0;
       // Others in this loop must not wait for longer than a slice, however much there is to do here.
-      if (failed || now - start >= budgetNs || loopIsBusy()) return true;
+      if (!isDone || now - start >= budgetNs || loopIsBusy()) return true;
       continue;
     }
-    if (polls % kPollsPerClock == 1) {
-      if (cooled_) return false;
-      now = nowNs();
-      if (start == 0) start = now;
-      if (!idle_.hot(now)) break;
+    if (cooled_) return false;
+    if (polls % kPollsPerClock == 0) {
+      if (polls > 0) now = nowNs();
+      if (!idle_.hot(now)) return false;
       if (now - start >= budgetNs || loopIsBusy()) return true;
-      if (!spinning) control_->spins++;
-      spinning = true;
-      spun_ = true;
+      if (!isSpinning) control_->spins++;
+      isSpinning = spun_ = true;
     }
     pauseProcessor();
   }
-  return false;
 }
 
 bool Reactor::fallAsleep() {
-  uint64_t now = nowNs();
-  if (!cooled_) idle_.cooled(now, spun_);
+  if (!cooled_) idle_.cooled(nowNs(), spun_);
   cooled_ = true;
   spun_ = false;
   // Nothing needs to be said to anybody if the loop goes on anyway.
   if (loopIsBusy()) return false;
   if (control_->dirty != 0) {
-    int32_t work = callReady(kBeforeSleep);
+    int32_t work = 0;
+    control_->callbacks++;
+    call(onBeforeSleep_, 0, nullptr, &work);
     if (closing()) return false;
-    if (work > 0) {
-      idle_.worked(nowNs());
-      cooled_ = false;
-      return true;
-    }
+    if (work > 0) return keepHot();
+    if (loopIsBusy()) return false;
   }
-  if (loopIsBusy()) return false;
   asleep_ = true;
   for (Link* link : links_) {
     if (link != nullptr) __atomic_store_n(link->epochWord, *link->epochWord + 1, __ATOMIC_SEQ_CST);
@@ -83,7 +81,11 @@ bool Reactor::fallAsleep() {
     return false;
   }
   wakeUp();
-  callReady(kReady);
+  callReady();
+  return !closing() && keepHot();
+}
+
+bool Reactor::keepHot() {
   idle_.worked(nowNs());
   cooled_ = false;
   return true;
@@ -105,6 +107,7 @@ void Reactor::onPrepare(uv_prepare_t* handle) {
   uv_idle_stop(&reactor->keepRunning_);
   bool goOn = reactor->runSlice();
   if (!goOn && !reactor->closing()) goOn = reactor->fallAsleep();
+  reactor->endCalls();
   if (goOn && !reactor->closing()) uv_idle_start(&reactor->keepRunning_, [](uv_idle_t*) {});
 }
 
@@ -114,17 +117,27 @@ void Reactor::onCheck(uv_check_t* handle) {
   reactor->wakeUp();
   reactor->control_->polls++;
   if (reactor->poller_.doWork() == 0) return;
-  reactor->callReady(kReady);
+  reactor->callReady();
+  reactor->endCalls();
   if (reactor->closing()) return;
   reactor->idle_.wokeToWork(nowNs());
   reactor->cooled_ = false;
 }
 
-int32_t Reactor::callReady(Reason reason) {
+bool Reactor::callReady() {
   control_->callbacks++;
-  int32_t argument = reason, work = 0;
-  if (!call(onReady_, 1, &argument, &work)) return -1;
-  return work > 0 ? work : 0;
+  if (callScope_ == nullptr) {
+    if (napi_open_handle_scope(env(), &callScope_) != napi_ok) return false;
+    napi_get_reference_value(env(), onReady_, &readyFunction_);
+  }
+  napi_value ignored;
+  return callInScope(readyFunction_, 0, nullptr, &ignored);
+}
+
+void Reactor::endCalls() {
+  if (callScope_ == nullptr) return;
+  napi_close_handle_scope(env(), callScope_);
+  callScope_ = nullptr;
 }
 
 void Reactor::onSocket(uv_poll_t* handle, int status, int) {

@@ -21,14 +21,6 @@ namespace sanswitch {
 
 class Environment;
 
-// Why JavaScript's onReady is called.
-enum Reason : int32_t {
-  // A watched word has changed.
-  kReady = 0,
-  // The thread is about to sleep and the control block is dirty.
-  kBeforeSleep = 1,
-};
-
 // The event of onLinkEvent when the peer has closed its end; a negative one is an errno.
 constexpr int32_t kLinkEnded = 0;
 
@@ -76,9 +68,12 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
   bool fallAsleep();
   // Takes that back on every link.
   void wakeUp();
-  // Calls onReady. Returns how much work it says that it found; -1: it threw or can't be called, so leave it alone for
-  // the rest of this turn.
-  int32_t callReady(Reason reason);
+  // There was work on the way to sleep: the window starts afresh. True.
+  bool keepHot();
+  // Calls onReady. False: it threw or can't be called, so leave it alone for the rest of this turn.
+  bool callReady();
+  // Ends the handle scope that callReady keeps open for the calls that follow it in one slice.
+  void endCalls();
   void readSocket(Link* link);
   bool loopIsBusy() const { return uv_backend_timeout(loop()) == 0; }
 
@@ -89,6 +84,7 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
   layout::ReactorControl* control_ = nullptr;
   napi_ref controlReference_ = nullptr;
   napi_ref onReady_ = nullptr;
+  napi_ref onBeforeSleep_ = nullptr;
   napi_ref onLinkEvent_ = nullptr;
   uv_prepare_t prepare_;
   uv_check_t check_;
@@ -96,6 +92,9 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
   uv_idle_t keepRunning_;
   // By link id; null where there is none.
   std::vector<Link*> links_;
+  // While a slice calls JavaScript: its scope and, in it, onReady.
+  napi_handle_scope callScope_ = nullptr;
+  napi_value readyFunction_ = nullptr;
   bool asleep_ = false;
   // The present window of the idle strategy was really spent polling.
   bool spun_ = false;

@@ -35,13 +35,15 @@ void Reactor::exportClass(Napi::Env env, Napi::Object exports) {
 
 Reactor::Reactor(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<Reactor>(info), environment_(Environment::of(info.Env())), poller_(&environment_->windows) {
-  if (!info[1].IsFunction() || !info[2].IsFunction()) {
-    Napi::TypeError::New(info.Env(), "Reactor takes (control, onReady, onLinkEvent)").ThrowAsJavaScriptException();
+  if (!info[1].IsFunction() || !info[2].IsFunction() || !info[3].IsFunction()) {
+    Napi::TypeError::New(info.Env(), "Reactor takes (control, onReady, onBeforeSleep, onLinkEvent)")
+        .ThrowAsJavaScriptException();
     return;
   }
   if (!takeControl(info[0])) return;
   napi_create_reference(info.Env(), info[1], 1, &onReady_);
-  napi_create_reference(info.Env(), info[2], 1, &onLinkEvent_);
+  napi_create_reference(info.Env(), info[2], 1, &onBeforeSleep_);
+  napi_create_reference(info.Env(), info[3], 1, &onLinkEvent_);
   if (!attach(info.Env()) || !startHandles()) {
     Napi::Error::New(info.Env(), "this environment has no event loop for a reactor").ThrowAsJavaScriptException();
     return;
@@ -152,9 +154,10 @@ void Reactor::closeHandles() {
 
 void Reactor::closed() {
   napi_delete_reference(env(), onReady_);
+  napi_delete_reference(env(), onBeforeSleep_);
   napi_delete_reference(env(), onLinkEvent_);
   napi_delete_reference(env(), controlReference_);
-  onReady_ = onLinkEvent_ = controlReference_ = nullptr;
+  onReady_ = onBeforeSleep_ = onLinkEvent_ = controlReference_ = nullptr;
   Unref();
 }
 

@@ -22,14 +22,6 @@ export interface SocketReport {
   readonly interfaceIndex: number;
 }
 
-/** Why a reactor calls `onReady`. */
-export const REASON = {
-  /** A watched word has changed. */
-  READY: 0,
-  /** The thread is about to sleep, and the control block is dirty. */
-  BEFORE_SLEEP: 1,
-} as const;
-
 /** `event` of `onLinkEvent` when the peer is gone in the ordinary way; a negative one is a negated errno. */
 export const LINK_ENDED = 0;
 
@@ -37,8 +29,11 @@ export const LINK_ENDED = 0;
 export const POLL_READABLE = 1;
 export const POLL_WRITABLE = 2;
 
-/** Called with a REASON; returns how much work it found (0: none). */
-export type OnReady = (reason: number) => number;
+/** A watched word has changed. */
+export type OnReady = () => void;
+
+/** The thread is about to sleep, and the control block is dirty. @returns how much work was found: none, or it goes on */
+export type OnBeforeSleep = () => number;
 
 /** Called once when a link's socket ends: LINK_ENDED or a negated errno. Nothing more comes from that link. */
 export type OnLinkEvent = (linkId: number, event: number) => void;
@@ -146,6 +141,7 @@ export interface NativeAddon {
   readonly Reactor: new (
     control: Int32Array,
     onReady: OnReady,
+    onBeforeSleep: OnBeforeSleep,
     onLinkEvent: OnLinkEvent,
   ) => NativeReactor;
   readonly Poll: new (fd: number, callback: (status: number, events: number) => void) => NativePoll;

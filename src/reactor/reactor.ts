@@ -6,7 +6,7 @@
 import { availableParallelism } from 'node:os';
 import { InvalidOptionError } from '../errors.js';
 import * as layout from '../layout/layout.gen.js';
-import { type NativeReactor, REASON } from '../native/addon.js';
+import type { NativeReactor } from '../native/addon.js';
 import { requireNative } from '../native/load.js';
 import { check } from '../native/os.js';
 import { endTurn } from './turn.js';
@@ -55,6 +55,13 @@ const defaultSpinBudgetUs = availableParallelism() > 1 ? 50 : 0;
 
 let current: Reactor | null = null;
 
+/** Throws where nothing can catch it: the usual way of an uncaught exception. */
+function throwLater(error: unknown): void {
+  process.nextTick(() => {
+    throw error;
+  });
+}
+
 export class Reactor {
   /**
    * The control block that is shared with the native half. Hot code may store to `control[watch.seenIndex]`; it must read
@@ -76,7 +83,8 @@ export class Reactor {
     this.spinBudgetUs = defaultSpinBudgetUs;
     this.native = new (requireNative().Reactor)(
       this.control,
-      (reason) => this.run(reason),
+      () => this.poll(),
+      () => this.beforeSleep(),
       (linkId, event) => this.linkEvents[linkId]?.(event),
     );
   }
@@ -218,18 +226,28 @@ export class Reactor {
   }
 
   /** One batch. An exception of one pollable neither keeps the others from their work nor is it lost. */
-  private run(reason: number): number {
+  private poll(): void {
+    const pollables = this.pollables;
+    for (let i = 0; i < pollables.length; i++) {
+      try {
+        pollables[i].poll();
+      } catch (error) {
+        throwLater(error);
+      }
+    }
+    endTurn();
+  }
+
+  private beforeSleep(): number {
     const pollables = this.pollables;
     let work = 0;
     for (let i = 0; i < pollables.length; i++) {
       try {
-        work += reason === REASON.READY ? pollables[i].poll() : pollables[i].beforeSleep();
+        work += pollables[i].beforeSleep();
       } catch (error) {
-        // Its work was cut short, so there is more.
+        // What it had to do was cut short, so there is more.
         work++;
-        process.nextTick(() => {
-          throw error;
-        });
+        throwLater(error);
       }
     }
     endTurn();
