@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { receiveMessage, sendMessage, unixAccept, unixConnect, unixListen } from '#src/native/os.js';
-import { type Region, windowPool } from '#src/reactor/window.js';
+import { type Region, threadWindows } from '#src/reactor/window.js';
 import { RingConsumer } from '#src/ring/consumer.js';
 import { RingProducer } from '#src/ring/producer.js';
 import type { DriverEnd, Endpoint, ServiceEnd } from './channel.js';
@@ -168,7 +168,7 @@ class RingDriver extends RingEnd implements DriverEnd {
 
 /** Exchanges the segments over `socket`. */
 async function meet(socket: number): Promise<[own: Region, peer: Region]> {
-  const pool = windowPool();
+  const pool = threadWindows();
   const own = pool.mapOwn(SEGMENT_BYTES);
   sendMessage(socket, Buffer.from('segment'), own.descriptor);
   const message = await until(() => receiveMessage(socket, Buffer.alloc(16)));

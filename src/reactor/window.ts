@@ -166,14 +166,6 @@ export class WindowPool {
   }
 }
 
-let pool: WindowPool | undefined;
-
-/** This thread's windows. @throws NativeUnavailableError */
-export function windowPool(): WindowPool {
-  pool ??= new WindowPool();
-  return pool;
-}
-
 let threadPool: WindowPool | undefined;
 
 /** This thread's windows: one pool, since windows are never given back. @throws NativeUnavailableError */
