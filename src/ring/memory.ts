@@ -42,6 +42,7 @@ export function ringBytes(capacity: number): number {
  * Memory that is all zero is an empty ring.
  */
 export function ringOver(buffer: SharedArrayBuffer, offset: number, capacity: number): RingMemory {
+  if (offset < 0) throw new RangeError(`a ring can't stand at byte ${offset}`);
   const words = new Int32Array(buffer);
   const memory = {
     prodWords: words,

@@ -88,7 +88,7 @@ export class RingProducer {
     if (room < maxBytes && (room < minBytes || room + RECORD_HEADER_BYTES < contiguous)) {
       return this.claimAgain(minBytes, maxBytes);
     }
-    this.room = room < maxBytes ? room : maxBytes;
+    this.room = Math.min(room, maxBytes);
     return this.base + offset + RECORD_HEADER_BYTES;
   }
 
@@ -190,7 +190,7 @@ export class RingProducer {
       this.room = -1;
       return -1;
     }
-    this.room = granted < maxBytes ? granted : maxBytes;
+    this.room = Math.min(granted, maxBytes);
     return this.base + offset + RECORD_HEADER_BYTES;
   }
 
