@@ -3,8 +3,7 @@
  * two channels. A ring refuses a claim while the peer has no room (`RingChannel`); a provider without flow control
  * of its own is kept within the receiver's buffers by credits (`CreditChannel`, rule 5.4).
  */
-import { SESSION_HEADER_BYTES } from '../../layout/layout.gen.js';
-import { NO_ERROR, WSA_IO_PENDING, WSAEWOULDBLOCK, type WsaCode } from '../../spi/codes.js';
+import { NO_ERROR, WSA_IO_PENDING, WSAEMSGSIZE, WSAEWOULDBLOCK, type WsaCode } from '../../spi/codes.js';
 import type { SanProvider } from '../../spi/provider.js';
 import { type CompletionSink, Overlapped, type Socket, type WsaBuffer } from '../../spi/types.js';
 
@@ -23,14 +22,16 @@ export interface MessageChannel {
   readonly out: WsaBuffer;
   /** Sends accepted by the provider and not completed. */
   readonly inFlight: number;
-  /** @returns false: no room now; the session's `roomMade` is called when there may be */
-  claim(minBytes: number, maxBytes: number, use: number): boolean;
+  /** @returns 0, WSAEWOULDBLOCK (no room now; FD_WRITE or credits follow), or the provider's error */
+  claim(minBytes: number, maxBytes: number, use: number): WsaCode;
   /** Sends the first `bytes` of the claimed room. Returns 0 or the provider's error. */
   post(bytes: number): WsaCode;
   /** Credits that the peer's message brought back. @returns false if they can't be right */
   credit(count: number): boolean;
   /** Messages dealt with whose buffers stand again, not yet told to the peer; taken into the header of the next message. */
   takeOwed(): number;
+  /** The message that was to carry them did not go out. */
+  returnOwed(count: number): void;
   /** A message was dealt with, and its buffer stands again. @returns true when a CREDIT message should go out */
   owe(): boolean;
   /** A send has completed: its buffer is free again. */
@@ -46,17 +47,20 @@ export class RingChannel implements MessageChannel {
   private readonly spi: SanProvider;
   private readonly socket: Socket;
   private readonly sink: CompletionSink;
+  private readonly messageBytes: number;
 
-  constructor(spi: SanProvider, socket: Socket, sink: CompletionSink) {
+  /** @param messageBytes largest message of the provider */
+  constructor(spi: SanProvider, socket: Socket, sink: CompletionSink, messageBytes: number) {
     this.spi = spi;
     this.socket = socket;
     this.sink = sink;
+    this.messageBytes = messageBytes;
   }
 
-  claim(minBytes: number, maxBytes: number, _use: number): boolean {
-    // biome-ignore lint/style/noNonNullAssertion: startup refuses providers that say they claim and don't.
-    const code = this.spi.WSPClaimMessageBuffer!(this.socket, minBytes, maxBytes, this.out);
-    return code === NO_ERROR;
+  claim(minBytes: number, maxBytes: number, _use: number): WsaCode {
+    const { messageBytes } = this;
+    if (minBytes > messageBytes) return WSAEMSGSIZE;
+    return this.spi.WSPClaimMessageBuffer!(this.socket, minBytes, Math.min(maxBytes, messageBytes), this.out);
   }
 
   post(bytes: number): WsaCode {
@@ -84,6 +88,8 @@ export class RingChannel implements MessageChannel {
   takeOwed(): number {
     return 0;
   }
+
+  returnOwed(_count: number): void {}
 
   owe(): boolean {
     return false;
@@ -134,15 +140,14 @@ export class CreditChannel implements MessageChannel {
     this.messageBytes = Math.min(this.messageBytes, messageBytes);
   }
 
-  claim(minBytes: number, maxBytes: number, use: number): boolean {
-    if (use !== CLAIM_FREE && this.credits <= use) return false;
-    const room = Math.min(maxBytes, this.messageBytes);
-    if (room < Math.min(minBytes, SESSION_HEADER_BYTES + 1)) return false;
+  claim(minBytes: number, maxBytes: number, use: number): WsaCode {
+    if (use !== CLAIM_FREE && this.credits <= use) return WSAEWOULDBLOCK;
+    if (minBytes > this.messageBytes) return WSAEMSGSIZE;
     this.claimed ??= this.free.pop() ?? new MessageOverlapped(this.sink, this.messageBytes);
     this.out = this.claimed.gather[0] as WsaBuffer;
-    this.out.length = room;
+    this.out.length = Math.min(maxBytes, this.messageBytes);
     this.spends = use !== CLAIM_FREE;
-    return true;
+    return NO_ERROR;
   }
 
   post(bytes: number): WsaCode {
@@ -171,6 +176,10 @@ export class CreditChannel implements MessageChannel {
     const owed = this.owed;
     this.owed = 0;
     return owed;
+  }
+
+  returnOwed(count: number): void {
+    this.owed += count;
   }
 
   owe(): boolean {

@@ -45,6 +45,11 @@ export class RdmaReceiver {
     this.overlapped = new Overlapped(session);
   }
 
+  /** The peer's bytes are still to come. */
+  get fetching(): boolean {
+    return this.busy && !this.arrived;
+  }
+
   owns(overlapped: Overlapped): boolean {
     return overlapped === this.overlapped;
   }
@@ -131,9 +136,13 @@ export class RdmaReceiver {
   }
 
   completed(overlapped: Overlapped): void {
-    this.release();
+    // The socket is closed: its memory has gone with it (6.3).
     if (this.session.ended) return;
-    if (overlapped.internal !== NO_ERROR) return this.session.lose(overlapped.internal);
+    this.release();
+    if (overlapped.internal !== NO_ERROR) {
+      this.session.lose(overlapped.internal);
+      return;
+    }
     this.sayDone(SESSION_STATUS_OK);
     this.arrived = true;
     this.resume();
@@ -165,7 +174,7 @@ export class RdmaReceiver {
       this.session.deliverOwned(target);
       this.busy = false;
     }
-    if (!this.busy) this.session.unblock();
+    this.session.unblock();
   }
 
   private release(): void {
@@ -177,7 +186,7 @@ export class RdmaReceiver {
     if (local !== null) this.session.attempt(() => this.provider.extensions.WSPDeregisterMemory?.(socket, local));
   }
 
-  /** The connection ends (6.3): memory that no operation uses goes back now, the rest when its operation ends. */
+  /** The connection ends (6.3): memory that no operation uses goes back now, the rest with the socket. */
   stop(): void {
     this.target = null;
     if (this.overlapped.internal !== WSA_IO_PENDING) this.release();

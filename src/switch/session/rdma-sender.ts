@@ -40,7 +40,8 @@ export const OFFER_BY_MESSAGES = 2;
 export class RdmaSender {
   /** An offer is out. */
   busy = false;
-  private number = 0;
+  /** Of the last offer. The connecting side's are odd, the other's even, so that a DONE belongs to one transfer only. */
+  private number: number;
   private head: QueuedSend | null = null;
   private bytes = 0;
   private inlineBytes = 0;
@@ -52,7 +53,8 @@ export class RdmaSender {
   private readonly provider: StartedProvider;
   private readonly session: Session;
 
-  constructor(provider: StartedProvider, session: Session) {
+  constructor(provider: StartedProvider, session: Session, role: 'connecting' | 'accepting') {
+    this.number = role === 'connecting' ? 1 : 0;
     this.provider = provider;
     this.session = session;
     this.overlapped = new Overlapped(session);
@@ -79,9 +81,12 @@ export class RdmaSender {
     out.bytes.set(head.bytes.subarray(head.offset, head.offset + this.inlineBytes), body + SESSION_OFFER_BYTES);
     this.busy = true;
     this.head = head;
-    this.number = (this.number + 1) >>> 0;
-    session.postMessage(SESSION_OFFER, this.number, fixed + this.inlineBytes);
-    return OFFER_MADE;
+    this.number = (this.number + 2) >>> 0;
+    if (session.postMessage(SESSION_OFFER, this.number, fixed + this.inlineBytes) === NO_ERROR) return OFFER_MADE;
+    this.busy = false;
+    this.head = null;
+    this.release();
+    return OFFER_NO_ROOM;
   }
 
   /** 5.6: lets the one peer read what follows the inline bytes. @returns false: no memory, go by messages (5.8) */
@@ -111,7 +116,10 @@ export class RdmaSender {
       return;
     }
     const body = offset + SESSION_HEADER_BYTES;
-    if (readU32(bytes, body) !== SESSION_STATUS_OK) return this.goByMessages();
+    if (readU32(bytes, body) !== SESSION_STATUS_OK) {
+      this.goByMessages();
+      return;
+    }
     const descriptor = bytes.slice(
       body + SESSION_TARGET_KEY_LOW,
       body + SESSION_TARGET_KEY_LOW + RDMA_DESCRIPTOR_BYTES,
@@ -137,15 +145,20 @@ export class RdmaSender {
       provider.extensions.WSPRdmaWrite?.(session.socket, local, descriptor, 0, this.overlapped),
     );
     if (code === WSA_IO_PENDING) return true;
+    this.overlapped.internal = NO_ERROR;
     this.release();
     if (code !== undefined && code !== WSAENOBUFS) session.lose(code === NO_ERROR ? WSAECONNABORTED : code);
     return false;
   }
 
   completed(overlapped: Overlapped): void {
-    this.release();
+    // The socket is closed: its memory has gone with it (6.3).
     if (this.session.ended) return;
-    if (overlapped.internal !== NO_ERROR) return this.session.lose(overlapped.internal);
+    this.release();
+    if (overlapped.internal !== NO_ERROR) {
+      this.session.lose(overlapped.internal);
+      return;
+    }
     this.sayDone(SESSION_STATUS_OK);
     this.finish();
   }
@@ -184,6 +197,7 @@ export class RdmaSender {
   private finish(): void {
     this.busy = false;
     this.head = null;
+    if (this.session.ended) return;
     if (this.cancelTimer === undefined) this.session.streamAdvanced(this.bytes);
     else {
       clearTimeout(this.cancelTimer);
@@ -207,7 +221,7 @@ export class RdmaSender {
     if (local !== null) this.session.attempt(() => this.provider.extensions.WSPDeregisterMemory?.(socket, local));
   }
 
-  /** The connection ends (6.3): memory that no operation uses goes back now, the rest when its operation ends. */
+  /** The connection ends (6.3): memory that no operation uses goes back now, the rest with the socket. */
   stop(): void {
     clearTimeout(this.cancelTimer);
     if (this.overlapped.internal !== WSA_IO_PENDING) this.release();

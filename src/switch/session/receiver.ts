@@ -1,10 +1,11 @@
 /**
  * The session's receives: how messages get from the provider to `Session.message`. A provider that lends is given one
  * receive at a time, and none while the application does not read: its ring then fills and slows the peer down. Any
- * other is given all the buffers that our HELLO announces; messages that can't be handled yet keep theirs, so that no
- * credit goes back (rule 5.4).
+ * other is given all the buffers that our HELLO announces. A message that can't be handled yet is held, in its buffer or
+ * as a copy of what was lent, and no credit goes back for it (rule 5.4). A failed receive is told when the application
+ * has had everything that came before it (7.3).
  */
-import { NO_ERROR, WSA_IO_PENDING, type WsaCode } from '../../spi/codes.js';
+import { NO_ERROR, WSA_IO_PENDING, WSAECONNABORTED, WSAEINVAL, type WsaCode } from '../../spi/codes.js';
 import { type CompletionSink, Overlapped, type WsaBuffer } from '../../spi/types.js';
 import type { StartedProvider } from '../started-provider.js';
 import { CONTROL_BUFFERS } from './channel.js';
@@ -14,12 +15,16 @@ export interface MessageHandler extends CompletionSink {
   readonly socket: number;
   /** A message has come, handled now or later: its credits count at once, or two sides that don't read would wait for each other. */
   arrived(bytes: Uint8Array, offset: number, length: number): void;
-  /** @returns false: not now; keep the message (never where the provider lends) */
+  /** @returns false: not now; keep the message */
   message(bytes: Uint8Array, offset: number, length: number): boolean;
   /** The provider refuses or failed a receive. */
   receiveFailed(code: WsaCode): void;
+  /** The provider threw. */
+  providerFaulted(cause: unknown): void;
   /** Does the application take bytes now? */
   readonly reading: boolean;
+  /** A transfer waits for a word of the peer, whether or not the application reads. */
+  readonly awaitsControl: boolean;
   /** No message may be handled any more. */
   readonly ended: boolean;
 }
@@ -27,30 +32,89 @@ export interface MessageHandler extends CompletionSink {
 const NO_BUFFERS: readonly WsaBuffer[] = [];
 
 /** A source of messages. */
-export interface Receiver {
-  /** Posts the receives; from then on messages may come. @returns the provider's error or 0 */
-  start(): WsaCode;
-  /** Is this one of the receiver's overlapped operations? */
-  owns(overlapped: Overlapped): boolean;
-  completed(overlapped: Overlapped): void;
-  /** The application reads again, or what stood in the way is done. */
-  resume(): void;
+export abstract class Receiver<Held = unknown> {
   /** Messages wait to be handled: later ones must not overtake them. */
-  readonly holding: boolean;
-}
-
-/** Over a provider that lends. */
-export class LentReceiver implements Receiver {
-  readonly holding = false;
-  private readonly overlapped: Overlapped;
-  private posted = false;
-  private readonly provider: StartedProvider;
-  private readonly handler: MessageHandler;
+  holding = false;
+  protected readonly held: Held[] = [];
+  protected readonly provider: StartedProvider;
+  protected readonly handler: MessageHandler;
+  private resuming = false;
+  private failure: WsaCode = NO_ERROR;
 
   constructor(provider: StartedProvider, handler: MessageHandler) {
     this.provider = provider;
     this.handler = handler;
+  }
+
+  /** Posts the receives; from then on messages may come. @returns the provider's error or 0 */
+  abstract start(): WsaCode;
+  /** Is this one of the receiver's overlapped operations? */
+  abstract owns(overlapped: Overlapped): boolean;
+  abstract completed(overlapped: Overlapped): void;
+  /** Posts one receive. @returns 0 or why it failed; a provider that throws has ended the connection */
+  protected receive(buffers: readonly WsaBuffer[], overlapped: Overlapped): WsaCode {
+    overlapped.internal = WSA_IO_PENDING;
+    let code: WsaCode;
+    try {
+      code = this.provider.spi.WSPRecv(this.handler.socket, buffers, buffers.length, overlapped);
+    } catch (error) {
+      this.handler.providerFaulted(error);
+      return WSAECONNABORTED;
+    }
+    if (code === WSA_IO_PENDING) return NO_ERROR;
+    return code === NO_ERROR ? WSAEINVAL : code;
+  }
+
+  /** Hands over a message that was held. @returns false: still not */
+  protected abstract deliver(held: Held): boolean;
+
+  protected hold(message: Held): void {
+    this.held.push(message);
+    if (!this.resuming) this.holding = true;
+  }
+
+  /** The application reads again, or what stood in the way is done. */
+  resume(): void {
+    // The application may call back in here from within a delivery: the outer loop then goes on.
+    if (this.resuming) return;
+    this.resuming = true;
+    this.holding = false;
+    try {
+      while (this.held.length > 0 && !this.handler.ended) {
+        const next = this.held.shift() as Held;
+        if (!this.deliver(next)) {
+          this.held.unshift(next);
+          break;
+        }
+      }
+    } finally {
+      this.resuming = false;
+      this.holding = this.held.length > 0;
+    }
+    if (this.failure !== NO_ERROR) this.fail(this.failure);
+  }
+
+  /** What is still held while the application reads waits for a transfer that will never end. */
+  protected fail(code: WsaCode): void {
+    this.failure = code;
+    if (this.resuming) return;
+    if (this.held.length === 0 || this.handler.reading) this.handler.receiveFailed(code);
+  }
+}
+
+/** Over a provider that lends. */
+export class LentReceiver extends Receiver<Uint8Array> {
+  private readonly overlapped: Overlapped;
+  private readonly credits: boolean;
+  private readonly heldMax: number;
+  private posted = false;
+
+  /** @param buffers how many HELLO announces */
+  constructor(provider: StartedProvider, handler: MessageHandler, buffers: number) {
+    super(provider, handler);
     this.overlapped = new Overlapped(handler);
+    this.credits = !provider.info.claimsMessageBuffers;
+    this.heldMax = buffers + CONTROL_BUFFERS;
   }
 
   start(): WsaCode {
@@ -63,23 +127,38 @@ export class LentReceiver implements Receiver {
 
   completed(overlapped: Overlapped): void {
     this.posted = false;
-    if (overlapped.internal !== NO_ERROR) return this.handler.receiveFailed(overlapped.internal);
-    this.handler.message(overlapped.bytes, overlapped.offset, overlapped.internalHigh);
-    this.resume();
+    if (overlapped.internal !== NO_ERROR) {
+      this.fail(overlapped.internal);
+      return;
+    }
+    const { bytes, offset, internalHigh: length } = overlapped;
+    if (this.credits) this.handler.arrived(bytes, offset, length);
+    if (!this.handler.message(bytes, offset, length)) this.hold(bytes.slice(offset, offset + length));
+    this.postNext();
   }
 
-  resume(): void {
-    if (this.posted || !this.handler.reading || this.handler.ended) return;
+  override resume(): void {
+    super.resume();
+    this.postNext();
+  }
+
+  protected deliver(held: Uint8Array): boolean {
+    return this.handler.message(held, 0, held.length);
+  }
+
+  /** While the application does not read the peer is slowed down, but what a transfer waits for must still come through. */
+  private postNext(): void {
+    const { handler } = this;
+    if (this.posted || handler.ended || this.held.length >= this.heldMax) return;
+    if (!handler.reading && !this.credits && !handler.awaitsControl) return;
     const code = this.post();
-    if (code !== NO_ERROR) this.handler.receiveFailed(code);
+    if (code !== NO_ERROR) this.fail(code);
   }
 
   private post(): WsaCode {
     this.posted = true;
-    this.overlapped.internal = WSA_IO_PENDING;
-    const code = this.provider.spi.WSPRecv(this.handler.socket, NO_BUFFERS, 0, this.overlapped);
-    if (code === WSA_IO_PENDING) return NO_ERROR;
-    this.posted = false;
+    const code = this.receive(NO_BUFFERS, this.overlapped);
+    if (code !== NO_ERROR) this.posted = false;
     return code;
   }
 }
@@ -94,25 +173,20 @@ class ReceiveOverlapped extends Overlapped {
 }
 
 /** Over a provider that places messages into posted buffers. */
-export class BufferedReceiver implements Receiver {
-  private readonly held: ReceiveOverlapped[] = [];
-  private resuming = false;
-  private readonly provider: StartedProvider;
-  private readonly handler: MessageHandler;
+export class BufferedReceiver extends Receiver<ReceiveOverlapped> {
   private readonly buffers: number;
   private readonly messageBytes: number;
 
   /** @param buffers how many HELLO announces; @param messageBytes bytes of each */
   constructor(provider: StartedProvider, handler: MessageHandler, buffers: number, messageBytes: number) {
-    this.provider = provider;
-    this.handler = handler;
+    super(provider, handler);
     this.buffers = buffers;
     this.messageBytes = messageBytes;
   }
 
   start(): WsaCode {
     for (let i = 0; i < this.buffers + CONTROL_BUFFERS; i++) {
-      const code = this.post(new ReceiveOverlapped(this.handler, this.messageBytes));
+      const code = this.postNew();
       if (code !== NO_ERROR) return code;
     }
     return NO_ERROR;
@@ -124,42 +198,26 @@ export class BufferedReceiver implements Receiver {
 
   completed(overlapped: Overlapped): void {
     const receive = overlapped as ReceiveOverlapped;
-    if (receive.internal !== NO_ERROR) return this.handler.receiveFailed(receive.internal);
-    this.handler.arrived((receive.gather[0] as WsaBuffer).bytes, 0, receive.internalHigh);
-    if (!this.deliver(receive)) this.held.push(receive);
-  }
-
-  get holding(): boolean {
-    return this.held.length > 0;
-  }
-
-  resume(): void {
-    // The application may call back in here from within a delivery: the outer loop then goes on.
-    if (this.resuming) return;
-    this.resuming = true;
-    while (this.held.length > 0 && !this.handler.ended) {
-      const receive = this.held.shift() as ReceiveOverlapped;
-      if (!this.deliver(receive)) {
-        this.held.unshift(receive);
-        break;
-      }
+    if (receive.internal !== NO_ERROR) {
+      this.fail(receive.internal);
+      return;
     }
-    this.resuming = false;
+    this.handler.arrived((receive.gather[0] as WsaBuffer).bytes, 0, receive.internalHigh);
+    if (!this.deliver(receive)) this.hold(receive);
   }
 
-  private deliver(receive: ReceiveOverlapped): boolean {
+  protected deliver(receive: ReceiveOverlapped): boolean {
     const buffer = receive.gather[0] as WsaBuffer;
     if (!this.handler.message(buffer.bytes, 0, receive.internalHigh)) return false;
     if (!this.handler.ended) {
-      const code = this.post(receive);
-      if (code !== NO_ERROR) this.handler.receiveFailed(code);
+      const code = this.receive(receive.gather, receive);
+      if (code !== NO_ERROR) this.fail(code);
     }
     return true;
   }
 
-  private post(receive: ReceiveOverlapped): WsaCode {
-    receive.internal = WSA_IO_PENDING;
-    const code = this.provider.spi.WSPRecv(this.handler.socket, receive.gather, 1, receive);
-    return code === WSA_IO_PENDING ? NO_ERROR : code;
+  private postNew(): WsaCode {
+    const receive = new ReceiveOverlapped(this.handler, this.messageBytes);
+    return this.receive(receive.gather, receive);
   }
 }

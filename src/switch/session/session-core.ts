@@ -50,7 +50,7 @@ export abstract class SessionCore {
   protected closeError: Error | null = null;
   private closeCode: WsaCode = NO_ERROR;
   private stood = false;
-  private referenced = true;
+  private referenced = false;
   private negotiationTimer: NodeJS.Timeout | undefined;
 
   constructor(options: SessionOptions) {
@@ -59,7 +59,6 @@ export abstract class SessionCore {
     this.provider = options.provider.name;
     this.socket = options.socket;
     this.events = options.events;
-    keepAlive.ref();
   }
 
   /** No message may be sent or handled any more. */
@@ -72,7 +71,9 @@ export abstract class SessionCore {
   /** Both directions have ended in order, whatever the provider says next. */
   protected abstract get orderly(): boolean;
 
+  /** The peer's time to negotiate begins; from now on the connection keeps the event loop alive. */
   protected armNegotiationTimer(expired: () => void): void {
+    this.ref();
     this.negotiationTimer = setTimeout(expired, this.options.negotiationTimeoutMs);
   }
 
@@ -135,12 +136,12 @@ export abstract class SessionCore {
     this.closeCode = code;
     clearTimeout(this.negotiationTimer);
     this.release(error ?? nodeError(WSAECONNABORTED, this.place('write')));
+    let closing = false;
     try {
-      this.started.spi.WSPCloseSocket(this.socket);
-    } catch {
-      // A provider that throws here has nothing left to tell us; its fault must not hide the reason why we close.
-      this.handleClosed();
-    }
+      closing = this.started.spi.WSPCloseSocket(this.socket) === NO_ERROR;
+    } catch {}
+    // A provider that fails here has nothing left to tell us; its fault must not hide the reason why we close.
+    if (!closing) this.handleClosed();
   }
 
   /** The provider's last word (WPUCloseSocketHandle, 7.2): now the application may know. */

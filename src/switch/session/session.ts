@@ -30,6 +30,7 @@ import {
   WSAECONNRESET,
   WSAENOBUFS,
   WSAETIMEDOUT,
+  WSAEWOULDBLOCK,
   type WsaCode,
 } from '../../spi/codes.js';
 import { FD_CLOSE, FD_WRITE, type Overlapped, type WsaBuffer } from '../../spi/types.js';
@@ -96,12 +97,12 @@ export class Session extends SessionCore implements Transport, MessageHandler {
     this.limits = sessionLimits(options.provider, options.socket, options.receiveBuffers);
     const { spi, info } = options.provider;
     this.channel = info.claimsMessageBuffers
-      ? new RingChannel(spi, options.socket, this)
+      ? new RingChannel(spi, options.socket, this, this.limits.messageBytes)
       : new CreditChannel(spi, options.socket, this, this.limits.messageBytes, this.limits.receiveBuffers);
     this.receiver = info.lendsReceives
-      ? new LentReceiver(options.provider, this)
+      ? new LentReceiver(options.provider, this, this.limits.receiveBuffers)
       : new BufferedReceiver(options.provider, this, this.limits.receiveBuffers, this.limits.messageBytes);
-    this.rdmaSender = new RdmaSender(options.provider, this);
+    this.rdmaSender = new RdmaSender(options.provider, this, options.role);
     this.rdmaReceiver = new RdmaReceiver(options.provider, this);
   }
 
@@ -171,10 +172,12 @@ export class Session extends SessionCore implements Transport, MessageHandler {
   private openBatch(length: number): boolean {
     if (this.batchBytes > 0) this.postBatch();
     if (length === 0 || this.phase !== OPEN) return false;
-    const room = SESSION_HEADER_BYTES + BATCH_BYTES;
-    if (!this.claim(SESSION_HEADER_BYTES + length, room, CLAIM_STREAM)) return false;
+    // Whatever is in the way, the queue deals with it.
+    if (this.tryClaim(SESSION_HEADER_BYTES + length, SESSION_HEADER_BYTES + BATCH_BYTES, CLAIM_STREAM) !== NO_ERROR) {
+      return false;
+    }
     this.batchRoom = this.channel.out.length - SESSION_HEADER_BYTES;
-    return this.batchRoom >= length;
+    return true;
   }
 
   private postBatch(): void {
@@ -236,13 +239,13 @@ export class Session extends SessionCore implements Transport, MessageHandler {
     if (this.rdmaBytesMax > 0 && left >= this.limits.rdmaThresholdBytes) {
       if (this.rdmaSender.offer(head) !== OFFER_BY_MESSAGES) return false;
     }
-    const min = SESSION_HEADER_BYTES + Math.min(left, PIECE_MIN_BYTES);
+    if (this.phase !== OPEN) return false;
+    const min = Math.min(SESSION_HEADER_BYTES + Math.min(left, PIECE_MIN_BYTES), this.limits.messageBytes);
     if (!this.claim(min, SESSION_HEADER_BYTES + Math.min(left, PIECE_BYTES), CLAIM_STREAM)) return false;
     const out = this.channel.out;
     const count = Math.min(left, out.length - SESSION_HEADER_BYTES);
     copyBytes(out.bytes, out.offset + SESSION_HEADER_BYTES, head.bytes, head.offset, count);
-    const code = this.postMessage(SESSION_DATA, 0, SESSION_HEADER_BYTES + count);
-    if (code !== NO_ERROR) return false;
+    if (this.postMessage(SESSION_DATA, 0, SESSION_HEADER_BYTES + count) !== NO_ERROR) return false;
     this.streamAdvanced(count);
     return true;
   }
@@ -260,21 +263,29 @@ export class Session extends SessionCore implements Transport, MessageHandler {
     if (begun && this.rdmaSender.busy) {
       this.rdmaSender.cancel();
       this.torn = true;
+      this.idle = false;
       return true;
     }
     const send = this.queue.remove(sent);
     if (send === undefined) return false;
-    // Part of it has left: the stream has a hole, so that only close is sure to succeed (5.11).
-    if (begun) this.torn = true;
     send.sent?.(nodeError(WSA_OPERATION_ABORTED, this.place('write')));
+    if (begun) this.tear();
     process.nextTick(() => this.pump());
     return true;
+  }
+
+  /** Part of a cancelled send has left: nothing may follow the hole, so that only close is sure to succeed (5.11). */
+  private tear(): void {
+    this.torn = true;
+    this.idle = false;
+    this.queue.fail(nodeError(WSAECONNABORTED, this.place('write')));
   }
 
   /** The running RDMA transfer of a cancelled send has ended: what is left of it is dropped. */
   dropHead(): void {
     const head = this.queue.shift();
     head.sent?.(nodeError(WSA_OPERATION_ABORTED, this.place('write')));
+    this.tear();
   }
 
   urgent(bytes: Uint8Array): void {
@@ -284,7 +295,10 @@ export class Session extends SessionCore implements Transport, MessageHandler {
   end(): void {
     if (this.endRequested || this.phase >= CLOSING) return;
     // After a cancelled transfer an orderly end would tell the peer that it has everything.
-    if (this.torn) return this.abort(null);
+    if (this.torn) {
+      this.abort(null);
+      return;
+    }
     this.endRequested = true;
     this.idle = false;
     this.pump();
@@ -292,39 +306,62 @@ export class Session extends SessionCore implements Transport, MessageHandler {
 
   // ------------------------------------------------------------- messages out
 
-  claim(minBytes: number, maxBytes: number, use: number): boolean {
+  private tryClaim(minBytes: number, maxBytes: number, use: number): WsaCode {
+    if (this.phase >= CLOSING) return WSAECONNABORTED;
     try {
       return this.channel.claim(minBytes, maxBytes, use);
     } catch (error) {
       this.fault(error);
-      return false;
+      return WSAECONNABORTED;
     }
   }
 
+  /** Room for a message, in `out`. @returns false: not now */
+  claim(minBytes: number, maxBytes: number, use: number): boolean {
+    const code = this.tryClaim(minBytes, maxBytes, use);
+    if (code !== NO_ERROR && code !== WSAEWOULDBLOCK) this.postFailed(code, use === CLAIM_STREAM);
+    return code === NO_ERROR;
+  }
+
+  /** Sends the first `length` bytes of the claimed room. @returns 0, or why not, after having dealt with it */
   postMessage(kind: number, value: number, length: number): WsaCode {
-    const out = this.channel.out;
-    writeHeader(out.bytes, out.offset, kind, this.channel.takeOwed(), value);
+    const { channel } = this;
+    const owed = channel.takeOwed();
+    writeHeader(channel.out.bytes, channel.out.offset, kind, owed, value);
     let code: WsaCode;
     try {
-      code = this.channel.post(length);
+      code = channel.post(length);
     } catch (error) {
       this.fault(error);
       return WSAECONNABORTED;
     }
-    if (code !== NO_ERROR) this.postFailed(code);
+    if (code !== NO_ERROR) {
+      channel.returnOwed(owed);
+      this.postFailed(code, this.queue.head !== undefined && (kind === SESSION_DATA || kind === SESSION_OFFER));
+    }
     return code;
   }
 
-  /** No message buffers can be had: the send at the head fails with ENOBUFS and the connection lives on (5.8). */
-  private postFailed(code: WsaCode): void {
+  /**
+   * @param ofHead what failed was to carry bytes of the queue's head: where no message buffers can be had, that send
+   * fails with ENOBUFS and the connection lives on (5.8)
+   */
+  private postFailed(code: WsaCode, ofHead: boolean): void {
     const head = this.queue.head;
-    if (code === WSAENOBUFS && head !== undefined && head.offset === 0) {
+    if (code === WSAENOBUFS && ofHead && head !== undefined && head.offset === 0) {
       this.queue.shift();
       head.sent?.(nodeError(code, this.place('write')));
       process.nextTick(() => this.pump());
       return;
     }
-    process.nextTick(() => this.lose(code));
+    process.nextTick(() => this.sendFailed(code));
+  }
+
+  /** The peer is gone: what it sent before is still to be read, and the receives tell when that is over (7.3). */
+  private sendFailed(code: WsaCode): void {
+    if (this.phase >= CLOSING) return;
+    if (code === WSAECONNRESET) this.peerClosed();
+    else this.lose(code);
   }
 
   /** Sends a control message, now or as soon as there is room. */
@@ -452,12 +489,20 @@ export class Session extends SessionCore implements Transport, MessageHandler {
   private sendCompleted(overlapped: Overlapped): void {
     this.channel.sendCompleted(overlapped);
     if (this.phase >= CLOSING) return;
-    if (overlapped.internal !== NO_ERROR) return this.lose(overlapped.internal);
-    if (this.endRequested) this.maybeFinish();
+    if (overlapped.internal !== NO_ERROR) this.sendFailed(overlapped.internal);
+    else if (this.endRequested) this.maybeFinish();
   }
 
   receiveFailed(code: WsaCode): void {
     this.lose(code);
+  }
+
+  providerFaulted(cause: unknown): void {
+    this.fault(cause);
+  }
+
+  get awaitsControl(): boolean {
+    return this.rdmaSender.busy || this.rdmaReceiver.fetching;
   }
 
   // ------------------------------------------------------------------- ending
@@ -469,10 +514,14 @@ export class Session extends SessionCore implements Transport, MessageHandler {
     process.nextTick(() => {
       this.eventQueued = false;
       if (this.phase >= CLOSING) return;
-      const seen = this.attempt(() => this.started.spi.WSPEnumNetworkEvents(this.socket));
-      if (seen === undefined) return;
-      if ((seen.events & FD_CLOSE) !== 0) this.peerClosed();
-      if ((seen.events & FD_WRITE) !== 0) this.pump();
+      let events = 0;
+      try {
+        ({ events } = this.started.spi.WSPEnumNetworkEvents(this.socket));
+      } catch (error) {
+        this.fault(error);
+      }
+      if ((events & FD_CLOSE) !== 0) this.peerClosed();
+      if ((events & FD_WRITE) !== 0) this.pump();
     });
   }
 
