@@ -1,14 +1,21 @@
-/** `npm run simulate -- --seeds N --seed S`: any number of seeds, from S on; the exit code says whether all were well. */
+/**
+ * `npm run simulate -- --seeds N --seed S`: any number of seeds, from S on; the exit code says whether all were well.
+ * `--log` prints everything that crosses the SPI.
+ */
 import { parseArgs } from 'node:util';
 import { report, simulate } from './simulation.js';
 
 const { values } = parseArgs({
-  options: { seeds: { type: 'string', default: '1' }, seed: { type: 'string', default: '1' } },
+  options: {
+    seeds: { type: 'string', default: '1' },
+    seed: { type: 'string', default: '1' },
+    log: { type: 'boolean' },
+  },
 });
 const first = Number(values.seed);
 const count = Number(values.seeds);
 if (!Number.isInteger(first) || !Number.isInteger(count) || count < 1) {
-  console.error('usage: npm run simulate -- [--seeds N] [--seed FIRST]');
+  console.error('usage: npm run simulate -- [--seeds N] [--seed FIRST] [--log]');
   process.exit(2);
 }
 const failures: number[] = [];
@@ -16,7 +23,7 @@ let steps = 0;
 let bytes = 0;
 let orderly = 0;
 for (let seed = first; seed < first + count; seed++) {
-  const outcome = simulate(seed);
+  const outcome = simulate(seed, values.log ? { log: console.log } : {});
   steps += outcome.steps;
   bytes += outcome.bytesReceived;
   if (outcome.orderly) orderly += 1;

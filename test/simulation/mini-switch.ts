@@ -122,7 +122,8 @@ export class MiniSwitch implements UpcallTable {
     return socket;
   }
 
-  connect(localPort: number, port: number, outcome: (socket: Socket, code: WsaCode) => void): Socket {
+  /** @returns what cancels the connect (3.8) as long as it has no outcome */
+  connect(localPort: number, port: number, outcome: (socket: Socket, code: WsaCode) => void): () => void {
     const { spi } = this;
     const socket = spi.WSPSocket(AF_INET, SOCK_STREAM, IPPROTO_TCP);
     spi.WSPBind(socket, { family: 4, address: '127.0.0.1', port: localPort });
@@ -138,6 +139,10 @@ export class MiniSwitch implements UpcallTable {
     spi.WSPEventSelect(socket, { set: () => process.nextTick(look) }, FD_CONNECT);
     const code = spi.WSPConnect(socket, { family: 4, address: '127.0.0.1', port });
     if (code !== WSAEWOULDBLOCK) throw new Error(`connect: ${code}`);
-    return socket;
+    return () => {
+      if (settled) return;
+      settled = true;
+      spi.WSPCloseSocket(socket);
+    };
   }
 }

@@ -8,6 +8,7 @@ import { LostWake } from '#src/providers/interpose/lost-wake.js';
 import { type Concern, interpose } from '#src/providers/interpose/provider.js';
 import type { LoopFabric } from '#src/providers/loop/fabric.js';
 import { LoopProvider } from '#src/providers/loop/provider.js';
+import { CONTROL_BUFFERS } from '#src/switch/session/channel.js';
 import type { Random } from './random.js';
 import type { SideTraits } from './side.js';
 import { ORDERS, type Order } from './world.js';
@@ -116,7 +117,13 @@ export interface SideProvider {
   readonly failure: Failure | null;
 }
 
-export function sideProvider(scenario: Scenario, side: 0 | 1, fabric: LoopFabric, random: Random): SideProvider {
+export function sideProvider(
+  scenario: Scenario,
+  side: 0 | 1,
+  fabric: LoopFabric,
+  random: Random,
+  ...outermost: readonly Concern[]
+): SideProvider {
   const loop = new LoopProvider({
     fabric,
     rdmaRead: scenario.rdmaRead[side],
@@ -126,7 +133,9 @@ export function sideProvider(scenario: Scenario, side: 0 | 1, fabric: LoopFabric
     rdmaThresholdBytes: scenario.rdmaThresholdBytes,
     maxRdmaBytes: scenario.maxRdmaBytes,
     queueBytes: scenario.queueBytes,
-    heldMessages: 1, // HELLO alone may find no receive (3.7); anything else would be a failure of the credits.
+    // Where buffers are posted HELLO alone may find none (3.7), or the credits have failed. A session that is lent
+    // messages posts one receive, and the credits bound what waits in the provider.
+    heldMessages: scenario.lends ? scenario.receiveBuffers + CONTROL_BUFFERS : 1,
     closeDropsUncompletedSends: scenario.dropsUncompletedSends,
     poison: true,
   });
@@ -141,15 +150,18 @@ export function sideProvider(scenario: Scenario, side: 0 | 1, fabric: LoopFabric
       outcome: WSAENOBUFS,
     });
   } else if (disturbance === 'failure' && side === struck) {
+    const outcome = random.pick([WSAENETDOWN, WSAECONNRESET, WSAENOBUFS, 'throw' as const]);
     failure = new Failure({
       calls: random.chance(50) ? FAILABLE : [random.pick(FAILABLE)],
       nth: random.pick([1, 2, 3, random.between(1, 20), random.between(1, 200)]),
       count: random.pick([1, 1, 2, 1000]),
-      outcome: random.pick([WSAENETDOWN, WSAECONNRESET, WSAENOBUFS, new Error('not a WsaError')]),
+      outcome,
+      // A connection that is reset for one call is reset for all.
+      failing: outcome === WSAECONNRESET ? () => loop.cutAll() : undefined,
     });
   }
   if (failure !== null) concerns.push(failure);
   if (disturbance === 'lost-wake') concerns.push(new LostWake(random.between(2, 6)));
   if (scenario.delays[side]) concerns.push(new Delay(fabric.schedule));
-  return { loop, spi: interpose(loop, ...concerns), failure };
+  return { loop, spi: interpose(loop, ...outermost, ...concerns), failure };
 }

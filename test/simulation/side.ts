@@ -125,7 +125,8 @@ export class Side {
     this.chunks.push(chunk);
     const callback = (error: Error | null) => this.#sent(chunk, error);
     Object.assign(chunk, { callback });
-    if (!session.send(bytes, callback) && this.closedWith === undefined) this.#stopped = session.queuedBytes > 0;
+    if (!session.send(bytes, callback) && this.closedWith === undefined)
+      this.#stopped = session.queuedBytes > 0 && !this.torn;
   }
 
   #sent(chunk: SentChunk, error: Error | null): void {
@@ -146,6 +147,13 @@ export class Side {
   /** The stream has a hole: only close is sure to succeed (5.11). */
   get torn(): boolean {
     return (this.session as unknown as { torn: boolean } | null)?.torn === true;
+  }
+
+  /** For people, when it hangs. */
+  describe(): string {
+    const closed = this.closedWith === undefined ? 'open' : String(this.closedWith);
+    const flags = [this.#stopped && 'stopped', this.#waits && 'waits', this.ended && 'ended', this.torn && 'torn'];
+    return `${this.name} ${closed} ${flags.filter(Boolean).join(' ')} queued=${this.session?.queuedBytes}`;
   }
 
   // ------------------------------------------------------------------ events

@@ -1,6 +1,8 @@
 /** Runs one seed and says what was wrong with it: two sessions over loop providers, in virtual time. */
 
-import { NO_ERROR, type Socket } from 'sanswitch/spi';
+import { NO_ERROR, type Socket, type WsaCode, wsaName } from 'sanswitch/spi';
+import type { Concern } from '#src/providers/interpose/provider.js';
+import { Trace, traceLine } from '#src/providers/interpose/trace.js';
 import { LoopFabric } from '#src/providers/loop/fabric.js';
 import { Session } from '#src/switch/session/session.js';
 import { MiniSwitch } from './mini-switch.js';
@@ -26,6 +28,21 @@ export interface Outcome {
   readonly orderly: boolean;
 }
 
+export interface SimulateOptions {
+  /** Overrides what the seed says. */
+  readonly disturbance?: Disturbance;
+  /** Is told everything that crosses the SPI, a line each. */
+  readonly log?: (line: string) => void;
+}
+
+/** A trace that speaks at once instead of remembering. */
+function logged(name: string, log: SimulateOptions['log']): Concern[] {
+  if (log === undefined) return [];
+  const trace = new Trace(0);
+  trace.listener = (entry) => log(`${name} ${traceLine(entry)}`);
+  return [trace];
+}
+
 class Run {
   readonly problems: string[] = [];
   readonly scenario: Scenario;
@@ -35,18 +52,18 @@ class Run {
   readonly sides: readonly [Side, Side];
   switches: MiniSwitch[] = [];
   #random: Random;
-  #connectFailed = false;
   #listener: Socket = -1;
+  #connectCode: WsaCode = NO_ERROR;
 
-  constructor(seed: number, disturbance?: Disturbance) {
+  constructor(seed: number, { disturbance, log }: SimulateOptions) {
     const random = new Random(seed);
     this.#random = random;
     this.scenario = { ...scenarioOf(seed, random), ...(disturbance === undefined ? {} : { disturbance }) };
     this.world = new World(random, this.scenario.order, STEPS_MAX);
     this.fabric = new LoopFabric(this.world.schedule);
     this.providers = [
-      sideProvider(this.scenario, 0, this.fabric, random),
-      sideProvider(this.scenario, 1, this.fabric, random),
+      sideProvider(this.scenario, 0, this.fabric, random, ...logged('client', log)),
+      sideProvider(this.scenario, 1, this.fabric, random, ...logged('server', log)),
     ];
     const [client, server] = this.scenario.traits;
     this.sides = [
@@ -57,18 +74,20 @@ class Run {
 
   begin(): void {
     this.switches = this.providers.map(({ spi }) => new MiniSwitch(spi));
+    // What fails while the switch makes and connects sockets is the switch's business, not the session's.
+    for (const { failure } of this.providers) if (failure !== null) failure.armed = false;
     const [clientSwitch, serverSwitch] = this.switches as [MiniSwitch, MiniSwitch];
     this.#listener = serverSwitch.listen(PORT, ({ socket }) => this.#open(1, serverSwitch, socket));
-    const connecting = clientSwitch.connect(CLIENT_PORT, PORT, (socket, code) => {
-      if (this.#connectFailed) return;
+    const cancelConnect = clientSwitch.connect(CLIENT_PORT, PORT, (socket, code) => {
       if (code === NO_ERROR) return this.#open(0, clientSwitch, socket);
-      this.problems.push(`connect failed: ${code}`);
+      clientSwitch.spi.WSPCloseSocket(socket);
+      this.#connectCode = code;
     });
-    this.#strike(clientSwitch, connecting);
+    this.#strike(cancelConnect);
   }
 
   /** Arms what is to happen after a number of steps. */
-  #strike(clientSwitch: MiniSwitch, connecting: Socket): void {
+  #strike(cancelConnect: () => void): void {
     const { disturbance, strikesAfter, struck } = this.scenario;
     if (disturbance !== 'abort-any-step' && disturbance !== 'cut' && disturbance !== 'cancel-connect') return;
     let left = disturbance === 'cancel-connect' ? this.#random.below(6) : this.#random.below(strikesAfter);
@@ -77,16 +96,15 @@ class Run {
       else if (disturbance === 'abort-any-step')
         this.sides[struck].abort(this.#random.chance(50) ? new Error('enough') : null);
       else if (disturbance === 'cut') this.providers[struck].loop.cutAll();
-      else if (this.sides[0].session === null) {
-        this.#connectFailed = true;
-        clientSwitch.spi.WSPCloseSocket(connecting);
-      }
+      else cancelConnect();
     };
     wait();
   }
 
   #open(index: 0 | 1, host: MiniSwitch, socket: Socket): void {
     const side = this.sides[index];
+    const { failure } = this.providers[index];
+    if (failure !== null) failure.armed = true;
     const handle = host.handleOf(socket);
     let session: Session;
     try {
@@ -130,16 +148,20 @@ class Run {
 
   check(): void {
     const { scenario } = this;
-    if (!this.finished) this.problems.push('a hang: nothing is left to do, and a side is not closed');
+    if (!this.finished) {
+      const states = this.sides.map((side) => side.describe());
+      this.problems.push(`a hang: nothing is left to do, and a side is not closed: ${states.join('; ')}`);
+    }
     const injected = this.providers.some(({ failure }) => failure !== null && failure.failed > 0);
     const harmless =
       scenario.disturbance === 'nothing' ||
       scenario.disturbance === 'no-memory' ||
       (scenario.disturbance === 'failure' && !injected);
+    if (harmless && this.#connectCode !== NO_ERROR) this.problems.push(`connect failed: ${wsaName(this.#connectCode)}`);
     const torn = this.sides.some((side) => side.torn);
     for (const [index, side] of this.sides.entries())
       this.#checkSide(side, this.sides[1 - index] as Side, harmless && !torn);
-    this.#checkLeaks(harmless);
+    this.#checkLeaks(harmless && !torn);
   }
 
   #checkSide(side: Side, peer: Side, harmless: boolean): void {
@@ -193,9 +215,9 @@ class Run {
   }
 }
 
-/** Runs one seed; `disturbance` overrides what the seed says. */
-export function simulate(seed: number, disturbance?: Disturbance): Outcome {
-  const run = new Run(seed, disturbance);
+/** Runs one seed. */
+export function simulate(seed: number, options: SimulateOptions = {}): Outcome {
+  const run = new Run(seed, options);
   try {
     run.world.run(
       () => run.begin(),

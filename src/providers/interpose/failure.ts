@@ -11,10 +11,14 @@ export interface FailureOptions {
   /** How many fail in a row from there on; default 1. */
   readonly count?: number;
   /** What the switch sees: a Winsock code in the call's own shape, or an exception that no provider may throw. */
-  readonly outcome: WsaCode | Error;
+  readonly outcome: WsaCode | 'throw';
+  /** Called for each call that is made to fail. */
+  readonly failing?: (() => void) | undefined;
 }
 
 export class Failure implements Concern {
+  /** While false, calls are neither counted nor failed. */
+  armed = true;
   /** Calls counted so far. */
   seen = 0;
   /** Calls that were made to fail. */
@@ -28,12 +32,13 @@ export class Failure implements Concern {
   }
 
   downcall(name: DowncallName, _args: readonly unknown[], proceed: Proceed): unknown {
-    if (!this.#calls.has(name)) return proceed();
+    if (!this.armed || !this.#calls.has(name)) return proceed();
     this.seen += 1;
     const { nth, count = 1, outcome } = this.#options;
     if (this.seen < nth || this.seen >= nth + count) return proceed();
     this.failed += 1;
-    if (typeof outcome !== 'number') throw outcome;
+    this.#options.failing?.();
+    if (outcome === 'throw') throw new Error(`injected into ${name}`);
     if (returnsStatus(name)) return outcome;
     throw new WsaError(outcome, 'injected');
   }

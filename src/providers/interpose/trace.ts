@@ -16,9 +16,18 @@ export interface TraceEntry {
 
 const ENTRIES_KEPT = 100_000;
 
+const MARKS = { down: '>', return: '  =', up: '<', event: '!' };
+
+/** An entry as a person reads it. */
+export function traceLine({ kind, name, args }: TraceEntry): string {
+  return `${MARKS[kind]} ${name}(${args.join(', ')})`;
+}
+
 /** Records what crosses the SPI, oldest first, and stops at `entriesKept`. */
 export class Trace implements Concern {
   readonly entries: TraceEntry[] = [];
+  /** Told of each entry as it happens, whether it is kept or not. */
+  listener: ((entry: TraceEntry) => void) | null = null;
   readonly #entriesKept: number;
   readonly #overlappeds = new WeakMap<Overlapped, number>();
   #nextOverlapped = 1;
@@ -57,12 +66,13 @@ export class Trace implements Concern {
 
   /** One line per entry, for people. */
   toString(): string {
-    const mark = { down: '>', return: '  =', up: '<', event: '!' };
-    return this.entries.map(({ kind, name, args }) => `${mark[kind]} ${name}(${args.join(', ')})`).join('\n');
+    return this.entries.map(traceLine).join('\n');
   }
 
   #add(kind: TraceEntry['kind'], name: string, args: readonly string[]): void {
-    if (this.entries.length < this.#entriesKept) this.entries.push({ kind, name, args });
+    const entry = { kind, name, args };
+    if (this.entries.length < this.#entriesKept) this.entries.push(entry);
+    this.listener?.(entry);
   }
 
   #brief = (value: unknown): string => {

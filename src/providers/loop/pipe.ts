@@ -5,6 +5,7 @@ import {
   WSAECONNRESET,
   WSAEFAULT,
   WSAEMSGSIZE,
+  WSAETIMEDOUT,
   type WsaCode,
 } from '../../spi/codes.js';
 import type { RdmaLocalBuffer } from '../../spi/provider.js';
@@ -203,6 +204,7 @@ export class LoopPipe {
     remote.uses -= 1;
     if (!remote.stands) {
       from.complete(item.overlapped, WSAECONNRESET, 0);
+      if (this.to.state !== 'closed') breakConnection(from);
       return;
     }
     copyRdma(item, remote, item.local.length >>> 1, item.local.length);
@@ -301,6 +303,11 @@ export function breakConnection(socket: LoopSocket): void {
     if (side === null || side.state === 'closed' || side.state === 'broken') continue;
     for (const message of side.held.splice(0)) message.release();
     side.out?.failSends(WSAECONNRESET);
+    if (side.state === 'connecting') {
+      side.state = 'failed';
+      side.raise(FD_CONNECT, WSAETIMEDOUT, 'connect'); // It promises nothing about TCP (3.4).
+      continue;
+    }
     endReceiving(side, WSAECONNRESET);
     side.raise(FD_CLOSE, WSAECONNRESET, 'close');
   }

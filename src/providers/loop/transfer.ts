@@ -108,7 +108,7 @@ export function receive(
   count: number,
   overlapped: Overlapped,
 ): WsaCode {
-  if (socket.state === 'broken' && socket.held.length === 0) return socket.endCode;
+  // On a broken connection it fails later: after the completions of what came before (7.3).
   if (socket.state !== 'connected' && socket.state !== 'broken') return WSAENOTCONN;
   const { lendsReceives, poison } = socket.host.settings;
   if (count > 1 || (count === 0 && (!lendsReceives || (overlapped.hEvent & 1) !== 0))) {
