@@ -129,6 +129,26 @@ describe.each(['ts', 'cpp'] as const)('%s producer', (language) => {
     expect(ring.words[ring.prodIndex]).toBe(256);
   });
 
+  it('never pads over what is unread', () => {
+    const ring = newRing();
+    const producer = newProducer(ring, 0);
+    const consumer = new RingConsumer(ring);
+    for (const count of [11, 16]) {
+      for (let i = 0; i < count; i++) {
+        expect(producer.claim(8, 8)).toBeGreaterThan(0);
+        producer.commit(type + i, 8);
+      }
+      producer.publish();
+      if (count === 16) expect(producer.claim(100, 100)).toBe(-1);
+      consumer.poll();
+      for (let i = 0; i < count; i++) {
+        expect(consumer.next() && consumer.type).toBe(type + i);
+        consumer.release();
+      }
+      consumer.commit();
+    }
+  });
+
   it('keeps room for a SWITCH record', () => {
     const ring = newRing();
     const producer = newProducer(ring, 16);
@@ -277,6 +297,23 @@ describe.each(['ts', 'cpp'] as const)('%s consumer', (language) => {
     consumer.release();
     expect(consumer.commit()).toBe(true);
     expect(consumer.commit()).toBe(false);
+  });
+});
+
+describe('a consumer that has not looked lately', () => {
+  it.each(['ts', 'cpp'] as const)('still learns that a producer may be blocked (%s)', (language) => {
+    const ring = newRing();
+    const producer = new RingProducer(ring);
+    const consumer = ends[language].consumer(ring, 0);
+    producer.claim(24, 24);
+    producer.commit(type, 24);
+    producer.publish();
+    consumer.reload();
+    while (producer.claim(24, 24) >= 0) producer.commit(type, 24);
+    producer.publish();
+    consumer.next();
+    consumer.release();
+    expect(consumer.commit()).toBe(true);
   });
 });
 
