@@ -25,7 +25,8 @@ constexpr uint32_t recordBytes(uint32_t length) {
 
 // Whether a ring can have this capacity.
 constexpr bool isCapacity(uint32_t capacity) {
-  return capacity >= layout::RING_CAPACITY_MIN && capacity <= layout::RING_CAPACITY_MAX && (capacity & (capacity - 1)) == 0;
+  bool isPowerOfTwo = (capacity & (capacity - 1)) == 0;
+  return isPowerOfTwo && capacity >= layout::RING_CAPACITY_MIN && capacity <= layout::RING_CAPACITY_MAX;
 }
 
 // A word that the other end writes at any moment: exactly one load, sequentially consistent as Atomics.load is.

@@ -1,6 +1,6 @@
-// The reading end of a record ring. As src/ring/consumer.ts: each header word is read exactly once, and what doesn't fit
-// is kCorrupt before anything out of range could be touched. The payload may change while it is read, if the producer is
-// hostile; who decides by it copies it first.
+// The reading end of a record ring. As src/ring/consumer.ts: each header word is read exactly once, and what doesn't
+// fit is kCorrupt before anything out of range could be touched. The payload may change while it is read, if the
+// producer is hostile; who decides by it copies it first.
 #pragma once
 
 #include "record_ring.h"
@@ -44,9 +44,10 @@ class Consumer {
     uint32_t published = loadWord(memory_.prod);
     uint32_t ahead = published - head_;
     // What was published once can't be taken back.
-    if (ahead > capacityLimit_ || published % layout::RECORD_ALIGN != 0 || ahead < published_ - head_) return Status::kCorrupt;
-    // Further ahead than the ring is large: it goes on elsewhere, behind a SWITCH record. Until then nothing beyond this
-    // ring's own bytes may be read.
+    bool isPossible = ahead <= capacityLimit_ && ahead >= published_ - head_ && published % layout::RECORD_ALIGN == 0;
+    if (!isPossible) return Status::kCorrupt;
+    // Further ahead than the ring is large: it goes on elsewhere, behind a SWITCH record. Until then nothing beyond
+    // this ring's own bytes may be read.
     isSwitchDue_ = ahead > memory_.capacity;
     published_ = isSwitchDue_ ? head_ + memory_.capacity : published;
     return ahead == 0 ? Status::kEmpty : Status::kOk;

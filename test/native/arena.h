@@ -36,10 +36,12 @@ inline uint32_t* asWord(int32_t* word) { return reinterpret_cast<uint32_t*>(word
 
 // The ends of the ring of direction 0 in slot 0.
 inline ring::ProducerMemory producerMemory(uint8_t* base) {
-  return {asWord(&cellOf(base, 0, false)->prod), asWord(&cellOf(base, 0, true)->cons), base + kSlotOffset[0], kSlotBytes[0]};
+  return {asWord(&cellOf(base, 0, false)->prod), asWord(&cellOf(base, 0, true)->cons), base + kSlotOffset[0],
+          kSlotBytes[0]};
 }
 inline ring::ConsumerMemory consumerMemory(uint8_t* base) {
-  return {asWord(&cellOf(base, 0, false)->prod), asWord(&cellOf(base, 0, true)->cons), base + kSlotOffset[0], kSlotBytes[0]};
+  return {asWord(&cellOf(base, 0, false)->prod), asWord(&cellOf(base, 0, true)->cons), base + kSlotOffset[0],
+          kSlotBytes[0]};
 }
 
 // The pseudo-random numbers of both languages (xorshift32); never seeded with 0.

@@ -1,5 +1,5 @@
-// A test program is a list of TEST(name) { ... CHECK(condition) ... }; it prints `ok NAME` or `not ok NAME` for each and
-// exits with 1 if one failed. Arguments: nothing, or parts of the names to run.
+// A test program is a list of TEST(name) { ... CHECK(condition) ... }; it prints `ok NAME` or `not ok NAME` for each
+// and exits with 1 if one failed. Arguments: nothing, or parts of the names to run.
 #pragma once
 
 #include <cstdio>

@@ -74,10 +74,13 @@ inline Result surviveConsume(uint8_t* base, uint32_t, uint64_t duration_ms) {
     if (status == ring::Status::kOk) status = goTo(__atomic_load_n(&cellOf(base, 0, false)->slot, __ATOMIC_RELAXED));
     ring::Record record;
     while (status == ring::Status::kOk && (status = consumer.next(&record)) == ring::Status::kOk) {
-      size_t offset = static_cast<size_t>(record.payload - base);
-      if (offset < kSlotOffset[slot] || offset + record.length > kSlotOffset[slot] + kSlotBytes[slot]) result.fail("out of range");
+      size_t offset = static_cast<size_t>(record.payload - base - kSlotOffset[slot]);
+      if (offset + record.length > kSlotBytes[slot]) result.fail("out of range");
       result.records++;
-      uint32_t to = record.type == layout::RECORD_SWITCH && record.length >= 4 ? __atomic_load_n(reinterpret_cast<const uint32_t*>(record.payload), __ATOMIC_RELAXED) : slot;
+      uint32_t to = slot;
+      if (record.type == layout::RECORD_SWITCH && record.length >= 4) {
+        to = ring::loadWord(reinterpret_cast<const uint32_t*>(record.payload));
+      }
       if (consumer.release()) consumer.commit();
       if (to != slot) status = goTo(to);
     }

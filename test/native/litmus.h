@@ -1,6 +1,6 @@
-// Role "litmus": two sides hand a turn to and fro, in bursts with random gaps, and sleep after spinning for 1 us, so that
-// publishing and falling asleep meet again and again. A wake-up that never comes is a failure.
-// As in test/fixtures/ring-litmus.ts.
+// Role "litmus": two sides hand a turn to and fro, in bursts with random gaps, and sleep after spinning for 1 us, so
+// that publishing and falling asleep meet again and again. A wake-up that never comes is a failure. As in
+// test/fixtures/ring-litmus.ts.
 #pragma once
 
 #include "stress.h"
@@ -73,15 +73,18 @@ class Litmus {
     awaitNoticed();
   }
 
-  // True when the last record, which hands the turn over, is out. A burst either goes in step with the receiver, so that
-  // no later record makes good for a lost wake-up, or floods him, so that the sender sleeps for lack of room.
+  // True when the last record, which hands the turn over, is out. A burst either goes in step with the receiver, so
+  // that no later record makes good for a lost wake-up, or floods him, so that the sender sleeps for lack of room.
   bool sendBurst() {
     bool isFlood = (random_.next() & 3) == 0;
     uint32_t count = 1 + random_.next() % 32;
     for (uint32_t i = 1; i <= count; i++) {
       if (!isFlood) pause();
       ring::Producer::Claim claim{};
-      auto hasRoom = [&] { return (claim = producer_.claim(kPayloadBytes, kPayloadBytes)).status == ring::Status::kOk; };
+      auto hasRoom = [&] {
+        claim = producer_.claim(kPayloadBytes, kPayloadBytes);
+        return claim.status == ring::Status::kOk;
+      };
       if (!hasRoom() && !waitForRoom(hasRoom)) return false;
       memcpy(claim.payload, &sent_, sizeof sent_);
       sent_++;

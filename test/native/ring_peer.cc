@@ -1,5 +1,5 @@
-// One end of a ring test in a process of its own: ring_peer ROLE SEED AMOUNT LIMIT_MS. Descriptor 3 is the shared memory,
-// descriptor 4 the doorbell. Prints one line of JSON.
+// One end of a ring test in a process of its own: ring_peer ROLE SEED AMOUNT LIMIT_MS. Descriptor 3 is the shared
+// memory, descriptor 4 the doorbell. Prints one line of JSON.
 #include <cstdio>
 #include <cstdlib>
 #include <sys/mman.h>
@@ -12,8 +12,9 @@ int main(int argc, char** argv) {
   if (memory == MAP_FAILED) return 2;
   auto seed = static_cast<uint32_t>(strtoul(argv[2], nullptr, 10));
   arena::Result result = arena::runRole(argv[1], static_cast<uint8_t*>(memory), seed, atof(argv[3]), atof(argv[4]), 4);
-  printf("{\"isOk\":%s,\"problem\":\"%s\",\"checksum\":%u,\"records\":%.0f,\"errors\":%.0f,\"sleeps\":%.0f,\"switches\":%.0f}\n",
-         result.isOk ? "true" : "false", result.problem, result.checksum, result.records, result.errors, result.sleeps,
-         result.switches);
+  printf("{\"isOk\":%s,\"problem\":\"%s\",", result.isOk ? "true" : "false", result.problem);
+  printf("\"checksum\":%u,", result.checksum);
+  printf("\"records\":%.0f,\"errors\":%.0f,\"sleeps\":%.0f,\"switches\":%.0f}\n", result.records, result.errors,
+         result.sleeps, result.switches);
   return 0;
 }

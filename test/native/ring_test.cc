@@ -18,7 +18,9 @@ struct Ring {
   std::unique_ptr<uint8_t[]> data{new uint8_t[kCapacity]()};
 
   explicit Ring(uint32_t position = 0) : prod(position), cons(position) {}
-  ring::Producer producer(uint32_t reserve = 0) { return ring::Producer({&prod, &cons, data.get(), kCapacity}, reserve); }
+  ring::Producer producer(uint32_t reserve = 0) {
+    return ring::Producer({&prod, &cons, data.get(), kCapacity}, reserve);
+  }
   ring::Consumer consumer() { return ring::Consumer({&prod, &cons, data.get(), kCapacity}); }
   void putHeader(uint32_t position, uint32_t length, uint32_t type) {
     layout::RecordHeader header{length, type};
@@ -54,7 +56,8 @@ TEST(order, "records arrive once, in order and whole, wherever positions start")
         uint32_t number;
         memcpy(&number, record.payload, sizeof number);
         CHECK(number == received);
-        for (uint32_t i = sizeof number; i < record.length; i++) CHECK(record.payload[i] == static_cast<uint8_t>(number));
+        auto fill = static_cast<uint8_t>(number);
+        for (uint32_t i = sizeof number; i < record.length; i++) CHECK(record.payload[i] == fill);
         received++;
         if (consumer.release()) consumer.commit();
       }

@@ -8,7 +8,8 @@
 
 namespace arena {
 
-// `amount`: records, milliseconds (garbage, survive) or sleeps (litmus), the last ended by `limit_ms` too. `fd`: litmus only.
+// `amount`: records, milliseconds (garbage, survive) or sleeps (litmus), the last ended by `limit_ms` too. `fd`:
+// litmus only.
 inline Result runRole(const char* role, uint8_t* base, uint32_t seed, double amount, double limit_ms, int fd) {
   auto is = [role](const char* name) { return strcmp(role, name) == 0; };
   auto count = static_cast<uint64_t>(amount);

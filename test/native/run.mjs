@@ -37,7 +37,7 @@ let isBad = false;
 for (const name of readdirSync(folder)
   .filter((file) => file.endsWith('_test.cc'))
   .sort()) {
-  for (const variant of ['asan', 'tsan']) {
+  for (const variant of /** @type {const} */ (['asan', 'tsan'])) {
     const label = `${basename(name, '.cc')} (${variant})`;
     try {
       const program = await buildProgram(name, variant);

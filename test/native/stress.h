@@ -55,7 +55,11 @@ inline uint32_t mix(uint32_t hash, uint32_t word) { return (hash ^ word) * 0x010
 class StreamProducer {
  public:
   StreamProducer(uint8_t* base, uint32_t seed)
-      : base_(base), cell_(cellOf(base, 0, false)), ring_(producerMemory(base), layout::RECORD_ALIGN), content_(seed), choice_(seed ^ 0x5bd1e995) {}
+      : base_(base),
+        cell_(cellOf(base, 0, false)),
+        ring_(producerMemory(base), layout::RECORD_ALIGN),
+        content_(seed),
+        choice_(seed ^ 0x5bd1e995) {}
 
   Result run(uint64_t count) {
     for (uint64_t i = 0; i < count && result_.isOk; i++) {
@@ -126,7 +130,10 @@ class StreamProducer {
 class StreamConsumer {
  public:
   StreamConsumer(uint8_t* base, uint32_t seed)
-      : base_(base), cell_(cellOf(base, 0, false)), ring_(consumerMemory(base), kSlotBytes[kSlotCount - 1]), content_(seed) {}
+      : base_(base),
+        cell_(cellOf(base, 0, false)),
+        ring_(consumerMemory(base), kSlotBytes[kSlotCount - 1]),
+        content_(seed) {}
 
   Result run(uint64_t count) {
     Patience patience;
@@ -154,7 +161,8 @@ class StreamConsumer {
 
   void goTo(uint32_t slot) {
     if (slot >= kSlotCount) return void(result_.fail("no such slot"));
-    if (ring_.rebase(base_ + kSlotOffset[slot], kSlotBytes[slot]) == ring::Status::kCorrupt) result_.fail("rebase: corrupt");
+    ring::Status status = ring_.rebase(base_ + kSlotOffset[slot], kSlotBytes[slot]);
+    if (status == ring::Status::kCorrupt) result_.fail("rebase: corrupt");
   }
 
   void drain() {

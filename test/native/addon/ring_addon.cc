@@ -1,5 +1,5 @@
-// Lets JavaScript drive the C++ ends of a ring, run the roles of roles.h on a thread, and ring doorbells. For tests only:
-// arguments are not checked beyond their number.
+// Lets JavaScript drive the C++ ends of a ring, run the roles of roles.h on a thread, and ring doorbells. For tests
+// only: arguments are not checked beyond their number.
 #include <node_api.h>
 #include <sys/mman.h>
 
@@ -16,7 +16,9 @@ namespace ring = sanswitch::ring;
 // The arguments of a call, read by position.
 class Arguments {
  public:
-  Arguments(napi_env env, napi_callback_info info) : env_(env) { napi_get_cb_info(env, info, &count_, values_, nullptr, nullptr); }
+  Arguments(napi_env env, napi_callback_info info) : env_(env) {
+    napi_get_cb_info(env, info, &count_, values_, nullptr, nullptr);
+  }
 
   double number(size_t at) const {
     double value = 0;
@@ -104,7 +106,7 @@ napi_value startRole(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   auto* role = new Role;
   uint8_t* base = arguments.memory(0);
-  role->thread = std::thread([role, base, name = arguments.text(1), seed = arguments.u32(2), amount = arguments.number(3),
+  role->thread = std::thread([=, name = arguments.text(1), seed = arguments.u32(2), amount = arguments.number(3),
                               limit_ms = arguments.number(4), fd = arguments.integer(5)] {
     role->result = arena::runRole(name.c_str(), base, seed, amount, limit_ms, fd);
   });
@@ -117,7 +119,8 @@ napi_value joinRole(napi_env env, napi_callback_info info) {
   auto* role = arguments.external<Role>(0);
   role->thread.join();
   const Result& result = role->result;
-  double numbers[5] = {static_cast<double>(result.checksum), result.records, result.errors, result.sleeps, result.switches};
+  auto checksum = static_cast<double>(result.checksum);
+  const double numbers[5] = {checksum, result.records, result.errors, result.sleeps, result.switches};
   memcpy(arguments.memory(1), numbers, sizeof numbers);
   napi_value problem;
   napi_create_string_utf8(env, result.isOk ? "" : result.problem, NAPI_AUTO_LENGTH, &problem);
