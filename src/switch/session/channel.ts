@@ -12,7 +12,7 @@ export const CLAIM_STREAM = 2;
 export const CLAIM_CONTROL = 0;
 /** HELLO and CREDIT: they spend none, since the receiver keeps CONTROL_BUFFERS for them. */
 export const CLAIM_FREE = -1;
-/** Receive buffers beyond those that HELLO announces, for messages that spend no credit: one HELLO, and CREDITs (two at most are ever under way). */
+/** Receive buffers beyond those that HELLO announces, for messages that spend no credit: one HELLO, and CREDITs (three at most are ever under way). */
 export const CONTROL_BUFFERS = 4;
 
 const EMPTY = new Uint8Array(0);
@@ -32,8 +32,13 @@ export interface MessageChannel {
   takeOwed(): number;
   /** The message that was to carry them did not go out. */
   returnOwed(count: number): void;
-  /** A message was dealt with, and its buffer stands again. @returns true when a CREDIT message should go out */
-  owe(): boolean;
+  /** A message was dealt with, and its buffer stands again. */
+  owe(): void;
+  /**
+   * Should a CREDIT message go out? When half of what was announced is owed; and when the peer can't send another word
+   * because all the rest is held here, since it may be a word that we wait for.
+   */
+  owesCredit(heldMessages: number): boolean;
   /** A send has completed: its buffer is free again. */
   sendCompleted(overlapped: Overlapped): void;
 }
@@ -91,7 +96,9 @@ export class RingChannel implements MessageChannel {
 
   returnOwed(_count: number): void {}
 
-  owe(): boolean {
+  owe(): void {}
+
+  owesCredit(_heldMessages: number): boolean {
     return false;
   }
 }
@@ -182,8 +189,12 @@ export class CreditChannel implements MessageChannel {
     this.owed += count;
   }
 
-  owe(): boolean {
+  owe(): void {
     this.owed++;
-    return this.owed * 2 >= this.announced;
+  }
+
+  owesCredit(heldMessages: number): boolean {
+    const { owed, announced } = this;
+    return owed * 2 >= announced || (owed > 0 && owed + heldMessages >= announced);
   }
 }

@@ -190,5 +190,7 @@ export class RdmaReceiver {
   stop(): void {
     this.target = null;
     if (this.overlapped.internal !== WSA_IO_PENDING) this.release();
+    this.remote = null;
+    this.local = null;
   }
 }

@@ -69,7 +69,7 @@ export class RdmaSender {
     if (this.byMessages === head) return OFFER_BY_MESSAGES;
     const { session } = this;
     const fixed = SESSION_HEADER_BYTES + SESSION_OFFER_BYTES;
-    if (!session.claim(fixed, fixed + INLINE_BYTES_MAX, CLAIM_STREAM)) return OFFER_NO_ROOM;
+    if (!session.claim(fixed, fixed + INLINE_BYTES_MAX, CLAIM_STREAM, true)) return OFFER_NO_ROOM;
     const { out } = session;
     this.bytes = Math.min(head.bytes.length - head.offset, session.rdmaBytesMax);
     this.inlineBytes = Math.max(0, Math.min(out.length - fixed, INLINE_BYTES_MAX, this.bytes - 1));
@@ -82,7 +82,7 @@ export class RdmaSender {
     this.busy = true;
     this.head = head;
     this.number = (this.number + 2) >>> 0;
-    if (session.postMessage(SESSION_OFFER, this.number, fixed + this.inlineBytes) === NO_ERROR) return OFFER_MADE;
+    if (session.postMessage(SESSION_OFFER, this.number, fixed + this.inlineBytes, true) === NO_ERROR) return OFFER_MADE;
     this.busy = false;
     this.head = null;
     this.release();
@@ -225,6 +225,8 @@ export class RdmaSender {
   stop(): void {
     clearTimeout(this.cancelTimer);
     if (this.overlapped.internal !== WSA_IO_PENDING) this.release();
+    this.remote = null;
+    this.local = null;
   }
 }
 

@@ -17,6 +17,8 @@ export interface MessageHandler extends CompletionSink {
   arrived(bytes: Uint8Array, offset: number, length: number): void;
   /** @returns false: not now; keep the message */
   message(bytes: Uint8Array, offset: number, length: number): boolean;
+  /** A message is held, and so is its credit. */
+  heldMore(): void;
   /** The provider refuses or failed a receive. */
   receiveFailed(code: WsaCode): void;
   /** The provider threw. */
@@ -46,6 +48,10 @@ export abstract class Receiver<Held = unknown> {
     this.handler = handler;
   }
 
+  get heldMessages(): number {
+    return this.held.length;
+  }
+
   /** Posts the receives; from then on messages may come. @returns the provider's error or 0 */
   abstract start(): WsaCode;
   /** Is this one of the receiver's overlapped operations? */
@@ -71,6 +77,7 @@ export abstract class Receiver<Held = unknown> {
   protected hold(message: Held): void {
     this.held.push(message);
     if (!this.resuming) this.holding = true;
+    this.handler.heldMore();
   }
 
   /** The application reads again, or what stood in the way is done. */

@@ -28,22 +28,20 @@ import {
   WSA_OPERATION_ABORTED,
   WSAECONNABORTED,
   WSAECONNRESET,
-  WSAENOBUFS,
   WSAETIMEDOUT,
-  WSAEWOULDBLOCK,
   type WsaCode,
 } from '../../spi/codes.js';
-import { FD_CLOSE, FD_WRITE, type Overlapped, type WsaBuffer } from '../../spi/types.js';
+import { FD_CLOSE, FD_WRITE, type Overlapped } from '../../spi/types.js';
 import type { SentCallback, Transport } from '../transport.js';
-import { CLAIM_CONTROL, CLAIM_FREE, CLAIM_STREAM, CreditChannel, type MessageChannel, RingChannel } from './channel.js';
+import { CLAIM_CONTROL, CLAIM_FREE, CLAIM_STREAM, CreditChannel } from './channel.js';
 import { copyBytes, copyOut } from './copy.js';
-import { localHello, type SessionLimits, sessionLimits } from './limits.js';
-import { decodeHello, encodeHello, type Hello, readU16, writeHeader } from './messages.js';
+import { localHello } from './limits.js';
+import { decodeHello, encodeHello, type Hello, readU16 } from './messages.js';
 import { RdmaReceiver } from './rdma-receiver.js';
 import { OFFER_BY_MESSAGES, RdmaSender } from './rdma-sender.js';
 import { BufferedReceiver, LentReceiver, type MessageHandler, type Receiver } from './receiver.js';
-import { SendQueue } from './send-queue.js';
-import { CLOSING, NEGOTIATING, OPEN, SessionCore, type SessionOptions } from './session-core.js';
+import { CLOSING, NEGOTIATING, OPEN, type SessionOptions } from './session-core.js';
+import { CREDIT, SessionWriter } from './session-writer.js';
 
 /** Bytes: sends up to this size may share a message with their neighbours. */
 const BATCH_SEND_MAX_BYTES = 4096;
@@ -56,27 +54,14 @@ const PIECE_MIN_BYTES = 512;
 /** Bytes: urgent data travels in one control message. */
 export const URGENT_MAX_BYTES = 1024;
 
-interface ControlMessage {
-  readonly kind: number;
-  readonly value: number;
-  readonly body: Uint8Array | null;
-  readonly use: number;
-}
-
 /** One connection over a SAN provider. */
-export class Session extends SessionCore implements Transport, MessageHandler {
-  readonly limits: SessionLimits;
+export class Session extends SessionWriter implements Transport, MessageHandler {
   reading = true;
-  private readonly channel: MessageChannel;
   private readonly receiver: Receiver;
   private readonly rdmaSender: RdmaSender;
   private readonly rdmaReceiver: RdmaReceiver;
-  private readonly queue = new SendQueue();
-  private readonly controls: ControlMessage[] = [];
   private readonly lend: boolean;
   private readonly highWaterMarkBytes: number;
-  /** Nothing is queued: a send may leave at once. */
-  private idle = false;
   private batchBytes = 0;
   private batchRoom = 0;
   private batchTurn = 0;
@@ -94,11 +79,7 @@ export class Session extends SessionCore implements Transport, MessageHandler {
     super(options);
     this.lend = options.lend;
     this.highWaterMarkBytes = options.highWaterMarkBytes;
-    this.limits = sessionLimits(options.provider, options.socket, options.receiveBuffers);
-    const { spi, info } = options.provider;
-    this.channel = info.claimsMessageBuffers
-      ? new RingChannel(spi, options.socket, this, this.limits.messageBytes)
-      : new CreditChannel(spi, options.socket, this, this.limits.messageBytes, this.limits.receiveBuffers);
+    const { info } = options.provider;
     this.receiver = info.lendsReceives
       ? new LentReceiver(options.provider, this, this.limits.receiveBuffers)
       : new BufferedReceiver(options.provider, this, this.limits.receiveBuffers, this.limits.messageBytes);
@@ -121,11 +102,6 @@ export class Session extends SessionCore implements Transport, MessageHandler {
 
   get queuedBytes(): number {
     return this.queue.bytes + this.batchBytes;
-  }
-
-  /** The room of the last successful claim. */
-  get out(): WsaBuffer {
-    return this.channel.out;
   }
 
   protected get orderly(): boolean {
@@ -184,11 +160,11 @@ export class Session extends SessionCore implements Transport, MessageHandler {
     const bytes = this.batchBytes;
     this.batchBytes = 0;
     this.batchRoom = 0;
-    if (bytes > 0) this.postMessage(SESSION_DATA, 0, SESSION_HEADER_BYTES + bytes);
+    if (bytes > 0) this.postMessage(SESSION_DATA, 0, SESSION_HEADER_BYTES + bytes, false);
   }
 
   private enqueue(bytes: Uint8Array, sent: SentCallback | undefined): boolean {
-    if (this.phase !== OPEN || this.endRequested || this.torn || this.peerGone) {
+    if (this.phase !== OPEN || this.endRequested || this.torn || this.peerGone || this.sendsFail) {
       const error = this.closeError ?? nodeError(WSAECONNRESET, this.place('write'));
       if (sent !== undefined) process.nextTick(sent, error);
       return false;
@@ -207,13 +183,13 @@ export class Session extends SessionCore implements Transport, MessageHandler {
 
   /** Moves what waits as far as there is room: control messages first, then the stream, then its end. */
   pump(): void {
-    if (this.phase !== OPEN && this.phase !== NEGOTIATING) return;
+    if ((this.phase !== OPEN && this.phase !== NEGOTIATING) || this.sendsFail) return;
     this.postBatch();
-    while (this.controls.length > 0) {
-      if (!this.writeControl(this.controls[0] as ControlMessage)) return;
-      this.controls.shift();
-    }
-    if (this.phase !== OPEN || this.idle) return;
+    if (this.sendsFail) return;
+    // Ahead of the control messages, which may wait for the credits that the peer sends when it gets these.
+    if (this.channel.owesCredit(this.receiver.heldMessages) && !this.writeControl(CREDIT)) return;
+    if (!this.writeAll(this.controls)) return;
+    if (this.phase !== OPEN || this.idle || !this.writeAll(this.urgents)) return;
     while (this.queue.head !== undefined) {
       if (!this.pumpHead()) return;
     }
@@ -241,11 +217,11 @@ export class Session extends SessionCore implements Transport, MessageHandler {
     }
     if (this.phase !== OPEN) return false;
     const min = Math.min(SESSION_HEADER_BYTES + Math.min(left, PIECE_MIN_BYTES), this.limits.messageBytes);
-    if (!this.claim(min, SESSION_HEADER_BYTES + Math.min(left, PIECE_BYTES), CLAIM_STREAM)) return false;
+    if (!this.claim(min, SESSION_HEADER_BYTES + Math.min(left, PIECE_BYTES), CLAIM_STREAM, true)) return false;
     const out = this.channel.out;
     const count = Math.min(left, out.length - SESSION_HEADER_BYTES);
     copyBytes(out.bytes, out.offset + SESSION_HEADER_BYTES, head.bytes, head.offset, count);
-    if (this.postMessage(SESSION_DATA, 0, SESSION_HEADER_BYTES + count) !== NO_ERROR) return false;
+    if (this.postMessage(SESSION_DATA, 0, SESSION_HEADER_BYTES + count, true) !== NO_ERROR) return false;
     this.streamAdvanced(count);
     return true;
   }
@@ -289,7 +265,9 @@ export class Session extends SessionCore implements Transport, MessageHandler {
   }
 
   urgent(bytes: Uint8Array): void {
-    this.control(SESSION_URGENT, bytes.length, bytes.slice(), CLAIM_CONTROL);
+    this.urgents.push({ kind: SESSION_URGENT, value: bytes.length, body: bytes.slice(), use: CLAIM_STREAM });
+    this.idle = false;
+    this.pump();
   }
 
   end(): void {
@@ -304,79 +282,7 @@ export class Session extends SessionCore implements Transport, MessageHandler {
     this.pump();
   }
 
-  // ------------------------------------------------------------- messages out
-
-  private tryClaim(minBytes: number, maxBytes: number, use: number): WsaCode {
-    if (this.phase >= CLOSING) return WSAECONNABORTED;
-    try {
-      return this.channel.claim(minBytes, maxBytes, use);
-    } catch (error) {
-      this.fault(error);
-      return WSAECONNABORTED;
-    }
-  }
-
-  /** Room for a message, in `out`. @returns false: not now */
-  claim(minBytes: number, maxBytes: number, use: number): boolean {
-    const code = this.tryClaim(minBytes, maxBytes, use);
-    if (code !== NO_ERROR && code !== WSAEWOULDBLOCK) this.postFailed(code, use === CLAIM_STREAM);
-    return code === NO_ERROR;
-  }
-
-  /** Sends the first `length` bytes of the claimed room. @returns 0, or why not, after having dealt with it */
-  postMessage(kind: number, value: number, length: number): WsaCode {
-    const { channel } = this;
-    const owed = channel.takeOwed();
-    writeHeader(channel.out.bytes, channel.out.offset, kind, owed, value);
-    let code: WsaCode;
-    try {
-      code = channel.post(length);
-    } catch (error) {
-      this.fault(error);
-      return WSAECONNABORTED;
-    }
-    if (code !== NO_ERROR) {
-      channel.returnOwed(owed);
-      this.postFailed(code, this.queue.head !== undefined && (kind === SESSION_DATA || kind === SESSION_OFFER));
-    }
-    return code;
-  }
-
-  /**
-   * @param ofHead what failed was to carry bytes of the queue's head: where no message buffers can be had, that send
-   * fails with ENOBUFS and the connection lives on (5.8)
-   */
-  private postFailed(code: WsaCode, ofHead: boolean): void {
-    const head = this.queue.head;
-    if (code === WSAENOBUFS && ofHead && head !== undefined && head.offset === 0) {
-      this.queue.shift();
-      head.sent?.(nodeError(code, this.place('write')));
-      process.nextTick(() => this.pump());
-      return;
-    }
-    process.nextTick(() => this.sendFailed(code));
-  }
-
-  /** The peer is gone: what it sent before is still to be read, and the receives tell when that is over (7.3). */
-  private sendFailed(code: WsaCode): void {
-    if (this.phase >= CLOSING) return;
-    if (code === WSAECONNRESET) this.peerClosed();
-    else this.lose(code);
-  }
-
-  /** Sends a control message, now or as soon as there is room. */
-  control(kind: number, value: number, body: Uint8Array | null, use: number): void {
-    this.controls.push({ kind, value, body, use });
-    if (this.controls.length === 1) this.pump();
-  }
-
-  private writeControl(message: ControlMessage): boolean {
-    const length = SESSION_HEADER_BYTES + (message.body?.length ?? 0);
-    if (!this.claim(length, length, message.use)) return false;
-    const out = this.channel.out;
-    if (message.body !== null) out.bytes.set(message.body, out.offset + SESSION_HEADER_BYTES);
-    return this.postMessage(message.kind, message.value, length) === NO_ERROR;
-  }
+  // ------------------------------------------------------------- negotiation
 
   private sayHello(): void {
     const capabilities =
@@ -440,8 +346,13 @@ export class Session extends SessionCore implements Transport, MessageHandler {
 
   /** A message's buffer stands again once we return: the peer gets its credit back with the next message. */
   private handled(kind: number): void {
-    if (kind === SESSION_CREDIT || this.phase >= CLOSING) return;
-    if (this.channel.owe()) this.control(SESSION_CREDIT, 0, null, CLAIM_FREE);
+    if (!this.spendsCredits || kind === SESSION_CREDIT || this.phase >= CLOSING) return;
+    this.channel.owe();
+    this.heldMore();
+  }
+
+  heldMore(): void {
+    if (this.channel.owesCredit(this.receiver.heldMessages)) this.pump();
   }
 
   private hello(kind: number, bytes: Uint8Array, offset: number, length: number): boolean {
@@ -450,6 +361,7 @@ export class Session extends SessionCore implements Transport, MessageHandler {
     this.peerHello = hello;
     if (this.channel instanceof CreditChannel) this.channel.negotiated(hello.receiveBuffers, hello.messageBytes);
     if (this.options.role === 'accepting') this.sayHello();
+    if (this.ended) return true;
     this.idle = this.controls.length === 0;
     this.stand();
     return true;
@@ -526,7 +438,7 @@ export class Session extends SessionCore implements Transport, MessageHandler {
   }
 
   /** While the application does not read, no receive tells that the peer is gone: what waits to be sent must not wait for it. */
-  private peerClosed(): void {
+  protected peerClosed(): void {
     if (this.reading || this.finReceived) return;
     this.peerGone = true;
     this.idle = false;
@@ -543,6 +455,7 @@ export class Session extends SessionCore implements Transport, MessageHandler {
     this.idle = false;
     this.batchBytes = 0;
     this.controls.length = 0;
+    this.urgents.length = 0;
     this.rdmaSender.stop();
     this.rdmaReceiver.stop();
     this.queue.fail(error);

@@ -1,0 +1,149 @@
+/**
+ * What a session sends: room claimed from its channel, messages posted into it, control messages that wait for their
+ * turn. What goes out and when is the business of `Session`.
+ */
+import { SESSION_CREDIT, SESSION_HEADER_BYTES } from '../../layout/layout.gen.js';
+import {
+  NO_ERROR,
+  nodeError,
+  WSAECONNABORTED,
+  WSAECONNRESET,
+  WSAENOBUFS,
+  WSAEWOULDBLOCK,
+  type WsaCode,
+} from '../../spi/codes.js';
+import type { CompletionSink, Overlapped, WsaBuffer } from '../../spi/types.js';
+import { CLAIM_FREE, CreditChannel, type MessageChannel, RingChannel } from './channel.js';
+import { type SessionLimits, sessionLimits } from './limits.js';
+import { writeHeader } from './messages.js';
+import { SendQueue } from './send-queue.js';
+import { CLOSING, SessionCore, type SessionOptions } from './session-core.js';
+
+/** A message of the session itself, or urgent data. */
+export interface ControlMessage {
+  readonly kind: number;
+  readonly value: number;
+  readonly body: Uint8Array | null;
+  readonly use: number;
+}
+
+/** Gives the peer back what is owed to it. */
+export const CREDIT: ControlMessage = { kind: SESSION_CREDIT, value: 0, body: null, use: CLAIM_FREE };
+
+/** The sending part of a session. */
+export abstract class SessionWriter extends SessionCore implements CompletionSink {
+  readonly limits: SessionLimits;
+  protected readonly channel: MessageChannel;
+  protected readonly queue = new SendQueue();
+  protected readonly controls: ControlMessage[] = [];
+  /** Apart from the control messages, which they must not keep back: only those have credits in reserve. */
+  protected readonly urgents: ControlMessage[] = [];
+  protected readonly spendsCredits: boolean;
+  /** Nothing is queued: a send may leave at once. */
+  protected idle = false;
+  /** A message could not be sent: none may follow it. */
+  protected sendsFail = false;
+
+  constructor(options: SessionOptions) {
+    super(options);
+    this.limits = sessionLimits(options.provider, options.socket, options.receiveBuffers);
+    const { spi, info } = options.provider;
+    this.spendsCredits = !info.claimsMessageBuffers;
+    this.channel = info.claimsMessageBuffers
+      ? new RingChannel(spi, options.socket, this, this.limits.messageBytes)
+      : new CreditChannel(spi, options.socket, this, this.limits.messageBytes, this.limits.receiveBuffers);
+  }
+
+  abstract completed(overlapped: Overlapped): void;
+  /** Moves what waits as far as there is room. */
+  abstract pump(): void;
+  /** Nothing that is sent arrives any more. */
+  protected abstract peerClosed(): void;
+
+  /** The room of the last successful claim. */
+  get out(): WsaBuffer {
+    return this.channel.out;
+  }
+
+  protected tryClaim(minBytes: number, maxBytes: number, use: number): WsaCode {
+    if (this.phase >= CLOSING) return WSAECONNABORTED;
+    try {
+      return this.channel.claim(minBytes, maxBytes, use);
+    } catch (error) {
+      this.fault(error);
+      return WSAECONNABORTED;
+    }
+  }
+
+  /** Room for a message, in `out`; `ofHead` as in `postFailed`. @returns false: not now */
+  claim(minBytes: number, maxBytes: number, use: number, ofHead: boolean): boolean {
+    const code = this.tryClaim(minBytes, maxBytes, use);
+    if (code !== NO_ERROR && code !== WSAEWOULDBLOCK) this.postFailed(code, ofHead);
+    return code === NO_ERROR;
+  }
+
+  /** Sends the first `length` bytes of the claimed room; `ofHead` as in `postFailed`. @returns 0, or why not, after having dealt with it */
+  postMessage(kind: number, value: number, length: number, ofHead: boolean): WsaCode {
+    const { channel } = this;
+    const owed = channel.takeOwed();
+    writeHeader(channel.out.bytes, channel.out.offset, kind, owed, value);
+    let code: WsaCode;
+    try {
+      code = channel.post(length);
+    } catch (error) {
+      this.fault(error);
+      return WSAECONNABORTED;
+    }
+    if (code !== NO_ERROR) {
+      channel.returnOwed(owed);
+      this.postFailed(code, ofHead);
+    }
+    return code;
+  }
+
+  /**
+   * @param ofHead what failed was to carry bytes of the queue's head: where no message buffers can be had, that send
+   * fails with ENOBUFS and the connection lives on (5.8)
+   */
+  private postFailed(code: WsaCode, ofHead: boolean): void {
+    const head = this.queue.head;
+    if (code === WSAENOBUFS && ofHead && head !== undefined && head.offset === 0) {
+      this.queue.shift();
+      head.sent?.(nodeError(code, this.place('write')));
+      process.nextTick(() => this.pump());
+      return;
+    }
+    this.sendsFail = true;
+    this.idle = false;
+    process.nextTick(() => this.sendFailed(code));
+  }
+
+  /** The peer is gone: what it sent before is still to be read, and the receives tell when that is over (7.3). */
+  protected sendFailed(code: WsaCode): void {
+    if (this.phase >= CLOSING) return;
+    if (code === WSAECONNRESET) this.peerClosed();
+    else this.lose(code);
+  }
+
+  /** Sends a control message, now or as soon as there is room. */
+  control(kind: number, value: number, body: Uint8Array | null, use: number): void {
+    this.controls.push({ kind, value, body, use });
+    if (this.controls.length === 1) this.pump();
+  }
+
+  protected writeAll(messages: ControlMessage[]): boolean {
+    while (messages.length > 0) {
+      if (!this.writeControl(messages[0] as ControlMessage)) return false;
+      messages.shift();
+    }
+    return true;
+  }
+
+  protected writeControl(message: ControlMessage): boolean {
+    const length = SESSION_HEADER_BYTES + (message.body?.length ?? 0);
+    if (!this.claim(length, length, message.use, false)) return false;
+    const out = this.channel.out;
+    if (message.body !== null) out.bytes.set(message.body, out.offset + SESSION_HEADER_BYTES);
+    return this.postMessage(message.kind, message.value, length, false) === NO_ERROR;
+  }
+}
