@@ -125,8 +125,9 @@ export class Side {
     this.chunks.push(chunk);
     const callback = (error: Error | null) => this.#sent(chunk, error);
     Object.assign(chunk, { callback });
-    if (!session.send(bytes, callback) && this.closedWith === undefined)
-      this.#stopped = session.queuedBytes > 0 && !this.torn;
+    const more = session.send(bytes, callback);
+    // False also tells that nothing can be sent any more; then there is nothing to drain.
+    if (!more && this.closedWith === undefined && session.queuedBytes > 0 && !this.torn) this.#stopped = true;
   }
 
   #sent(chunk: SentChunk, error: Error | null): void {
