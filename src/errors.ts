@@ -41,6 +41,9 @@ export class SanswitchError extends Error {
 
 /** A forbidden fallback: the configuration demands a provider (`shm!`) that did not serve the connection. */
 export class ProviderRequiredError extends SanswitchError {
+  /** The decision record: every provider that was considered, and why it did not serve. */
+  decision: unknown = null;
+
   constructor(message: string, details?: ErrorDetails) {
     super('ERR_SANSWITCH_PROVIDER_REQUIRED', message, details);
   }

@@ -21,4 +21,5 @@ export type {
   LendingListenOptions,
   ListenOptions,
 } from './switch/requests.js';
+export type { ProviderStatus } from './switch/running-provider.js';
 export { createSwitch, type Listener, type Switch } from './switch/switch.js';

@@ -40,7 +40,8 @@ export class Inbound implements TransportEvents {
   private transport: Transport | null = null;
   /** Bytes go straight to the handler: one test on the hot path. */
   private direct = false;
-  private flowing = false;
+  /** What the transport was told last; null: nothing yet, and it may be delivering. */
+  private flowing: boolean | null = null;
   private pausedByUser = false;
   private pulling = false;
   private discarding = false;

@@ -21,7 +21,10 @@ export interface SwitchOptions {
    * be listed and is there in any case; `'tcp!'` allows nothing but TCP/IP.
    */
   readonly providers?: readonly (string | ProviderEntry)[];
-  /** How long a reactor polls after the last progress before its thread sleeps, microseconds; 0: never. Default 50. */
+  /**
+   * How long a reactor polls after the last progress before its thread sleeps, microseconds, at most 1000; 0: never. Default 50
+   * (0 on a single processor). The reactor is the thread's: the last switch that says something has its way.
+   */
   readonly spinBudgetUs?: number;
   /** Bytes queued at which `send` returns false; a connect or listen may say otherwise. Default 1 MiB. */
   readonly highWaterMarkBytes?: number;
@@ -41,10 +44,21 @@ export interface SwitchOptions {
 
 type Limits = Required<Omit<SwitchOptions, 'providers' | 'spinBudgetUs'>>;
 
+/** A provider as configured, defaults filled in. */
+export interface CheckedProvider {
+  readonly name: string;
+  /** Undefined: a built-in one. */
+  readonly provider: SanProvider | undefined;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly required: boolean;
+}
+
 /** The checked configuration, defaults filled in. */
 export interface SwitchConfig extends Limits {
-  readonly providers: readonly Required<Pick<ProviderEntry, 'name' | 'options' | 'required'>>[] &
-    readonly { readonly provider: SanProvider | undefined }[];
+  /** Undefined: the reactor's own. */
+  readonly spinBudgetUs: number | undefined;
+  /** Without `tcp`. */
+  readonly providers: readonly CheckedProvider[];
   /** A demanded provider other than those listed in `demanded` must not serve; empty: nothing is demanded. */
   readonly demanded: ReadonlySet<string>;
 }
@@ -63,7 +77,7 @@ const NUMBERS: {
   startupTimeoutMs: [1, TIMER_MAX_MS, 5_000],
   closeTimeoutMs: [1, TIMER_MAX_MS, 10_000],
   decisionHistory: [0, 1_048_576, 256],
-  spinBudgetUs: [0, 1_000_000, 50],
+  spinBudgetUs: [0, 1_000, 50],
 };
 
 /** An integer option within its limits, or its default. @throws InvalidOptionError */
@@ -88,12 +102,9 @@ export function checkConfig(options: SwitchOptions): SwitchConfig {
       throw new InvalidOptionError(`there is no option \`${key}\``);
   }
   const number = (name: keyof typeof NUMBERS) => integerOption(name, options[name], ...NUMBERS[name]);
-  const spinBudgetUs = number('spinBudgetUs');
   const configured = options.providers ?? ['shm'];
   if (!Array.isArray(configured)) throw new InvalidOptionError('providers must be an array');
-  const entries = configured.map((entry) =>
-    checkEntry(entry, options.spinBudgetUs === undefined ? {} : { spinBudgetUs }),
-  );
+  const entries = configured.map(checkEntry);
   const names = entries.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new InvalidOptionError(`provider ${twice} is configured twice`);
@@ -105,18 +116,17 @@ export function checkConfig(options: SwitchOptions): SwitchConfig {
     startupTimeoutMs: number('startupTimeoutMs'),
     closeTimeoutMs: number('closeTimeoutMs'),
     decisionHistory: number('decisionHistory'),
+    spinBudgetUs: options.spinBudgetUs === undefined ? undefined : number('spinBudgetUs'),
     providers: entries.filter(({ name }) => name !== 'tcp'),
     demanded: new Set(entries.filter(({ required }) => required).map(({ name }) => name)),
   };
 }
 
-type CheckedEntry = SwitchConfig['providers'][number];
-
-function checkEntry(entry: unknown, shared: Readonly<Record<string, unknown>>): CheckedEntry {
+function checkEntry(entry: unknown): CheckedProvider {
   if (typeof entry === 'string') {
     const required = entry.endsWith('!');
     const name = required ? entry.slice(0, -1) : entry;
-    return { name: checkName(name), options: name === 'shm' ? shared : {}, required, provider: undefined };
+    return { name: checkName(name), options: {}, required, provider: undefined };
   }
   if (entry === null || typeof entry !== 'object') {
     throw new InvalidOptionError('an entry of providers must be a name or an object');
@@ -135,7 +145,7 @@ function checkEntry(entry: unknown, shared: Readonly<Record<string, unknown>>): 
     throw new InvalidOptionError('tcp is the platform and cannot be replaced');
   return {
     name: checked,
-    options: checked === 'shm' && provider === undefined ? { ...shared, ...options } : { ...options },
+    options: { ...options },
     required,
     provider: provider as SanProvider | undefined,
   };

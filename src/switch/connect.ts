@@ -1,13 +1,27 @@
-/** Connecting (section 3): which provider, the companion's attempt, and TCP/IP where it must or may. */
+/** Connecting (section 3): which provider is tried, what its failure means, and TCP/IP where it must or may. */
+import type { LookupAddress } from 'node:dns';
+import { lookup as lookupName } from 'node:dns/promises';
+import { isIP, isIPv6 } from 'node:net';
+import { ProviderRequiredError } from '../errors.js';
 import { Inbound } from '../socket/inbound.js';
 import type { SwitchSocket } from '../socket/socket.js';
 import { nodeError, WSAETIMEDOUT } from '../spi/codes.js';
+import { mapped, type ParsedAddress, parseAddress } from './addresses.js';
 import { record, type SwitchContext } from './context.js';
-import { DecisionDraft } from './decisions.js';
+import { DecisionDraft, explainDecision } from './decisions.js';
 import { endsOf, handOver } from './hand-over.js';
 import { Operation } from './operation.js';
-import { TcpOptions } from './options.js';
+import { SanOptions, TcpOptions } from './options.js';
+import type { RunningProvider } from './running-provider.js';
+import { AttemptFailure, connectBySan, isFinal, type SanConnection } from './san-connect.js';
+import type { SourceBinding } from './source.js';
 import type { CheckedConnect } from './validate.js';
+
+/** An address of the destination, as text and as the routes compare it. */
+interface Destination {
+  readonly text: string;
+  readonly parsed: ParsedAddress;
+}
 
 /** Connects one socket. @throws the errors of section 3 at the application's edge */
 export async function connect(context: SwitchContext, request: CheckedConnect): Promise<SwitchSocket> {
@@ -16,38 +30,216 @@ export async function connect(context: SwitchContext, request: CheckedConnect): 
   if (timeoutMs !== undefined) {
     operation.limit(timeoutMs, () => nodeError(WSAETIMEDOUT, { syscall: 'connect', address: host, port }));
   }
-  const draft = new DecisionDraft('connect', host, port);
   try {
-    return await connectByTcp(context, request, operation, draft);
+    return await new Attempt(context, request, operation).run();
   } finally {
     operation.end();
   }
 }
 
-async function connectByTcp(
-  context: SwitchContext,
-  request: CheckedConnect,
-  operation: Operation,
-  draft: DecisionDraft,
-): Promise<SwitchSocket> {
-  const inbound = new Inbound(request.handlers, false);
-  try {
-    const { transport, socket } = await context.tcp.connect({ ...request, signal: operation.signal, events: inbound });
-    draft.add('tcp', 'chosen', 'no-san-provider');
-    const counters = context.counters.of('tcp');
-    counters.connects += 1;
+/** What one connect has learnt so far. */
+class Attempt {
+  private readonly context: SwitchContext;
+  private readonly request: CheckedConnect;
+  private readonly operation: Operation;
+  private readonly draft: DecisionDraft;
+  /** Errors of addresses for which a provider promised that TCP/IP would fail too (rule 3.3). */
+  private readonly final: NodeJS.ErrnoException[] = [];
+  /** Some address is left for TCP/IP. */
+  private tcpMayServe = false;
+  /** A TCP socket bound for a companion that failed (rule 2.5). */
+  private source: SourceBinding | null = null;
+  private found: LookupAddress[] | null = null;
+
+  constructor(context: SwitchContext, request: CheckedConnect, operation: Operation) {
+    this.context = context;
+    this.request = request;
+    this.operation = operation;
+    this.draft = new DecisionDraft('connect', request.host, request.port);
+    this.draft.candidates.push(...context.leftOut);
+  }
+
+  async run(): Promise<SwitchSocket> {
+    const { context, draft, operation } = this;
+    try {
+      const socket = context.routable.length > 0 ? await this.trySan() : null;
+      if (socket !== null) return socket;
+      if (!this.tcpMayServe && this.final.length > 0) throw this.finalError();
+      if (!context.tcpAllowed) throw this.requiredError();
+      return await this.byTcp();
+    } catch (error) {
+      this.source?.release();
+      // The decision that nobody serves is recorded where it is made, but for a cancelled one.
+      if (operation.signal.aborted) {
+        if (draft.candidates.every(({ reason }) => reason !== 'cancelled')) {
+          draft.add('tcp', 'failed', 'cancelled', (error as Error).message);
+        }
+        record(context, draft, null);
+      }
+      throw error;
+    }
+  }
+
+  /** Rule 3.1, for each address of the destination in its order. Null: no SAN serves. */
+  private async trySan(): Promise<SwitchSocket | null> {
+    for (const destination of await this.destinations()) {
+      const serving = this.context.routes.lookup(destination.parsed).filter(this.context.isCandidate);
+      if (serving.length === 0) {
+        this.tcpMayServe = true;
+        continue;
+      }
+      let left = false;
+      for (const provider of serving) {
+        const outcome = await this.tryProvider(provider, destination);
+        left = outcome === 'next';
+        if (outcome === 'final') break;
+        if (outcome !== 'next') return outcome;
+      }
+      this.tcpMayServe ||= left;
+      // Rule 3.3: TCP/IP may reach this address, so it has its turn before a later one.
+      if (left && this.context.tcpAllowed) break;
+    }
+    this.noteIdle();
+    return null;
+  }
+
+  /** One provider, one address. `final`: no provider and no TCP/IP can reach it; `next`: another may. */
+  private async tryProvider(
+    provider: RunningProvider,
+    destination: Destination,
+  ): Promise<SwitchSocket | 'final' | 'next'> {
+    const { context, request, operation, draft } = this;
+    this.source?.release();
+    this.source = null;
+    try {
+      const connection = await connectBySan(context, provider, request, destination.parsed, operation);
+      return this.handOverSan(provider, connection, destination);
+    } catch (error) {
+      if (!(error instanceof AttemptFailure)) {
+        if (operation.signal.aborted) draft.add(provider.name, 'failed', 'cancelled', (error as Error).message);
+        throw error;
+      }
+      const { failure } = error;
+      context.counters.of(provider.name).connectFailures += 1;
+      this.source = error.source;
+      draft.add(provider.name, 'failed', failure.reason, failure.detail);
+      if (!isFinal(failure)) return 'next';
+      this.final.push(nodeError(failure.code, { syscall: 'connect', address: destination.text, port: request.port }));
+      return 'final';
+    }
+  }
+
+  private handOverSan(provider: RunningProvider, connection: SanConnection, destination: Destination): SwitchSocket {
+    const { context, request, draft } = this;
+    const { session, inbound, source, companion } = connection;
+    draft.localPortKind = source.kind;
+    draft.add(provider.name, 'chosen', 'served');
+    context.counters.of(provider.name).connects += 1;
+    const isMapped = isIPv6(destination.text) && destination.parsed.family === 4;
     return handOver(context, {
-      transport,
+      transport: session,
       inbound,
-      ends: endsOf(socket),
-      decision: record(context, draft, 'tcp'),
+      ends: {
+        localAddress: isMapped ? mapped(source.address.address) : source.address.address,
+        localPort: source.port,
+        remoteAddress: destination.text,
+        remotePort: request.port,
+        family: isIPv6(destination.text) ? 'IPv6' : 'IPv4',
+      },
+      decision: record(context, draft, provider.name),
       highWaterMarkBytes: request.highWaterMarkBytes,
-      options: new TcpOptions(socket, request.remembered),
+      options: new SanOptions(companion, request.remembered),
     });
-  } catch (error) {
-    draft.add('tcp', 'failed', operation.signal.aborted ? 'cancelled' : 'connect-failed', (error as Error).message);
-    context.counters.of('tcp').connectFailures += 1;
-    record(context, draft, null);
-    throw error;
+  }
+
+  /** The destination's addresses in the order in which the system gives them. @throws what a lookup throws */
+  private async destinations(): Promise<Destination[]> {
+    const { host, family } = this.request;
+    const texts = isIP(host) !== 0 ? [host] : await this.lookUp(host, family);
+    return texts.flatMap((text) => {
+      const parsed = parseAddress(text);
+      return parsed === null ? [] : [{ text, parsed }];
+    });
+  }
+
+  private async lookUp(host: string, family: number): Promise<string[]> {
+    try {
+      this.found = await this.operation.race(lookupName(host, { all: true, family }));
+      return this.found.map(({ address }) => address);
+    } catch (error) {
+      if (!this.operation.signal.aborted) {
+        this.draft.add('tcp', 'failed', 'lookup-failed', (error as Error).message);
+        record(this.context, this.draft, null);
+      }
+      throw error;
+    }
+  }
+
+  /** Names the providers that had no part in this, so that the record is complete. */
+  private noteIdle(): void {
+    const named = new Set(this.draft.candidates.map(({ provider }) => provider));
+    for (const { name } of this.context.running) {
+      if (!named.has(name)) {
+        const allowed = this.context.routable.some((provider) => provider.name === name);
+        this.draft.add(name, 'not-serving', allowed ? 'no-subnet' : 'not-demanded');
+      }
+    }
+  }
+
+  /** Several addresses that all failed look as they do in `net.connect`. */
+  private finalError(): Error {
+    record(this.context, this.draft, null);
+    const [first] = this.final as [NodeJS.ErrnoException];
+    if (this.final.length === 1) return first;
+    return Object.assign(new AggregateError(this.final), { code: first.code });
+  }
+
+  private requiredError(): ProviderRequiredError {
+    const { host, port } = this.request;
+    const decision = record(this.context, this.draft, null);
+    const demanded = [...this.context.config.demanded].join(' or ');
+    const error = new ProviderRequiredError(
+      `the configuration demands ${demanded} for ${host}:${port}: ${explainDecision(decision)}`,
+      { syscall: 'connect', address: host, port },
+    );
+    error.decision = decision;
+    return error;
+  }
+
+  private async byTcp(): Promise<SwitchSocket> {
+    const { context, request, operation, draft, found } = this;
+    const inbound = new Inbound(request.handlers, false);
+    // Rule 2.5: the same bound descriptor, where there is one and only one address it could go to.
+    const descriptor = isIP(request.host) !== 0 ? (this.source?.takeDescriptor() ?? -1) : -1;
+    this.source?.release();
+    this.source = null;
+    const failed = draft.candidates.some(({ outcome }) => outcome === 'failed');
+    const counters = context.counters.of('tcp');
+    try {
+      const { transport, socket } = await context.tcp.connect({
+        ...request,
+        signal: operation.signal,
+        events: inbound,
+        found,
+        descriptor,
+      });
+      draft.add('tcp', 'chosen', failed ? 'fallback' : context.routable.length > 0 ? 'not-served' : 'no-san-provider');
+      counters.connects += 1;
+      return handOver(context, {
+        transport,
+        inbound,
+        ends: endsOf(socket),
+        decision: record(context, draft, 'tcp'),
+        highWaterMarkBytes: request.highWaterMarkBytes,
+        options: new TcpOptions(socket, request.remembered),
+      });
+    } catch (error) {
+      if (!operation.signal.aborted) {
+        draft.add('tcp', 'failed', 'connect-failed', (error as Error).message);
+        record(context, draft, null);
+      }
+      counters.connectFailures += 1;
+      throw error;
+    }
   }
 }

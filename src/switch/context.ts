@@ -2,15 +2,31 @@
 import type { SwitchSocket } from '../socket/socket.js';
 import type { Counters } from '../stats/counters.js';
 import type { SwitchConfig } from './config.js';
-import type { DecisionDraft, DecisionHistory, DecisionRecord } from './decisions.js';
+import type { DecisionCandidate, DecisionDraft, DecisionHistory, DecisionRecord } from './decisions.js';
 import type { SwitchListener } from './listener.js';
 import type { Operation } from './operation.js';
 import type { TcpProvider } from './registry.js';
+import type { RouteTable } from './routes.js';
+import type { LeftOutProvider, RunningProvider } from './running-provider.js';
+import type { LocalAddresses } from './source.js';
 
 /** One per switch; the switch makes it, its parts read it. */
 export interface SwitchContext {
   readonly config: SwitchConfig;
   readonly tcp: TcpProvider;
+  /** SAN providers that have started, in the order of preference. */
+  readonly running: readonly RunningProvider[];
+  /** Those that may serve: all, or the demanded ones. */
+  readonly routable: readonly RunningProvider[];
+  /** Whether a provider is among `routable`. */
+  readonly isCandidate: (provider: RunningProvider) => boolean;
+  /** TCP/IP may serve: nothing is demanded, or it is. */
+  readonly tcpAllowed: boolean;
+  readonly leftOutProviders: readonly LeftOutProvider[];
+  /** The same as every decision lists them. */
+  readonly leftOut: readonly DecisionCandidate[];
+  readonly routes: RouteTable;
+  readonly local: LocalAddresses;
   readonly counters: Counters;
   readonly history: DecisionHistory;
   /** Connections handed to the application that are open. */

@@ -1,9 +1,11 @@
 /** The moment at which a connection becomes a socket of the application. */
 import type { Socket as PlatformSocket } from 'node:net';
+import { ProviderFaultError } from '../errors.js';
 import type { Inbound } from '../socket/inbound.js';
 import { type SocketOptionTarget, SwitchSocket } from '../socket/socket.js';
 import type { SwitchContext } from './context.js';
 import type { DecisionRecord } from './decisions.js';
+import { countedFaults } from './startup.js';
 import type { Transport } from './transport.js';
 
 /** The two ends as the application sees them (rule 9.2). */
@@ -36,6 +38,9 @@ export function handOver(context: SwitchContext, established: Established): Swit
     closeTimeoutMs: context.config.closeTimeoutMs,
     options,
     closed(closed) {
+      // Faults that the session found itself are counted here; those of upcalls have been.
+      const error = inbound.closeError;
+      if (error instanceof ProviderFaultError && !countedFaults.has(error)) counters.faults += 1;
       context.sockets.delete(closed);
       counters.open -= 1;
       counters.bytesSent += closed.bytesSent;

@@ -1,17 +1,24 @@
 /** The switch: what an application creates once per thread, and asks for its sockets and listeners. */
 import type { AddressInfo } from 'node:net';
-import { SwitchClosedError } from '../errors.js';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { SwitchClosedError, UnknownProviderError } from '../errors.js';
 import { invalidArgType } from '../socket/misuse.js';
 import type { SwitchSocket } from '../socket/socket.js';
 import type { AnyBytes, LentBytes, StreamSocket } from '../socket/stream-socket.js';
+import type { SanProvider } from '../spi/provider.js';
 import { Counters, type SwitchStats } from '../stats/counters.js';
-import { checkConfig, type SwitchOptions } from './config.js';
+import { type AddressWatch, type WatchAddresses, watchSystemAddresses } from './address-changes.js';
+import { checkConfig, type SwitchConfig, type SwitchOptions } from './config.js';
 import { connect } from './connect.js';
 import type { SwitchContext } from './context.js';
 import { DecisionHistory, type DecisionRecord } from './decisions.js';
 import { SwitchListener } from './listener.js';
-import { tcp } from './registry.js';
+import { builtInNames, loadBuiltIn, reactorDriven, setSpinBudget, tcp } from './registry.js';
 import type { ConnectOptions, LendingConnectOptions, LendingListenOptions, ListenOptions } from './requests.js';
+import { RouteTable } from './routes.js';
+import type { LeftOutProvider, ProviderStatus, RunningProvider } from './running-provider.js';
+import { LocalAddresses } from './source.js';
+import { askSubnets, cleanUp, isRunning, startProvider } from './startup.js';
 import { checkConnect, checkListen } from './validate.js';
 
 /** A listener: one port, one stream of accepted sockets, whichever provider they come by (rule 4.2). */
@@ -29,14 +36,19 @@ export interface Listener {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** How long closed sockets may take to be released by their providers before these are cleaned up all the same. */
+const RELEASE_TIMEOUT_MS = 1_000;
+
 /** Made by `createSwitch`. */
 export class Switch {
   private readonly context: SwitchContext;
+  private readonly watch: AddressWatch | null;
   private closing: Promise<void> | null = null;
 
   /** Use `createSwitch`. */
-  constructor(context: SwitchContext) {
+  constructor(context: SwitchContext, watchAddresses: WatchAddresses) {
     this.context = context;
+    this.watch = context.running.length > 0 ? watchAddresses(() => this.addressesChanged()) : null;
   }
 
   /**
@@ -69,12 +81,34 @@ export class Switch {
     return counters.snapshot(sockets, listeners.size);
   }
 
+  /** What became of each configured provider. */
+  providers(): ProviderStatus[] {
+    const { config, running, leftOutProviders } = this.context;
+    const required = (name: string) => config.demanded.has(name);
+    const statuses: ProviderStatus[] = [{ name: 'tcp', state: 'started', required: required('tcp'), subnets: [] }];
+    for (const { name } of config.providers) {
+      const started = running.find((provider) => provider.name === name);
+      const leftOut = leftOutProviders.find((provider) => provider.name === name);
+      if (started !== undefined) {
+        const subnets = started.subnets.map(({ address, prefixLength }) => `${address}/${prefixLength}`);
+        const { lastFault } = started;
+        statuses.push({ name, state: 'started', required: required(name), subnets, ...(lastFault && { lastFault }) });
+      } else if (leftOut !== undefined) {
+        statuses.push({ ...leftOut, state: 'left-out', required: required(name), subnets: [] });
+      }
+    }
+    return statuses;
+  }
+
   /** The last decisions, oldest first. */
   decisions(): DecisionRecord[] {
     return this.context.history.recent();
   }
 
-  /** Ends listeners, sockets (by a reset) and providers. Idempotent. Every operation under way fails with SwitchClosedError. */
+  /**
+   * Ends operations under way (they fail with SwitchClosedError), listeners, sockets (by a reset) and providers (rule 1.5).
+   * Idempotent, never rejects.
+   */
   close(): Promise<void> {
     this.closing ??= this.shutDown();
     return this.closing;
@@ -84,16 +118,72 @@ export class Switch {
     return this.close();
   }
 
+  /** Rule 1.3: all providers are asked again; one that can't answer keeps its routes. */
+  private addressesChanged(): void {
+    const { running, routes, local } = this.context;
+    local.changed();
+    for (const provider of running) {
+      try {
+        provider.subnets = askSubnets(provider);
+      } catch (error) {
+        provider.fault('it no longer says which addresses it serves', error);
+      }
+    }
+    routes.rebuild();
+  }
+
   private async shutDown(): Promise<void> {
-    const { operations, listeners, sockets } = this.context;
+    const { operations, listeners, sockets, running } = this.context;
+    this.watch?.close();
     for (const operation of operations) operation.cancel(new SwitchClosedError());
     await Promise.all([...listeners].map((listener) => listener.close()));
     for (const socket of sockets) socket.abort();
+    for (const provider of running) provider.query.close();
+    await Promise.all(running.map(endProvider));
+    // The platform's sockets, and the last words of the others, take a turn of the event loop.
+    while (sockets.size > 0) await nextTurn();
   }
 
   private assertOpen(): void {
     if (this.closing !== null) throw new SwitchClosedError();
   }
+}
+
+/** Rule 1.5, after the provider has released every socket; one that never does is a fault and is not waited for. */
+async function endProvider({ spi, handles, fault }: RunningProvider): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(() => {
+      fault(`${handles.open} handles are still open at WSPCleanup`);
+      resolve();
+    }, RELEASE_TIMEOUT_MS);
+  });
+  await Promise.race([handles.whenIdle(), patience]);
+  clearTimeout(timer);
+  await cleanUp(spi);
+}
+
+/** Rule 1.1: one after the other, in the order of the configuration. @throws UnknownProviderError */
+async function startAll(config: SwitchConfig, counters: Counters): Promise<(RunningProvider | LeftOutProvider)[]> {
+  const unknown = config.providers.find(({ name, provider }) => provider === undefined && !builtInNames.includes(name));
+  if (unknown !== undefined) {
+    throw new UnknownProviderError(
+      `there is no provider \`${unknown.name}\`; built in are tcp, ${builtInNames.join(', ')}, others are given as { name, provider }`,
+    );
+  }
+  const outcomes: (RunningProvider | LeftOutProvider)[] = [];
+  for (const { name, provider, options } of config.providers) {
+    let spi: SanProvider;
+    try {
+      spi = provider ?? (await (loadBuiltIn(name) as Promise<SanProvider>));
+    } catch (error) {
+      outcomes.push({ name, reason: 'cannot-load', detail: (error as Error).message });
+      continue;
+    }
+    const timeoutMs = config.startupTimeoutMs;
+    outcomes.push(await startProvider({ name, spi, options, tcp: tcp.info, timeoutMs, counters }));
+  }
+  return outcomes;
 }
 
 /**
@@ -102,14 +192,44 @@ export class Switch {
  * @throws InvalidOptionError, UnknownProviderError
  */
 export async function createSwitch(options: SwitchOptions = {}): Promise<Switch> {
+  return createSwitchWith(options, watchSystemAddresses);
+}
+
+/** `createSwitch` with another source of address changes. */
+export async function createSwitchWith(options: SwitchOptions, watchAddresses: WatchAddresses): Promise<Switch> {
   const config = checkConfig(options);
-  return new Switch({
+  const counters = new Counters();
+  const outcomes = await startAll(config, counters);
+  const running = outcomes.filter(isRunning);
+  const leftOutProviders = outcomes.filter((outcome): outcome is LeftOutProvider => !isRunning(outcome));
+  if (config.spinBudgetUs !== undefined && running.some(({ name }) => reactorDriven.has(name))) {
+    setSpinBudget(config.spinBudgetUs);
+  }
+  const strict = config.demanded.size > 0;
+  const routable = strict ? running.filter(({ name }) => config.demanded.has(name)) : running;
+  counters.of('tcp');
+  for (const { name } of running) counters.of(name);
+  const context: SwitchContext = {
     config,
     tcp,
-    counters: new Counters(),
+    running,
+    routable,
+    isCandidate: (provider) => routable.includes(provider),
+    tcpAllowed: !strict || config.demanded.has('tcp'),
+    leftOutProviders,
+    leftOut: leftOutProviders.map(({ name, reason, detail }) => ({
+      provider: name,
+      outcome: 'left-out',
+      reason,
+      detail,
+    })),
+    routes: new RouteTable(running),
+    local: new LocalAddresses(),
+    counters,
     history: new DecisionHistory(config.decisionHistory),
     sockets: new Set(),
     listeners: new Set(),
     operations: new Set(),
-  });
+  };
+  return new Switch(context, watchAddresses);
 }

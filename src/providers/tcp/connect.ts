@@ -1,5 +1,6 @@
 /** Connecting by TCP/IP: `node:net` with all that it does itself (names, happy eyeballs, its errors). */
-import { Socket, type SocketConnectOpts } from 'node:net';
+import type { LookupAddress } from 'node:dns';
+import { type LookupFunction, Socket, type SocketConnectOpts } from 'node:net';
 import type { TransportEvents } from '../../switch/transport.js';
 import { TcpTransport } from './transport.js';
 
@@ -14,6 +15,10 @@ export interface TcpConnectRequest {
   readonly keepAlive: boolean;
   readonly keepAliveInitialDelayMs: number;
   readonly highWaterMarkBytes: number;
+  /** What a look-up of `host` has found already, so that it is not made twice; null: nobody has looked. */
+  readonly found?: readonly LookupAddress[] | null;
+  /** A bound TCP socket to connect (it is taken over), instead of a new one with `localAddress` and `localPort`; -1: none. */
+  readonly descriptor?: number;
   /** Cancels the connect; its reason is the error. */
   readonly signal: AbortSignal;
   /** Told of the established connection; delivery starts with the transport's first `resume`. */
@@ -33,7 +38,13 @@ export interface TcpConnection {
  */
 export function connectTcp(request: TcpConnectRequest): Promise<TcpConnection> {
   return new Promise((resolve, reject) => {
-    const socket = new Socket({ allowHalfOpen: true, writableHighWaterMark: request.highWaterMarkBytes } as object);
+    const { descriptor = -1 } = request;
+    const socket = new Socket({
+      allowHalfOpen: true,
+      writableHighWaterMark: request.highWaterMarkBytes,
+      // Not connected yet: nothing can be read from it.
+      ...(descriptor < 0 ? {} : { fd: descriptor, pauseOnCreate: true }),
+    } as object);
     const { signal } = request;
     const cancelled = (): void => {
       socket.destroy();
@@ -57,14 +68,29 @@ export function connectTcp(request: TcpConnectRequest): Promise<TcpConnection> {
 }
 
 function platformOptions(request: TcpConnectRequest): SocketConnectOpts {
+  const bound = (request.descriptor ?? -1) >= 0;
   return {
     host: request.host,
     port: request.port,
     noDelay: request.noDelay,
     keepAlive: request.keepAlive,
     keepAliveInitialDelay: request.keepAliveInitialDelayMs,
-    ...(request.localAddress === undefined ? {} : { localAddress: request.localAddress }),
-    ...(request.localPort === undefined ? {} : { localPort: request.localPort }),
+    ...(request.found == null ? {} : { lookup: answering(request.found) }),
+    ...(bound || request.localAddress === undefined ? {} : { localAddress: request.localAddress }),
+    ...(bound || request.localPort === undefined ? {} : { localPort: request.localPort }),
     ...(request.family === undefined ? {} : { family: request.family }),
+  };
+}
+
+/** A look-up function that answers what is known. */
+function answering(found: readonly LookupAddress[]): LookupFunction {
+  return (_host, options, callback) => {
+    const family = options.family === 'IPv6' ? 6 : options.family === 'IPv4' ? 4 : (options.family ?? 0);
+    const fitting = found.filter((entry) => family === 0 || entry.family === family);
+    process.nextTick(() => {
+      const [first] = fitting;
+      if (options.all) callback(null, fitting as LookupAddress[]);
+      else callback(null, first?.address ?? '', first?.family ?? 0);
+    });
   };
 }

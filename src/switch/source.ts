@@ -1,0 +1,143 @@
+/**
+ * The local address and port of a connecting companion (rule 2.5). A provider that needs none of the host's ports gets a
+ * virtual one, unless the application asked for a port; any other gets the port of a TCP socket that stays bound while
+ * the companion lives.
+ */
+import { createSocket } from 'node:dgram';
+import { networkInterfaces } from 'node:os';
+import { loadNative } from '../native/load.js';
+import { bindTcp, closeDescriptor, localPort, releaseDescriptor } from '../native/os.js';
+import { acquireVirtualPort, releaseVirtualPort } from '../ports/virtual-ports.js';
+import { NO_ERROR, WSAEADDRNOTAVAIL } from '../spi/codes.js';
+import { type ParsedAddress, parseAddress } from './addresses.js';
+import { StepFailure } from './downcalls.js';
+
+/** Where a companion is bound. */
+export interface SourceBinding {
+  readonly address: ParsedAddress;
+  readonly port: number;
+  readonly kind: 'virtual' | 'real';
+  /** Gives the port back. Idempotent; nothing to do after `takeDescriptor`. */
+  release(): void;
+  /** The bound TCP socket, for a fallback to the same (rule 2.5); -1: there is none, or it is taken already. */
+  takeDescriptor(): number;
+}
+
+/** The addresses of this host, asked for anew after a change (rule 1.3). */
+export class LocalAddresses {
+  private known: Set<string> | null = null;
+
+  has(address: ParsedAddress): boolean {
+    this.known ??= new Set(
+      Object.values(networkInterfaces()).flatMap((list) =>
+        (list ?? []).map((entry) => parseAddress(entry.address)?.address ?? ''),
+      ),
+    );
+    return this.known.has(address.address);
+  }
+
+  changed(): void {
+    this.known = null;
+  }
+}
+
+const LOOPBACK = parseAddress('127.0.0.1') as ParsedAddress;
+
+/** The source address that the system would choose for a destination. @throws StepFailure */
+export async function sourceAddress(
+  destination: ParsedAddress,
+  wanted: string | undefined,
+  local: LocalAddresses,
+): Promise<ParsedAddress> {
+  if (wanted !== undefined) {
+    const parsed = parseAddress(wanted);
+    if (parsed !== null && parsed.family === destination.family) return parsed;
+    throw new StepFailure(
+      'source-address',
+      WSAEADDRNOTAVAIL,
+      `${wanted} is of another family than ${destination.address}`,
+    );
+  }
+  if (destination.family === 4 && destination.bits >> 24n === 127n) return LOOPBACK;
+  if (local.has(destination)) return destination;
+  return askSystem(destination);
+}
+
+/** Connecting a datagram socket sends nothing and makes the system choose a route. */
+function askSystem(destination: ParsedAddress): Promise<ParsedAddress> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket(destination.family === 4 ? 'udp4' : 'udp6');
+    const fail = (error: Error): void => {
+      socket.close();
+      reject(new StepFailure('source-address', WSAEADDRNOTAVAIL, error.message));
+    };
+    socket.once('error', fail);
+    socket.connect(9, destination.address, () => {
+      const source = parseAddress(socket.address().address);
+      if (source === null) fail(new Error(`no route to ${destination.address}`));
+      else {
+        socket.close();
+        resolve(source);
+      }
+    });
+  });
+}
+
+/** Binds. @param wantedPort the port that the application asked for, if it did @throws StepFailure */
+export function bindSource(address: ParsedAddress, wantedPort: number | undefined, virtual: boolean): SourceBinding {
+  return virtual && wantedPort === undefined ? virtualSource(address) : realSource(address, wantedPort ?? 0);
+}
+
+function virtualSource(address: ParsedAddress): SourceBinding {
+  const shared = loadNative().addon !== null;
+  const port = shared ? acquireVirtualPort(address.address) : ownPort();
+  if (port === null) throw new StepFailure('no-virtual-port', NO_ERROR, 'every virtual port of this host is in use');
+  let held = true;
+  return {
+    address,
+    port,
+    kind: 'virtual',
+    release() {
+      if (held && shared) releaseVirtualPort(address.address, port);
+      held = false;
+    },
+    takeDescriptor: () => -1,
+  };
+}
+
+const FIRST_OWN_PORT = 1_024;
+const LAST_OWN_PORT = 32_767;
+let lastOwnPort = LAST_OWN_PORT;
+
+/** Without the addon no provider reaches beyond this process: a number that no recent connection of it has will do. */
+function ownPort(): number {
+  lastOwnPort = lastOwnPort === LAST_OWN_PORT ? FIRST_OWN_PORT : lastOwnPort + 1;
+  return lastOwnPort;
+}
+
+function realSource(address: ParsedAddress, wantedPort: number): SourceBinding {
+  let fd: number;
+  let port: number;
+  try {
+    fd = bindTcp(address.address, wantedPort, address.family);
+    port = localPort(fd);
+  } catch (error) {
+    // The application hears of its own bad choice from TCP/IP, which comes next (rule 2.0).
+    throw new StepFailure('bind-failed', WSAEADDRNOTAVAIL, (error as Error).message);
+  }
+  return {
+    address,
+    port,
+    kind: 'real',
+    release() {
+      if (fd >= 0) closeDescriptor(fd);
+      fd = -1;
+    },
+    takeDescriptor() {
+      const taken = fd;
+      fd = -1;
+      if (taken >= 0) releaseDescriptor(taken);
+      return taken;
+    },
+  };
+}
