@@ -93,6 +93,18 @@ export interface NativeAddon {
     length: number,
   ): void;
 
+  /**
+   * The same for a destination that nobody has in a cache, such as memory just allocated: large copies then go past the
+   * caches. The ranges must not overlap.
+   */
+  copyCold(
+    destination: NodeJS.TypedArray,
+    destinationOffset: number,
+    source: NodeJS.TypedArray,
+    sourceOffset: number,
+    length: number,
+  ): void;
+
   /** Listens by a name (at most 107 bytes) in the abstract namespace, SOCK_SEQPACKET. @returns a descriptor */
   unixListen(name: string, backlog: number): number;
   /** Connects at once or not at all. @returns a descriptor; -ECONNREFUSED: nobody is there; -EAGAIN: backlog full */

@@ -1,9 +1,11 @@
 /** Copying by the addon, which beats `TypedArray.set` from 1-4 KiB up. */
 import { loadNative } from './load.js';
 
-/**
- * `copyNative(destination, destinationOffset, source, sourceOffset, length)`, all in bytes; RangeError if that reaches
- * beyond either array. Null without the addon.
- */
-export const copyNative: null | ((t: Uint8Array, to: number, s: Uint8Array, so: number, n: number) => void) =
-  loadNative().addon?.copy ?? null;
+/** `(destination, destinationOffset, source, sourceOffset, length)`, in bytes. RangeError beyond either array. */
+export type NativeCopy = (t: Uint8Array, to: number, s: Uint8Array, so: number, n: number) => void;
+
+/** Null without the addon. */
+export const copyNative: NativeCopy | null = loadNative().addon?.copy ?? null;
+
+/** The same for a destination that nobody has in a cache. Null without the addon. */
+export const copyColdNative: NativeCopy | null = loadNative().addon?.copyCold ?? null;

@@ -1,5 +1,5 @@
 /** Copying between the application's memory and registered memory: small pieces in JavaScript, large ones natively. */
-import { copyNative } from '../../native/copy.js';
+import { copyColdNative, copyNative } from '../../native/copy.js';
 
 /** Bytes from which the call into native code pays (measured: ARCHITECTURE.md, "Budget"). */
 const NATIVE_COPY_MIN_BYTES = 2048;
@@ -28,10 +28,14 @@ export function copyBytes(
 /** Bytes up to which copies share a slab: small chunks would otherwise pay for a memory block each. */
 const SLAB_SHARE_MAX_BYTES = 4096;
 
+/** Bytes from which a private copy bypasses the caches. */
+const COLD_COPY_MIN_BYTES = 65_536;
+
 /** A private copy of a message's bytes, for an application that may keep it. */
 export function copyOut(source: Uint8Array, offset: number, length: number): Buffer {
   // Node's own pool serves the small ones; its pieces are never handed out twice.
   const copy = length <= SLAB_SHARE_MAX_BYTES ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length);
-  copyBytes(copy, 0, source, offset, length);
+  if (length >= COLD_COPY_MIN_BYTES && copyColdNative !== null) copyColdNative(copy, 0, source, offset, length);
+  else copyBytes(copy, 0, source, offset, length);
   return copy;
 }

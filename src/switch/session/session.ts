@@ -48,7 +48,7 @@ const BATCH_SEND_MAX_BYTES = 4096;
 /** Bytes of such a message at most. */
 const BATCH_BYTES = 16_384;
 /** Bytes of a large send's pieces: large enough to amortise a message, small enough that reader and writer overlap. */
-const PIECE_BYTES = 131_072;
+const PIECE_BYTES = 262_144;
 /** Bytes: a piece smaller than this is not worth a message while more is to go. */
 const PIECE_MIN_BYTES = 512;
 /** Bytes: urgent data travels in one control message. */
