@@ -21,7 +21,7 @@ class AdaptiveSpin {
   // The longest time that one slice of spinning may last, in nanoseconds.
   uint32_t sliceNs() const { return budgetNs_; }
 
-  // Work was found by polling at `now`.
+  // Work was found at `now`, inside the window.
   void worked(uint64_t now);
 
   // Whether to go on polling at `now`.
@@ -30,7 +30,7 @@ class AdaptiveSpin {
   // The window has ended without work: the driver is about to sleep. `spun`: it really polled meanwhile.
   void cooled(uint64_t now, bool spun);
 
-  // The driver slept until `now`, and there was work.
+  // There was work at `now`, after the window had ended: spinning did not catch it.
   void wokeToWork(uint64_t now);
 
  private:

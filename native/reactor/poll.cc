@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include <string>
+
 #include "arguments.h"
 
 namespace sanswitch {
@@ -35,7 +37,11 @@ Poll::Poll(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Poll>(info) {
     // Undoes attach(); nothing has been opened.
     Ref();
     close();
-    Napi::Error::New(info.Env(), uv_strerror(error)).ThrowAsJavaScriptException();
+    Napi::Error failure = Napi::Error::New(info.Env(), std::string("poll ") + uv_err_name(error));
+    failure.Set("code", Napi::String::New(info.Env(), uv_err_name(error)));
+    failure.Set("errno", Napi::Number::New(info.Env(), error));
+    failure.Set("syscall", Napi::String::New(info.Env(), "poll"));
+    failure.ThrowAsJavaScriptException();
     return;
   }
   started_ = true;

@@ -36,7 +36,11 @@ bool Reactor::runSlice() {
       // The clock costs a tenth of a short callback.
       if (++callbacks % kCallbacksPerClock == 1 || budgetNs == 0) now = nowNs();
       if (start == 0) start = now;
-      idle_.worked(now);
+      if (cooled_) {
+        idle_.wokeToWork(now);
+      } else {
+        idle_.worked(now);
+      }
       spun_ = cooled_ = false;
       polls = 0;
       // Others in this loop must not wait for longer than a slice, however much there is to do here.
@@ -60,14 +64,14 @@ bool Reactor::fallAsleep() {
   cooled_ = true;
   spun_ = false;
   // Nothing needs to be said to anybody if the loop goes on anyway.
-  if (loopIsBusy()) return false;
+  if (loopIsBusy()) return true;
   if (control_->dirty != 0) {
     int32_t work = 0;
     control_->callbacks++;
     call(onBeforeSleep_, 0, nullptr, &work);
     if (closing()) return false;
     if (work > 0) return keepHot();
-    if (loopIsBusy()) return false;
+    if (loopIsBusy()) return true;
   }
   asleep_ = true;
   for (Link* link : links_) {
@@ -86,7 +90,7 @@ bool Reactor::fallAsleep() {
 }
 
 bool Reactor::keepHot() {
-  idle_.worked(nowNs());
+  idle_.wokeToWork(nowNs());
   cooled_ = false;
   return true;
 }

@@ -64,7 +64,7 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
 
   // Spins for at most a slice. True if the loop must not block in this turn.
   bool runSlice();
-  // Says on every link that this thread sleeps, unless there is work. True if there was: the loop must not block.
+  // Says on every link that this thread sleeps, unless there is work. True if it did not: the loop must not block.
   bool fallAsleep();
   // Takes that back on every link.
   void wakeUp();
@@ -75,6 +75,8 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
   // Ends the handle scope that callReady keeps open for the calls that follow it in one slice.
   void endCalls();
   void readSocket(Link* link);
+  // Whether the loop has something to do right now besides us. Also true while libuv has yet to tell the kernel of a new
+  // descriptor, and then the loop may block all the same: who acts on this must keep it running (keepRunning_).
   bool loopIsBusy() const { return uv_backend_timeout(loop()) == 0; }
 
   Environment* environment_;

@@ -109,6 +109,8 @@ int dumpSockets(Environment* environment, uint32_t states, uint16_t port, std::v
       state = dumpOnce(environment->diagSocket, family, states, port, out);
       if (state.error != 0 || !state.interrupted) break;
     }
+    // An answer that may miss somebody is no answer.
+    if (state.error == 0 && state.interrupted) state.error = -EAGAIN;
     // A host without IPv6 answers -ENOENT for that family: it has no such sockets.
     if (state.error != 0 && !(family == AF_INET6 && state.error == -ENOENT)) {
       // An unfinished dump would answer the next question: start afresh then.

@@ -47,16 +47,25 @@ int putAnonymous(void* address, uint64_t bytes) {
   return put == MAP_FAILED ? -errno : 0;
 }
 
+// Maps all of `fd` at `address`. 0 or -errno; the window is whole again after a failure.
+int mapShared(void* address, uint64_t bytes, int protection, int fd) {
+  if (mmap(address, bytes, protection, MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED) return 0;
+  int error = -errno;
+  // What stood there may be unmapped already, and the gap would be given to whoever maps next.
+  putAnonymous(address, bytes);
+  return error;
+}
+
 // Sizes, maps and seals a new memfd. The mapping must stand before FUTURE_WRITE: later ones can't write.
 int sizeMapAndSeal(int fd, uint8_t* address, uint64_t bytes) {
   if (ftruncate(fd, static_cast<off_t>(bytes)) != 0) return -errno;
-  if (mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) return -errno;
+  int error = mapShared(address, bytes, PROT_READ | PROT_WRITE, fd);
+  if (error < 0) return error;
   if (fcntl(fd, F_ADD_SEALS, kSeals) != 0) {
-    int error = -errno;
+    error = -errno;
     putAnonymous(address, bytes);
-    return error;
   }
-  return 0;
+  return error;
 }
 
 // Whether `fd` is a segment as the protocol demands it: a memfd in ordinary pages, of exactly this size, sealed.
@@ -120,11 +129,9 @@ int WindowTable::mapOwn(uint32_t windowId, uint64_t offset, uint64_t bytes) {
 int WindowTable::mapPeer(uint32_t windowId, uint64_t offset, uint64_t bytes, int fd) {
   int error = check(windowId, offset, bytes);
   if (error == 0) error = checkPeerSegment(fd, bytes);
-  if (error < 0) return error;
-  void* mapped = mmap(views_[windowId].base + offset, bytes, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0);
-  if (mapped == MAP_FAILED) return -errno;
-  windows_[windowId].segments[offset] = bytes;
-  return 0;
+  if (error == 0) error = mapShared(views_[windowId].base + offset, bytes, PROT_READ, fd);
+  if (error == 0) windows_[windowId].segments[offset] = bytes;
+  return error;
 }
 
 int WindowTable::unmap(uint32_t windowId, uint64_t offset, uint64_t bytes) {
