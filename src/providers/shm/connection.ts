@@ -17,11 +17,11 @@ import {
   SLOT_CLASS_SHIFT,
   SLOT_INDEX_MASK,
 } from '../../layout/layout.gen.js';
+import type { Watch } from '../../reactor/reactor.js';
 import { RingConsumer } from '../../ring/consumer.js';
 import { RingProducer } from '../../ring/producer.js';
 import { NO_ERROR, WSAEWOULDBLOCK, type WsaCode } from '../../spi/codes.js';
 import type { Overlapped, WsaBuffer } from '../../spi/types.js';
-import type { Watch } from '../../reactor/reactor.js';
 import type { Link } from './link.js';
 import { cellWord, SLOT_BYTES_MAX, SLOT_CLASSES, slotName, slotPlace } from './segment.js';
 import type { SlotHolder } from './slots.js';

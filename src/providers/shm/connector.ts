@@ -62,8 +62,10 @@ export class ShmConnector {
       return unreachable(`sock-diag-failed: ${(error as Error).message}`);
     }
     if (candidates.length === 0) return unreachable('nothing-listens');
-    if (candidates.some((candidate) => candidate.interfaceIndex !== 0)) return unreachable('listener-bound-to-interface');
-    if (new Set(candidates.map((candidate) => candidate.uid)).size > 1) return unreachable('listeners-of-several-users');
+    if (candidates.some((candidate) => candidate.interfaceIndex !== 0))
+      return unreachable('listener-bound-to-interface');
+    if (new Set(candidates.map((candidate) => candidate.uid)).size > 1)
+      return unreachable('listeners-of-several-users');
     const detail = candidates.length === 1 ? '' : `one of ${candidates.length} SO_REUSEPORT listeners`;
     // TCP would spread connections over the sockets that share the port; so do we.
     const first = Math.floor(Math.random() * candidates.length);
@@ -148,7 +150,14 @@ export class ShmConnector {
       const welcome = await socket.receive();
       peer = this.mapPeer(decodeWelcome(welcome.bytes, welcome.length), welcome.descriptor);
       const credentials = socket.credentials();
-      const place = { fd: socket.fd, own: own.region, peer, credentials, initiator: true, peerReactorId: ident.reactorId };
+      const place = {
+        fd: socket.fd,
+        own: own.region,
+        peer,
+        credentials,
+        initiator: true,
+        peerReactorId: ident.reactorId,
+      };
       const link = new Link(host.owner, host.reactor, host.windows, place);
       socket.release();
       host.add(link);

@@ -1,5 +1,11 @@
 /** One end of a link's Unix socket while the link is being made: messages one at a time, each within a bounded time. */
-import { closeDescriptor, type PeerCredentials, peerCredentials, receiveMessage, sendMessage } from '../../native/os.js';
+import {
+  closeDescriptor,
+  type PeerCredentials,
+  peerCredentials,
+  receiveMessage,
+  sendMessage,
+} from '../../native/os.js';
 import { Poll } from '../../reactor/poll.js';
 import { HANDSHAKE_BYTES_MAX } from './handshake.js';
 

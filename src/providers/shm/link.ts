@@ -21,12 +21,12 @@ import {
   SEGMENT_HEADER_LINK_CONS_WORD,
   SEGMENT_HEADER_SLEEP_EPOCH_WORD,
 } from '../../layout/layout.gen.js';
+import { closeDescriptor, type PeerCredentials } from '../../native/os.js';
 import type { Reactor, Watch } from '../../reactor/reactor.js';
 import type { Region, WindowPool } from '../../reactor/window.js';
 import { RingConsumer } from '../../ring/consumer.js';
 import { RingProducer } from '../../ring/producer.js';
 import { Waker } from '../../ring/sleep-epoch.js';
-import { closeDescriptor, type PeerCredentials } from '../../native/os.js';
 import { ShmConnection } from './connection.js';
 import { linkRing } from './segment.js';
 import { SlotAllocator } from './slots.js';
@@ -102,12 +102,7 @@ export class Link {
   private readonly owner: LinkOwner;
 
   /** Takes over `fd` and both regions. @throws SystemError */
-  constructor(
-    owner: LinkOwner,
-    reactor: Reactor,
-    windows: WindowPool,
-    place: LinkPlace,
-  ) {
+  constructor(owner: LinkOwner, reactor: Reactor, windows: WindowPool, place: LinkPlace) {
     this.owner = owner;
     this.reactor = reactor;
     this.windows = windows;
@@ -227,7 +222,10 @@ export class Link {
     this.backlogTimer = undefined;
     if (this.isDead) return;
     let done = 0;
-    while (done < this.backlog.length && this.tryWrite(this.backlogTypes[done] as number, this.backlog[done] as Int32Array)) {
+    while (
+      done < this.backlog.length &&
+      this.tryWrite(this.backlogTypes[done] as number, this.backlog[done] as Int32Array)
+    ) {
       done++;
     }
     this.backlog.splice(0, done);
@@ -324,7 +322,8 @@ export class Link {
     const { words } = this.peer;
     const at = offset >>> 2;
     const id = words[at];
-    if (length < 4 || id < 0 || id >= LINK_CONNECTION_LIMIT) throw new RingCorruptError(`a link record for connection ${id}`);
+    if (length < 4 || id < 0 || id >= LINK_CONNECTION_LIMIT)
+      throw new RingCorruptError(`a link record for connection ${id}`);
     const connection = this.connections[id];
     if (type === RECORD_LINK_NEWS) {
       if (connection?.wantsRecords) this.poll(connection);

@@ -76,6 +76,11 @@ export function decodeOpen(words: Int32Array): OpenRequest | null {
     cookie: (BigInt(view.getUint32(LINK_OPEN_COOKIE_HIGH, true)) << 32n) | low,
     claim: view.getInt32(LINK_OPEN_CLAIM, true),
     source: readAddress(view, LINK_OPEN_SOURCE_ADDRESS, family, view.getUint16(LINK_OPEN_SOURCE_PORT, true)),
-    destination: readAddress(view, LINK_OPEN_DESTINATION_ADDRESS, family, view.getUint16(LINK_OPEN_DESTINATION_PORT, true)),
+    destination: readAddress(
+      view,
+      LINK_OPEN_DESTINATION_ADDRESS,
+      family,
+      view.getUint16(LINK_OPEN_DESTINATION_PORT, true),
+    ),
   };
 }

@@ -5,16 +5,19 @@
  */
 import { networkInterfaces } from 'node:os';
 import { InvalidOptionError } from '../../errors.js';
+import { RECORD_LINK_REJECT, REJECT_NOT_LISTENING } from '../../layout/layout.gen.js';
+import { atTurnEnd, type TurnEnd } from '../../reactor/turn.js';
 import {
   NO_ERROR,
+  WSA_IO_INCOMPLETE,
   WSA_IO_PENDING,
   WSAEADDRNOTAVAIL,
+  WSAEFAULT,
   WSAEINVAL,
   WSAENOPROTOOPT,
   WSAENOTCONN,
   WSAENOTSOCK,
   type WsaCode,
-  WSAEFAULT,
   WsaError,
 } from '../../spi/codes.js';
 import { NullProvider } from '../../spi/null-provider.js';
@@ -28,22 +31,19 @@ import {
   type ProtocolInfo,
   type ServedSubnet,
   SO_TCP_LISTENER,
+  SOL_SOCKET,
   type Socket,
   type SocketAddress,
-  SOL_SOCKET,
   type WsaBuffer,
   type WsaEvent,
 } from '../../spi/types.js';
-import { atTurnEnd, type TurnEnd } from '../../reactor/turn.js';
 import type { ShmConnection } from './connection.js';
 import { ShmConnector } from './connector.js';
 import { ShmHost, type ShmOptions } from './host.js';
 import type { Link, LinkOwner } from './link.js';
+import { decodeOpen } from './open-record.js';
 import { SLOT_BYTES_MAX } from './segment.js';
 import { ShmSocket, type SocketContext } from './socket.js';
-import { decodeOpen } from './open-record.js';
-import { RECORD_LINK_REJECT, REJECT_NOT_LISTENING } from '../../layout/layout.gen.js';
-import { WSA_IO_INCOMPLETE } from '../../spi/codes.js';
 
 function readOptions(options: Readonly<Record<string, unknown>>): ShmOptions {
   const trustedUids = options.trustedUids ?? [];
@@ -72,8 +72,9 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
   host!: ShmHost;
   connector!: ShmConnector;
   readonly opening = new Map<ShmConnection, ShmSocket>();
-  private readonly sockets = new Map<Socket, ShmSocket>();
-  private nextSocket = 1;
+  /** By descriptor: looked up several times per message, so an array and no map. */
+  private readonly sockets: (ShmSocket | undefined)[] = [];
+  private readonly freeDescriptors: Socket[] = [];
   private completions: SendCompletion[] = [];
   private readonly spare: SendCompletion[] = [];
   private flushQueued = false;
@@ -91,7 +92,7 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
   }
 
   override WSPCleanup(): void {
-    for (const socket of [...this.sockets.values()]) socket.close();
+    for (const socket of this.sockets) socket?.close();
     this.flush();
     this.host.close();
   }
@@ -112,14 +113,14 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
   // ---------------------------------------------------------------- sockets
 
   adopt(): ShmSocket {
-    const socket = new ShmSocket(this, this.nextSocket++);
-    this.sockets.set(socket.descriptor, socket);
+    const socket = new ShmSocket(this, this.freeDescriptors.pop() ?? this.sockets.length);
+    this.sockets[socket.descriptor] = socket;
     socket.handle = this.upcalls.WPUCreateSocketHandle(socket.descriptor);
     return socket;
   }
 
   private socket(descriptor: Socket): ShmSocket {
-    const socket = this.sockets.get(descriptor);
+    const socket = this.sockets[descriptor];
     if (socket === undefined) throw new WsaError(WSAENOTSOCK);
     return socket;
   }
@@ -168,12 +169,14 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
   }
 
   override WSPCloseSocket(socket: Socket): WsaCode {
-    const closing = this.sockets.get(socket);
+    const closing = this.sockets[socket];
     if (closing === undefined) return WSAENOTSOCK;
     // Sends that are done already completed before the abort of what is pending.
     this.flush();
-    this.sockets.delete(socket);
     closing.close();
+    // Never given to another before the switch has closed it (rule 7.4).
+    this.sockets[socket] = undefined;
+    this.freeDescriptors.push(socket);
     return NO_ERROR;
   }
 

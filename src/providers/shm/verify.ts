@@ -3,8 +3,9 @@
  * would have reached; a server believes a client's source address and port only if the kernel confirms them.
  */
 import { readFileSync, readlinkSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import { isIPv4 } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { CLAIM_BOUND_PORT, CLAIM_VIRTUAL_PORT } from '../../layout/layout.gen.js';
 import type { SocketReport } from '../../native/addon.js';
 import {
   boundSockets,
@@ -15,7 +16,6 @@ import {
   pidfdAlive,
 } from '../../native/os.js';
 import { isVirtualPort, virtualPortOwner } from '../../ports/virtual-ports.js';
-import { CLAIM_BOUND_PORT, CLAIM_VIRTUAL_PORT } from '../../layout/layout.gen.js';
 import type { SocketAddress } from '../../spi/types.js';
 
 /** The listening sockets that TCP would choose from for this destination: the most specific ones (Linux's lookup order). */
