@@ -110,8 +110,6 @@ export interface NetworkEvents {
   readonly events: number;
   /** Outcome of the connect when FD_CONNECT is among `events`. */
   readonly connectError: WsaCode;
-  /** Why, for the decision record: kebab-case, details behind a colon. */
-  readonly connectDetail?: string;
   /** Why, where the code alone does not say it: kebab-case, goes into the decision record. */
   readonly connectReason?: string | undefined;
   /** Why the connection ended when FD_CLOSE is among `events`: 0 after an orderly close. */

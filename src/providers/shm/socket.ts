@@ -93,7 +93,7 @@ export class ShmSocket implements ConnectionOwner, Incoming {
   private mask = 0;
   private happened = 0;
   private connectError: WsaCode = NO_ERROR;
-  private connectDetail = '';
+  private connectReason = '';
   private retried = false;
   private readonly context: SocketContext;
 
@@ -115,7 +115,7 @@ export class ShmSocket implements ConnectionOwner, Incoming {
     const events = this.happened & this.mask;
     this.happened &= ~events;
     const closeError = (events & FD_CLOSE) === 0 ? NO_ERROR : WSAECONNRESET;
-    return { events, connectError: this.connectError, connectDetail: this.connectDetail, closeError };
+    return { events, connectError: this.connectError, connectReason: this.connectReason, closeError };
   }
 
   private signal(event: number): void {
@@ -142,7 +142,7 @@ export class ShmSocket implements ConnectionOwner, Incoming {
     if (id < 0) return this.connected(WSAETIMEDOUT, 'link-full');
     const connection = new ShmConnection(link, id, this);
     this.connection = connection;
-    this.connectDetail = location.detail;
+    this.connectReason = location.detail;
     this.retry = () => {
       this.context.connector.forget(cookie);
       this.connect(destination);
@@ -159,7 +159,7 @@ export class ShmSocket implements ConnectionOwner, Incoming {
   answered(reason: number | null): void {
     const connection = this.connection as ShmConnection;
     this.context.opening.delete(connection);
-    if (reason === null) return this.connected(NO_ERROR, this.connectDetail);
+    if (reason === null) return this.connected(NO_ERROR, this.connectReason);
     this.connection = null;
     connection.link.freeId(connection.id);
     // The listener that we knew is gone; another may have taken the port since.
@@ -171,7 +171,7 @@ export class ShmSocket implements ConnectionOwner, Incoming {
 
   private connected(code: WsaCode, detail: string): void {
     this.connectError = code;
-    this.connectDetail = detail;
+    this.connectReason = detail;
     this.signal(FD_CONNECT);
   }
 
