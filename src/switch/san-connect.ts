@@ -100,10 +100,15 @@ function connected(
     const { signal } = operation;
     const cancelled = (): void => settle(() => reject(signal.reason));
     // Rule 3.5: a provider that does not make up its mind must not keep the application waiting.
-    const timer = setTimeout(() => {
+    const expire = (): void => {
       settle(() => reject(new StepFailure('connect-timed-out', WSAETIMEDOUT, `no outcome after ${timeoutMs} ms`)));
-    }, timeoutMs);
+    };
+    // If it was this thread that had no time, the outcome may be there and unseen: two turns of the loop show it.
+    const timer = setTimeout(() => setImmediate(() => setImmediate(expire)), timeoutMs);
+    let settled = false;
     const settle = (outcome: () => void): void => {
+      if (settled) return;
+      settled = true;
       clearTimeout(timer);
       signal.removeEventListener('abort', cancelled);
       companion.onFault = null;
