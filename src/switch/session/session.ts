@@ -189,7 +189,8 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
     // Ahead of the control messages, which may wait for the credits that the peer sends when it gets these.
     if (this.channel.owesCredit(this.receiver.heldMessages) && !this.writeControl(CREDIT)) return;
     if (!this.writeAll(this.controls)) return;
-    if (this.phase !== OPEN || this.idle || !this.writeAll(this.urgents)) return;
+    // Behind an offer the peer would only hold it, and with it what ends the transfer.
+    if (this.phase !== OPEN || this.idle || this.rdmaSender.busy || !this.writeAll(this.urgents)) return;
     while (this.queue.head !== undefined) {
       if (!this.pumpHead()) return;
     }
@@ -211,6 +212,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
   private pumpHead(): boolean {
     const head = this.queue.head as NonNullable<typeof this.queue.head>;
     const left = head.bytes.length - head.offset;
+    // A callback of the pieces before may have sent, and offered.
     if (this.rdmaSender.busy) return false;
     if (this.rdmaBytesMax > 0 && left >= this.limits.rdmaThresholdBytes) {
       if (this.rdmaSender.offer(head) !== OFFER_BY_MESSAGES) return false;
@@ -228,6 +230,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
 
   /** `count` bytes of the queue's head have left by message or by RDMA. */
   streamAdvanced(count: number): void {
+    if (this.queue.head === undefined) return; // The peer is gone, and every sender has been told.
     this.queue.advance(count);
     const head = this.queue.head;
     if (head !== undefined && head.offset === head.bytes.length) this.queue.shift().sent?.(null);
@@ -259,6 +262,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
 
   /** The running RDMA transfer of a cancelled send has ended: what is left of it is dropped. */
   dropHead(): void {
+    if (this.queue.head === undefined) return;
     const head = this.queue.shift();
     head.sent?.(nodeError(WSA_OPERATION_ABORTED, this.place('write')));
     this.tear();
