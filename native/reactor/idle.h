@@ -7,9 +7,9 @@ namespace sanswitch {
 
 // Decides, in one driver, whether to spin on or to sleep. Times are nowNs().
 //
-// "Adaptive spin": spin for a window after the last work, at most the budget. A window that ends without work halves it,
-// down to a sixteenth of the budget: traffic that spinning does not catch must not cost a processor. Work found while
-// spinning restores the whole budget. So does a sleep so short that the whole budget would have caught its end; but if
+// "Adaptive spin": spin for a window after the last work, at most the budget. A window that ends without work halves
+// it, down to a sixteenth of the budget: traffic that spinning does not catch must not cost a processor. Work found
+// while spinning restores the whole budget. So does a sleep so short that the whole budget would have caught its end; but if
 // that too ends without work (two threads that share one processor do this), such hints are believed ever more rarely.
 //
 // "No spin" is the same with a budget of 0.

@@ -67,7 +67,9 @@ bool LoopObject::callInScope(napi_value function, size_t count, const napi_value
     napi_value exception = nullptr;
     bool pending = false;
     napi_is_exception_pending(env_, &pending);
-    if (pending && napi_get_and_clear_last_exception(env_, &exception) == napi_ok) napi_fatal_exception(env_, exception);
+    if (pending && napi_get_and_clear_last_exception(env_, &exception) == napi_ok) {
+      napi_fatal_exception(env_, exception);
+    }
   }
   return status == napi_ok;
 }

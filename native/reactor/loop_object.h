@@ -48,7 +48,8 @@ class LoopObject {
   // False: an exception was thrown or JavaScript can't be called any more.
   bool call(napi_ref function, size_t count, const int32_t* arguments, int32_t* result);
 
-  // The same for a caller that has a handle scope open and the function at hand. `*returned` is valid if true is returned.
+  // The same for a caller that has a handle scope open and the function at hand. `*returned` is valid if this returns
+  // true.
   bool callInScope(napi_value function, size_t count, const napi_value* arguments, napi_value* returned);
 
  private:

@@ -1,5 +1,5 @@
-// The poller: a set of pollable sources and one doWork() that looks at all of them. Today a reactor drives it inline, in
-// its thread's event loop; a dedicated thread that drives the same class comes later.
+// The poller: a set of pollable sources and one doWork() that looks at all of them. Today a reactor drives it inline,
+// in its thread's event loop; a dedicated thread that drives the same class comes later.
 #pragma once
 
 #include <cstddef>

@@ -2,8 +2,8 @@
 //
 // Every turn of the loop passes through `onPrepare`. While work keeps coming the reactor is hot: it polls and spins for
 // one slice per turn and lets the loop pass on without blocking, so that timers and other I/O keep their pace. When
-// nothing has come for the window of the idle strategy, it publishes on every link that it sleeps (sleep epoch odd), looks
-// at everything once more and lets the loop block; peers then wake it by a message on the link's socket.
+// nothing has come for the window of the idle strategy, it publishes on every link that it sleeps (sleep epoch odd),
+// looks at everything once more and lets the loop block; peers then wake it by a message on the link's socket.
 #pragma once
 
 #include <napi.h>
@@ -75,8 +75,8 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
   // Ends the handle scope that callReady keeps open for the calls that follow it in one slice.
   void endCalls();
   void readSocket(Link* link);
-  // Whether the loop has something to do right now besides us. Also true while libuv has yet to tell the kernel of a new
-  // descriptor, and then the loop may block all the same: who acts on this must keep it running (keepRunning_).
+  // Whether the loop has something to do right now besides us. Also true while libuv has yet to tell the kernel of a
+  // new descriptor, and then the loop may block all the same: who acts on this must keep it running (keepRunning_).
   bool loopIsBusy() const { return uv_backend_timeout(loop()) == 0; }
 
   Environment* environment_;

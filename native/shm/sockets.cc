@@ -41,7 +41,12 @@ socklen_t parseAddress(const std::string& text, uint16_t port, int family, socka
   if (percent != std::string::npos) {
     std::string scope = text.substr(percent + 1);
     address->sin6_scope_id = if_nametoindex(scope.c_str());
-    if (address->sin6_scope_id == 0) address->sin6_scope_id = static_cast<uint32_t>(strtoul(scope.c_str(), nullptr, 10));
+    if (address->sin6_scope_id == 0) {
+      char* end = nullptr;
+      unsigned long index = strtoul(scope.c_str(), &end, 10);
+      if (scope.empty() || *end != '\0' || index > UINT32_MAX) return 0;
+      address->sin6_scope_id = static_cast<uint32_t>(index);
+    }
   }
   address->sin6_family = AF_INET6;
   address->sin6_port = htons(port);

@@ -43,7 +43,8 @@ int createSealable() {
 
 // Puts anonymous pages, like those that the window was made of, at `address`.
 int putAnonymous(void* address, uint64_t bytes) {
-  void* put = mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
+  void* put = mmap(address, bytes, PROT_READ | PROT_WRITE, kFlags, -1, 0);
   return put == MAP_FAILED ? -errno : 0;
 }
 

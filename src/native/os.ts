@@ -81,6 +81,7 @@ export interface PeerCredentials {
 
 const credentialWords = new Int32Array(3);
 
+/** Who is at the other end of a Unix socket. @throws SystemError */
 export function peerCredentials(fd: number): PeerCredentials {
   check(requireNative().peerCredentials(fd, credentialWords), 'getsockopt');
   return { pid: credentialWords[0], uid: credentialWords[1] >>> 0, gid: credentialWords[2] >>> 0 };
@@ -97,6 +98,7 @@ export function openPidfd(pid: number): number {
   return check(requireNative().openPidfd(pid), 'pidfd_open');
 }
 
+/** Whether the process of a pidfd still runs. @throws SystemError */
 export function pidfdAlive(pidfd: number): boolean {
   return check(requireNative().pidfdAlive(pidfd), 'poll') === 1;
 }

@@ -62,6 +62,7 @@ function throwLater(error: unknown): void {
   });
 }
 
+/** One thread's reactor; see the top of this file. */
 export class Reactor {
   /**
    * The control block that is shared with the native half. Hot code may store to `control[watch.seenIndex]`; it must read
