@@ -15,7 +15,7 @@ async function sanSocket(options: Parameters<typeof makeRig>[0] = {}) {
 async function tcpSocket() {
   const sw = await createSwitch({ providers: ['tcp'] });
   afterwards(() => sw.close());
-  const { port } = await listening(sw);
+  const { port } = await listening(sw, { handlers: { received() {} } });
   return sw.connect({ port, host, keepAlive: true });
 }
 

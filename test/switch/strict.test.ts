@@ -2,7 +2,7 @@ import { connect as netConnect } from 'node:net';
 import { createSwitch, ProviderRequiredError } from 'sanswitch';
 import { WSAECONNRESET, WSAENOBUFS, WSAETIMEDOUT } from 'sanswitch/spi';
 import { describe, expect, it } from 'vitest';
-import { afterwards, failure, listening, makeRig, plainServer } from './helpers.js';
+import { afterwards, failure, listening, makeRig, plainServer, type Rig } from './helpers.js';
 
 const host = '127.0.0.1';
 
@@ -15,19 +15,11 @@ describe('a demanded provider', () => {
   });
 
   it.each([
-    [
-      'fails',
-      (rig: Awaited<ReturnType<typeof makeRig>>) => void (rig.script.WSPConnect = () => WSAETIMEDOUT),
-      'connect-failed',
-    ],
-    [
-      'has no socket',
-      (rig: Awaited<ReturnType<typeof makeRig>>) => void (rig.script.WSPBind = () => WSAENOBUFS),
-      'bind-failed',
-    ],
+    ['fails', (rig: Rig) => Object.assign(rig.script, { WSPConnect: () => WSAETIMEDOUT }), 'connect-failed'],
+    ['has no socket', (rig: Rig) => Object.assign(rig.script, { WSPBind: () => WSAENOBUFS }), 'bind-failed'],
     [
       'does not serve',
-      (rig: Awaited<ReturnType<typeof makeRig>>) => {
+      (rig: Rig) => {
         rig.loop.serve([]);
         rig.addressesChanged();
       },
