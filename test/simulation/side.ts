@@ -27,6 +27,7 @@ interface SentChunk {
   readonly outcomes: (Error | null)[];
 }
 
+const CALLBACK_SENDS_MAX = 30;
 const GIVEN_BACK = 0x5a;
 
 export class Side {
@@ -50,6 +51,7 @@ export class Side {
   #stopped = false;
   #waits = false;
   #actions = 0;
+  #callbackSends = 0;
 
   constructor(name: string, traits: SideTraits, random: Random, schedule: (work: () => void) => void) {
     this.name = name;
@@ -133,8 +135,15 @@ export class Side {
   #sent(chunk: SentChunk, error: Error | null): void {
     chunk.outcomes.push(error);
     chunk.bytes.fill(GIVEN_BACK); // It is ours again: whoever still needs it will be found out.
-    if (!this.traits.sendsFromCallbacks || this.ended || this.aborted || this.closedWith !== undefined) return;
-    if (error === null && this.#random.chance(20)) this.#send();
+    if (this.ended || this.aborted || this.closedWith !== undefined) return;
+    if (error === null && this.#random.chance(20)) this.#sendFromCallback();
+  }
+
+  /** A limited number, or two sides that answer each other would never come to an end. */
+  #sendFromCallback(): void {
+    if (!this.traits.sendsFromCallbacks || this.#callbackSends >= CALLBACK_SENDS_MAX) return;
+    this.#callbackSends += 1;
+    this.#send();
   }
 
   #cancel(session: Session): void {
@@ -164,9 +173,14 @@ export class Side {
     if (this.endedCount > 0) this.problems.push('received after ended');
     if (bytes.length === 0) this.problems.push('received nothing');
     this.#received.push(bytes.slice());
-    if (this.traits.pauses && this.#random.chance(5)) {
-      this.session?.pause();
-      this.#schedule(() => this.session?.resume());
+    const { traits, session } = this;
+    if (session === null || this.aborted) return;
+    // Applications answer, pause and give up from inside the callback.
+    if (!this.ended && this.#random.chance(15)) this.#sendFromCallback();
+    if (traits.abortsAt >= 0 && this.#random.chance(3)) return this.abort(new Error('enough, inside received'));
+    if (traits.pauses && this.#random.chance(5)) {
+      session.pause();
+      this.#schedule(() => session.resume());
     }
   }
 
