@@ -64,7 +64,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
   private readonly highWaterMarkBytes: number;
   private batchBytes = 0;
   private batchRoom = 0;
-  private batchTurn = 0;
+  private batchTurn = turn.now - 1;
   private postedTurn = turn.now - 1;
   private stopped = false;
   private endRequested = false;
