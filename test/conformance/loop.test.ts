@@ -5,7 +5,8 @@ import { Trace } from '#src/providers/interpose/trace.js';
 import { LoopFabric } from '#src/providers/loop/fabric.js';
 import type { LoopOptions } from '#src/providers/loop/options.js';
 import { LoopProvider } from '#src/providers/loop/provider.js';
-import { conformance, type Subject } from './suite.js';
+import type { Subject } from './rig.js';
+import { conformance } from './suite.js';
 
 const NOTHING_LEFT = { openSockets: 0, pendingOverlapped: 0, registrations: 0, registeredBytes: 0, overruns: 0 };
 

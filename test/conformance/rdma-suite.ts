@@ -12,7 +12,7 @@ import {
 } from 'sanswitch/spi';
 import { expect, it } from 'vitest';
 import { type Endpoint, type Harness, Operation } from './harness.js';
-import type { Rig } from './suite.js';
+import type { Rig } from './rig.js';
 
 const BYTES = 300;
 
