@@ -75,7 +75,8 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
   /** By descriptor: looked up several times per message, so an array and no map. */
   private readonly sockets: (ShmSocket | undefined)[] = [];
   private readonly freeDescriptors: Socket[] = [];
-  private completions: SendCompletion[] = [];
+  private readonly completions: SendCompletion[] = [];
+  private flushed = 0;
   private readonly spare: SendCompletion[] = [];
   private flushQueued = false;
 
@@ -228,11 +229,11 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
     this.flush();
   }
 
+  /** Completes what is done. A completion may close a socket, and so come in here again: one cursor serves both. */
   private flush(): void {
     this.flushQueued = false;
-    // A completion may lead to new sends, which complete in the same batch.
-    for (let i = 0; i < this.completions.length; i++) {
-      const completion = this.completions[i] as SendCompletion;
+    while (this.flushed < this.completions.length) {
+      const completion = this.completions[this.flushed++] as SendCompletion;
       const { handle, overlapped, bytes } = completion;
       this.spare.push(completion);
       if ((overlapped.hEvent & 1) === 0) this.upcalls.WPUCompleteOverlappedRequest(handle, overlapped, NO_ERROR, bytes);
@@ -242,6 +243,7 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
       }
     }
     this.completions.length = 0;
+    this.flushed = 0;
   }
 
   // -------------------------------------------------------------- link events
