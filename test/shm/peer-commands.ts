@@ -1,0 +1,191 @@
+/** What a peer in another process or thread can be told to do; arguments and results are plain data. */
+import type { Socket as PlatformSocket, Server } from 'node:net';
+import { createConnection, createServer } from 'node:net';
+import { createSwitch, type Listener, type Switch, type SwitchOptions } from 'sanswitch';
+import { type Behaviour, type Facts, Party } from './party.js';
+import type { PatternOptions } from './pattern.js';
+import { type Resources, resources } from './resources.js';
+
+/** Those of the face that are plain data. */
+export interface PeerListenOptions {
+  readonly port?: number;
+  readonly host?: string;
+  readonly ipv6Only?: boolean;
+  readonly highWaterMarkBytes?: number;
+}
+
+export interface PeerConnectOptions {
+  readonly port: number;
+  readonly host?: string;
+  readonly localAddress?: string;
+  readonly localPort?: number;
+  readonly timeoutMs?: number;
+  readonly highWaterMarkBytes?: number;
+}
+
+export interface Listening {
+  readonly listener: number;
+  readonly port: number;
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+}
+
+export class PeerCommands {
+  private switch!: Switch;
+  private readonly listeners: Listener[] = [];
+  private readonly parties: Party[] = [];
+  private readonly servers: Server[] = [];
+  private accepted = 0;
+
+  async start(options: SwitchOptions): Promise<number> {
+    this.switch = await createSwitch(options);
+    return process.pid;
+  }
+
+  async listen(behaviour: Behaviour, options: PeerListenOptions = {}): Promise<Listening> {
+    const listener = await this.switch.listen({ port: 0, host: '127.0.0.1', ...options }, (socket) => {
+      const party = new Party(behaviour);
+      party.socket = socket;
+      socket.handlers = party.handlers;
+      this.parties.push(party);
+      this.accepted++;
+    });
+    this.listeners.push(listener);
+    return { listener: this.listeners.length - 1, port: listener.address().port };
+  }
+
+  async unlisten(listener: number): Promise<void> {
+    await (this.listeners[listener] as Listener).close();
+  }
+
+  /** @returns the party's number */
+  async connect(behaviour: Behaviour, options: PeerConnectOptions): Promise<number> {
+    const party = new Party(behaviour);
+    party.socket = await this.switch.connect({ host: '127.0.0.1', ...options, handlers: party.handlers });
+    return this.parties.push(party) - 1;
+  }
+
+  /** @returns the error's code, or 'connected by NAME' */
+  async tryConnect(options: PeerConnectOptions): Promise<string> {
+    try {
+      const socket = await this.switch.connect({ host: '127.0.0.1', ...options });
+      const { provider } = socket;
+      socket.abort();
+      return `connected by ${provider}`;
+    } catch (error) {
+      return codeOf(error);
+    }
+  }
+
+  async count(): Promise<number> {
+    return this.accepted;
+  }
+
+  async facts(party: number): Promise<Facts> {
+    return this.party(party).facts();
+  }
+
+  async allFacts(): Promise<Facts[]> {
+    return this.parties.map((party) => party.facts());
+  }
+
+  async flood(party: number, options: PatternOptions): Promise<number | string> {
+    return this.party(party).flood(options).catch(codeOf);
+  }
+
+  async read(party: number): Promise<void> {
+    this.party(party).read();
+  }
+
+  async got(party: number, bytes: number, timeoutMs?: number): Promise<void> {
+    await this.party(party).got(bytes, timeoutMs);
+  }
+
+  /** One of the socket's own calls without arguments. */
+  async tell(party: number, what: 'end' | 'abort' | 'pause' | 'resume'): Promise<void> {
+    this.party(party).socket[what]();
+  }
+
+  async answersEnd(party: number, answers: boolean): Promise<void> {
+    this.party(party).answersEnd = answers;
+  }
+
+  async send(party: number, text: string): Promise<boolean> {
+    return this.party(party).socket.send(Buffer.from(text, 'latin1'));
+  }
+
+  async urgent(party: number, text: string): Promise<void> {
+    this.party(party).socket.urgent(Buffer.from(text, 'latin1'));
+  }
+
+  async close(party: number): Promise<void> {
+    await this.party(party).socket.close();
+  }
+
+  async closing(party: number): Promise<string | null> {
+    await this.party(party).closing();
+    return this.party(party).facts().errorCode;
+  }
+
+  /** The provider's own words about the last decision. */
+  async decision(): Promise<unknown> {
+    return this.switch.decisions().at(-1);
+  }
+
+  async providers(): Promise<unknown> {
+    return this.switch.providers();
+  }
+
+  async stats(): Promise<unknown> {
+    return this.switch.stats();
+  }
+
+  async resources(): Promise<Resources> {
+    return resources();
+  }
+
+  /** CPU time of this process in microseconds. */
+  async cpuUs(): Promise<number> {
+    const { user, system } = process.cpuUsage();
+    return user + system;
+  }
+
+  async pid(): Promise<number> {
+    return process.pid;
+  }
+
+  /** Blocks the thread, event loop and all. */
+  async block(ms: number): Promise<void> {
+    const until = performance.now() + ms;
+    while (performance.now() < until);
+  }
+
+  async shutDown(): Promise<void> {
+    await this.switch.close();
+  }
+
+  /** A server of `node:net` alone, which echoes. @returns its port */
+  async platformListen(host = '127.0.0.1'): Promise<number> {
+    const server = createServer((socket) => socket.on('error', () => {}).pipe(socket));
+    this.servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, host, resolve));
+    return (server.address() as { port: number }).port;
+  }
+
+  /** A client of `node:net` alone: sends a text, ends. @returns what came back */
+  async platformExchange(port: number, text: string): Promise<string> {
+    const socket: PlatformSocket = createConnection({ port, host: '127.0.0.1' });
+    socket.end(text);
+    let back = '';
+    for await (const chunk of socket) back += String(chunk);
+    return back;
+  }
+
+  private party(number: number): Party {
+    const party = this.parties[number];
+    if (party === undefined) throw new Error(`there is no party ${number}`);
+    return party;
+  }
+}
