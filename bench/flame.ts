@@ -4,16 +4,18 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { profileInto, profileName } from './harness/children.js';
 import { Progress, runCommand } from './harness/command.js';
-import { type Contest, type Line, run } from './harness/contest.js';
+import { type Contest, type Line, now_us, run } from './harness/contest.js';
+import type { TransportSpec } from './harness/messages.js';
 import { durationOf, parseCommandLine } from './harness/options.js';
 import { questionOf } from './questions.js';
 import { flamePage } from './report/flame-page.js';
-import { type CpuProfile, type Frame, frameTree, IDLE, prune, selfTimes } from './report/profile.js';
+import { type CpuProfile, type Frame, frameTree, IDLE, prune, type Stretch, selfTimes } from './report/profile.js';
 import { table } from './report/text.js';
 
 const DURATION = { least_s: 1, most_s: 35 };
 const DEFAULT_DURATION_S = '6';
 const LIMIT_S = 58;
+const ROLES = ['client', 'server'] as const;
 const TOP_FUNCTIONS = 12;
 const SMALLEST_SHARE = 0.0005;
 
@@ -27,12 +29,19 @@ Options:
   --help              this text
 `;
 
-async function readThreads(directory: string): Promise<Map<string, Frame>> {
+/** When each variant was measured. */
+type Stretches = Map<TransportSpec, Stretch[]>;
+
+async function readThreads(directory: string, stretches: Stretches): Promise<Map<string, Frame>> {
   const threads = new Map<string, Frame>();
+  const measured = new Map<string, Stretch[]>();
+  for (const [spec, list] of stretches) {
+    for (const role of ROLES) measured.set(profileName({ ...spec, role }), list);
+  }
   for (const file of (await readdir(directory)).sort()) {
     const name = file.replace(/\.cpuprofile$/, '');
     const profile = JSON.parse(await readFile(join(directory, file), 'utf8')) as CpuProfile;
-    threads.set(name, frameTree(profile, `thread: ${name}`));
+    threads.set(name, frameTree(profile, `thread: ${name}`, measured.get(name) ?? []));
   }
   return threads;
 }
@@ -54,7 +63,7 @@ function report(contest: Contest, lines: readonly Line[], threads: ReadonlyMap<s
   for (const line of lines) {
     const spec = contest.contenders.find((variant) => variant.name === line.variant)?.spec;
     if (spec === undefined) continue;
-    for (const role of ['client', 'server'] as const) {
+    for (const role of ROLES) {
       const thread = threads.get(profileName({ ...spec, role }));
       const cpu_percent = line.cpu_percent_by_process?.[role] ?? 0;
       if (thread !== undefined) process.stdout.write(topFunctions(thread, cpu_percent, line.msgs_per_s));
@@ -85,9 +94,15 @@ async function main(): Promise<void> {
     const directory = await mkdtemp(join(out, 'profiles-'));
     try {
       profileInto(directory);
-      const lines = await run(contest, total_ms / question.contests.length, (what) => progress.tell(what));
+      const stretches: Stretches = new Map();
+      const lines = await run(contest, total_ms / question.contests.length, {
+        tell: (what) => progress.tell(what),
+        measured: ({ spec }, start_us) => {
+          stretches.set(spec, [...(stretches.get(spec) ?? []), { start_us, end_us: now_us() }]);
+        },
+      });
       progress.clear();
-      const threads = await readThreads(directory);
+      const threads = await readThreads(directory, stretches);
       report(contest, lines, threads);
       all.push(...threads.values());
     } finally {

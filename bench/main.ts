@@ -25,8 +25,8 @@ Options:
 async function answer(question: Question, total_ms: number, progress: Progress): Promise<Line[]> {
   const lines: Line[] = [];
   for (const contest of question.contests) {
-    const tell = (what: string) => progress.tell(`${question.name}  ${what}`);
-    lines.push(...(await run(contest, total_ms / question.contests.length, tell)));
+    const observer = { tell: (what: string) => progress.tell(`${question.name}  ${what}`) };
+    lines.push(...(await run(contest, total_ms / question.contests.length, observer)));
   }
   progress.clear();
   return worstLast(lines);

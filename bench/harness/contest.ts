@@ -83,24 +83,33 @@ export function plan(total_ms: number, variants: number): { readonly rounds: num
   return { rounds, slot: { warmup_ms, duration_ms: slot_ms - warmup_ms } };
 }
 
+/** Who wants to know how a run goes. */
+export interface Observer {
+  /** What happens now, for a progress line. */
+  tell(what: string): void;
+  /** A pair has been measured since `start_us`, by the clock that `process.hrtime` reads. */
+  measured?(variant: Variant, start_us: number): void;
+}
+
 /**
  * Runs a contest for `total_ms` of measuring (set-up not counted).
- * @param tell is told what happens now, for a progress line
  * @throws BenchFailure
  */
-export async function run(contest: Contest, total_ms: number, tell: (what: string) => void): Promise<Line[]> {
+export async function run(contest: Contest, total_ms: number, observer: Observer): Promise<Line[]> {
   const references = contest.references ?? [];
   const variants = [contest.baseline, ...contest.contenders, ...references];
   const { rounds, slot } = plan(total_ms, variants.length);
   const pairs: Pair[] = [];
   const measured = variants.map((): Figures[] => []);
   try {
-    tell('starting');
+    observer.tell('starting');
     for (const variant of variants) pairs.push(await Pair.start(variant.name, variant.spec, variant.provider));
     for (let round = 1; round <= rounds; round++) {
       for (const [index, pair] of pairs.entries()) {
-        tell(`round ${round} of ${rounds}: ${pair.name}`);
+        observer.tell(`round ${round} of ${rounds}: ${pair.name}`);
+        const start_us = now_us();
         measured[index]?.push(await contest.measure(pair, slot));
+        observer.measured?.(variants[index] as Variant, start_us);
       }
     }
   } finally {
@@ -117,6 +126,12 @@ export async function run(contest: Contest, total_ms: number, tell: (what: strin
     return { question, variant: variant.name, judged: variant.judged, ...ours, ...more, rounds, baseline, ratio };
   });
   return worstLast(lines);
+}
+
+/** The clock that `process.hrtime` reads, in µs. */
+export function now_us(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e6 + nanoseconds / 1e3;
 }
 
 /** Lines that don't decide first, then from the best to the worst ratio. */

@@ -9,6 +9,14 @@ export interface CpuProfile {
   }[];
   readonly samples: readonly number[];
   readonly timeDeltas: readonly number[];
+  /** µs of the clock that `process.hrtime` reads. */
+  readonly startTime: number;
+}
+
+/** A stretch of time, in µs of the clock that `process.hrtime` reads; all processes of a machine share it. */
+export interface Stretch {
+  readonly start_us: number;
+  readonly end_us: number;
 }
 
 /** A function, in the place where it was called from. Times are µs. */
@@ -32,11 +40,15 @@ export interface SelfTime {
 /** V8's name for a thread that waits. */
 export const IDLE = '(idle)';
 
-/** One thread's profile as a tree whose root is named `thread`. */
-export function frameTree(profile: CpuProfile, thread: string): Frame {
+/** One thread's profile as a tree whose root is named `thread`. @param stretches only what happened within them counts */
+export function frameTree(profile: CpuProfile, thread: string, stretches: readonly Stretch[]): Frame {
   const selfTimes_us = new Map<number, number>();
+  let at_us = profile.startTime;
   for (const [index, id] of profile.samples.entries()) {
-    selfTimes_us.set(id, (selfTimes_us.get(id) ?? 0) + Math.max(0, profile.timeDeltas[index] ?? 0));
+    const delta_us = profile.timeDeltas[index] ?? 0;
+    at_us += delta_us;
+    if (!stretches.some(({ start_us, end_us }) => at_us >= start_us && at_us <= end_us)) continue;
+    selfTimes_us.set(id, (selfTimes_us.get(id) ?? 0) + Math.max(0, delta_us));
   }
   const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
   const build = (id: number, isRoot: boolean): Frame => {

@@ -80,12 +80,13 @@ describe('profiles', () => {
       { id: 3, callFrame: frame('(idle)') },
       { id: 4, callFrame: frame('copy') },
     ],
-    samples: [2, 4, 4, 3],
-    timeDeltas: [10, 20, 5, 100],
+    samples: [4, 2, 4, 4, 3, 2],
+    timeDeltas: [500, 10, 20, 5, 100, 900],
+    startTime: 1_000,
   };
 
-  it('become trees of time', () => {
-    const tree = frameTree(profile, 'thread: x');
+  it('become trees of the time in which something was measured', () => {
+    const tree = frameTree(profile, 'thread: x', [{ start_us: 1_505, end_us: 1_700 }]);
     expect(tree).toMatchObject({ name: 'thread: x', total_us: 135 });
     expect(selfTimes(tree)).toEqual([
       { name: IDLE, place: '', self_us: 100 },
