@@ -146,13 +146,22 @@ void Reactor::endCalls() {
 
 void Reactor::onSocket(uv_poll_t* handle, int status, int) {
   Link* link = static_cast<Link*>(handle->data);
-  if (status < 0) {
-    uv_poll_stop(handle);
-    int32_t arguments[] = {link->id, status};
-    link->owner->call(link->owner->onLinkEvent_, 2, arguments, nullptr);
+  if (status == 0) {
+    link->owner->readSocket(link);
     return;
   }
-  link->owner->readSocket(link);
+  // libuv says EBADF whatever happened to the socket; the socket knows better.
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0 || error == 0) error = -status;
+  link->owner->endLink(link, -error);
+}
+
+void Reactor::endLink(Link* link, int32_t event) {
+  // The end of the stream would stay readable for ever.
+  uv_poll_stop(&link->poll);
+  int32_t arguments[] = {link->id, event};
+  call(onLinkEvent_, 2, arguments, nullptr);
 }
 
 void Reactor::readSocket(Link* link) {
@@ -165,10 +174,7 @@ void Reactor::readSocket(Link* link) {
       continue;
     }
     if (length < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    int32_t arguments[] = {link->id, length == 0 ? kLinkEnded : -errno};
-    // The end of the stream stays readable for ever.
-    uv_poll_stop(&link->poll);
-    call(onLinkEvent_, 2, arguments, nullptr);
+    endLink(link, length == 0 ? kLinkEnded : -errno);
     return;
   }
 }

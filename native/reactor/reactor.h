@@ -74,7 +74,10 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
   bool callReady();
   // Ends the handle scope that callReady keeps open for the calls that follow it in one slice.
   void endCalls();
+  // Takes wake-ups from a link's socket.
   void readSocket(Link* link);
+  // Tells JavaScript, once, that a link's socket has ended. The link may be gone when this returns.
+  void endLink(Link* link, int32_t event);
   // Whether the loop has something to do right now besides us. Also true while libuv has yet to tell the kernel of a
   // new descriptor, and then the loop may block all the same: who acts on this must keep it running (keepRunning_).
   bool loopIsBusy() const { return uv_backend_timeout(loop()) == 0; }
