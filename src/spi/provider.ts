@@ -152,6 +152,7 @@ export interface ExtensionFunctions {
   WSPMemoryRegistrationCacheCallback: WSPMemoryRegistrationCacheCallback;
 }
 
+/** The name by which an extension function is asked for. */
 export type ExtensionName = keyof ExtensionFunctions;
 
 /** Extensions without which a provider is left out (rule 1.4). */

@@ -7,9 +7,13 @@ import { WSA_IO_PENDING, type WsaCode } from './codes.js';
 /** A descriptor. Downcalls carry the provider's, upcalls the switch's (rule 2.4); the two number spaces are unrelated. */
 export type Socket = number;
 
+/** Address family: IPv4. */
 export const AF_INET = 2;
+/** Address family: IPv6 (Windows' number). */
 export const AF_INET6 = 23;
+/** The one socket type that gets a companion (rule 2.2). */
 export const SOCK_STREAM = 1;
+/** The one protocol that gets a companion. */
 export const IPPROTO_TCP = 6;
 
 /** An IP address and TCP port, as the application sees them; `address` is in its canonical text form without brackets. */

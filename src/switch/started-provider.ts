@@ -2,6 +2,7 @@
 import type { ExtensionFunctions, SanProvider } from '../spi/provider.js';
 import type { ProtocolInfo } from '../spi/types.js';
 
+/** A provider after start-up. */
 export interface StartedProvider {
   /** As configured; stands in decision records, counters and `socket.provider`. */
   readonly name: string;

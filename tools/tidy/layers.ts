@@ -15,6 +15,7 @@ export const layers: Readonly<Record<string, number>> = {
   sync: 20,
   stats: 20,
   reactor: 30,
+  ports: 35,
   spi: 40,
   // What the socket face and the TCP/IP provider see of the switch: how bytes move, and why that way.
   'switch/transport.ts': 42,

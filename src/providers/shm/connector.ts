@@ -36,12 +36,14 @@ export interface Unreachable {
   readonly reason: string;
 }
 
+/** The outcome of `locate`. */
 export type Location = Located | Unreachable;
 
 function unreachable(reason: string): Unreachable {
   return { code: WSAETIMEDOUT, reason };
 }
 
+/** Finds peers and makes links with them. */
 export class ShmConnector {
   private readonly host: ShmHost;
   /** Links over which a listening socket's owner has been verified. */

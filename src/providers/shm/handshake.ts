@@ -69,6 +69,7 @@ function readName(view: DataView, offset: number): string {
   return Buffer.from(view.buffer, view.byteOffset + offset, REACTOR_ID_BYTES).toString('hex');
 }
 
+/** The server's first message. */
 export function encodeIdent(ident: Ident): Uint8Array {
   const view = message(HANDSHAKE_IDENT, HANDSHAKE_IDENT_BYTES);
   view.setUint32(HANDSHAKE_IDENT_PID, ident.pid, true);
@@ -92,6 +93,7 @@ export function decodeIdent(bytes: Uint8Array, length: number): Ident | null {
   };
 }
 
+/** The client's message; its segment travels with it. */
 export function encodeJoin(reactorId: string): Uint8Array {
   const view = message(HANDSHAKE_JOIN, HANDSHAKE_JOIN_BYTES);
   view.setUint32(HANDSHAKE_JOIN_SEGMENT_BYTES, SEGMENT_BYTES, true);
@@ -106,6 +108,7 @@ export function decodeJoin(bytes: Uint8Array, length: number): string | null {
   return readName(view, HANDSHAKE_JOIN_REACTOR_ID);
 }
 
+/** The server's answer, WELCOME_*; its segment travels with WELCOME_OK. */
 export function encodeWelcome(status: number): Uint8Array {
   const view = message(HANDSHAKE_WELCOME, HANDSHAKE_WELCOME_BYTES);
   view.setUint32(HANDSHAKE_WELCOME_STATUS, status, true);

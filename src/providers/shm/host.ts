@@ -17,6 +17,7 @@ export interface ShmOptions {
   readonly trustedUids: readonly number[];
 }
 
+/** One per provider. */
 export class ShmHost implements Pollable {
   readonly reactor: Reactor;
   readonly windows: WindowPool;

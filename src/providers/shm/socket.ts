@@ -77,6 +77,7 @@ const REFUSALS: Readonly<Record<number, string>> = {
   [REJECT_SOURCE]: 'source-unverifiable',
 };
 
+/** A companion socket (or a listening one) of this provider. */
 export class ShmSocket implements ConnectionOwner, Incoming {
   readonly descriptor: Socket;
   /** The switch's descriptor. */

@@ -10,9 +10,13 @@ import type { StartedProvider } from '../started-provider.js';
 import type { TransportEvents } from '../transport.js';
 import { isNoBuffers } from './rdma-sender.js';
 
+/** Phase: the HELLO messages are under way (3.6). */
 export const NEGOTIATING = 0;
+/** Phase: bytes flow. */
 export const OPEN = 1;
+/** Phase: the companion is being closed. */
 export const CLOSING = 2;
+/** Phase: the provider has said its last word. */
 export const CLOSED = 3;
 
 /** What a session is made of. */
