@@ -71,6 +71,9 @@ export abstract class Receiver<Held = unknown> {
     return code === NO_ERROR ? WSAEINVAL : code;
   }
 
+  /** A transfer has begun that waits for a word of the peer. */
+  expectControl(): void {}
+
   /** Hands over a message that was held. @returns false: still not */
   protected abstract deliver(held: Held): boolean;
 
@@ -146,6 +149,10 @@ export class LentReceiver extends Receiver<Uint8Array> {
 
   override resume(): void {
     super.resume();
+    this.postNext();
+  }
+
+  override expectControl(): void {
     this.postNext();
   }
 

@@ -62,6 +62,8 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
   private readonly rdmaReceiver: RdmaReceiver;
   private readonly lend: boolean;
   private readonly highWaterMarkBytes: number;
+  /** Bytes of a send that may share a message; what goes by RDMA (5.5) does not. */
+  private shortBytesMax = BATCH_SEND_MAX_BYTES;
   private batchBytes = 0;
   private batchRoom = 0;
   private batchTurn = turn.now - 1;
@@ -122,7 +124,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
 
   send(bytes: Uint8Array, sent?: SentCallback): boolean {
     const length = bytes.length;
-    if (this.idle && length <= BATCH_SEND_MAX_BYTES && (length <= this.batchRoom || this.openBatch(length))) {
+    if (this.idle && length <= this.shortBytesMax && (length <= this.batchRoom || this.openBatch(length))) {
       const out = this.channel.out;
       copyBytes(out.bytes, out.offset + SESSION_HEADER_BYTES + this.batchBytes, bytes, 0, length);
       this.batchBytes += length;
@@ -215,7 +217,11 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
     // A callback of the pieces before may have sent, and offered.
     if (this.rdmaSender.busy) return false;
     if (this.rdmaBytesMax > 0 && left >= this.limits.rdmaThresholdBytes) {
-      if (this.rdmaSender.offer(head) !== OFFER_BY_MESSAGES) return false;
+      if (this.rdmaSender.offer(head) !== OFFER_BY_MESSAGES) {
+        // Its answer comes by a message, for which no receive stands while the application does not read.
+        this.receiver.expectControl();
+        return false;
+      }
     }
     if (this.phase !== OPEN) return false;
     const min = Math.min(SESSION_HEADER_BYTES + Math.min(left, PIECE_MIN_BYTES), this.limits.messageBytes);
@@ -363,6 +369,9 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
     const hello = kind === SESSION_HELLO ? decodeHello(bytes, offset, length) : null;
     if (hello === null) return this.violation('no negotiation message, or one of another version');
     this.peerHello = hello;
+    if (this.rdmaBytesMax > 0) {
+      this.shortBytesMax = Math.min(BATCH_SEND_MAX_BYTES, this.limits.rdmaThresholdBytes - 1);
+    }
     if (this.channel instanceof CreditChannel) this.channel.negotiated(hello.receiveBuffers, hello.messageBytes);
     if (this.options.role === 'accepting') this.sayHello();
     if (this.ended) return true;
