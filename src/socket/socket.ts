@@ -79,16 +79,12 @@ export class SwitchSocket implements InboundOwner {
         if (error) reject(cancelled ?? error);
         else resolve();
       };
-      // Rule 5.11: what the switch still holds is dropped; what is under way is waited for, within bounds.
+      // Rule 5.11: what the switch still holds is dropped (`sent` follows); what is under way is waited for, since the buffer
+      // is in use, and one that takes too long is ended by a reset.
       const stop = onAbort(signal, (error) => {
-        if (this.transport.cancel(sent)) {
-          this.bytesSent -= bytes.length;
-          reject(error);
-          return;
-        }
         cancelled = error;
+        if (this.transport.cancel(sent)) return;
         grace = setTimeout(() => this.transport.abort(error), CANCEL_GRACE_MS);
-        grace.unref();
       });
       this.bytesSent += bytes.length;
       this.transport.send(bytes, sent);

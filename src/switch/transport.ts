@@ -17,7 +17,10 @@ export interface Transport {
    * `queuedBytes` back at 0). Returns false once `queuedBytes` has reached the high-water mark: `drained` follows, once.
    */
   send(bytes: Uint8Array, sent?: SentCallback): boolean;
-  /** Drops a send that has not begun to leave (rule 5.11). False: it has begun or is gone, and can't be taken back. */
+  /**
+   * Drops a send that has not begun to leave (rule 5.11): its `sent` is called with an error, now or when a transfer that runs
+   * has ended. False: it has begun or is gone, and can't be taken back.
+   */
   cancel(sent: SentCallback): boolean;
   /** Urgent data (rule 5.9). @throws UrgentUnsupportedError on TCP/IP */
   urgent(bytes: Uint8Array): void;

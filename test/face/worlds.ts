@@ -1,0 +1,59 @@
+/** The providers over which the face is tested: it must behave the same on all of them. */
+
+import { createSwitch, type ListenOptions, type StreamSocket, type Switch, type SwitchOptions } from 'sanswitch';
+import { loadNative } from '#src/native/load.js';
+import { LoopFabric } from '#src/providers/loop/fabric.js';
+import { LoopProvider } from '#src/providers/loop/provider.js';
+import { afterwards, listening } from '../switch/helpers.js';
+
+/** One of them. */
+export interface World {
+  readonly name: string;
+  /** Is it there? */
+  readonly usable: boolean;
+  options(): SwitchOptions;
+}
+
+/** All of them: TCP/IP, loop in two shapes, shared memory. */
+export const worlds: readonly World[] = [
+  { name: 'tcp', usable: true, options: () => ({ providers: ['tcp!'] }) },
+  {
+    name: 'loop with flow control of its own',
+    usable: true,
+    options: () => ({
+      providers: [{ name: 'loop', required: true, provider: new LoopProvider({ fabric: new LoopFabric() }) }],
+    }),
+  },
+  {
+    name: 'loop with credits',
+    usable: true,
+    options: () => ({
+      providers: [
+        {
+          name: 'loop',
+          required: true,
+          provider: new LoopProvider({ fabric: new LoopFabric(), claimsMessageBuffers: false, lendsReceives: false }),
+        },
+      ],
+    }),
+  },
+  { name: 'shm', usable: loadNative().addon !== null, options: () => ({ providers: ['shm!'] }) },
+];
+
+/** A switch in that world, closed after the test. */
+export async function switchIn(world: World, more: SwitchOptions = {}): Promise<Switch> {
+  const sw = await createSwitch({ ...world.options(), ...more });
+  afterwards(() => sw.close());
+  return sw;
+}
+
+/** Two connected sockets. `listen` also configures the accepted one. */
+export async function pairIn(
+  world: World,
+  { connect = {}, listen = {}, sw: more = {} }: { connect?: object; listen?: ListenOptions; sw?: SwitchOptions } = {},
+): Promise<{ sw: Switch; near: StreamSocket; far: StreamSocket; port: number }> {
+  const sw = await switchIn(world, more);
+  const { port, next } = await listening(sw, listen);
+  const [near, far] = await Promise.all([sw.connect({ port, host: '127.0.0.1', ...connect }), next()]);
+  return { sw, near, far, port };
+}
