@@ -14,7 +14,7 @@ constexpr uint32_t kPayloadBytes = 24;
 constexpr uint32_t kSmallBytes = 256;
 constexpr double kSpin_s = 1e-6;
 constexpr int kNap_ms = 10;       // How long to sleep before looking whether something is wrong.
-constexpr int kGrace_ms = 2'000;  // How late a wake-up may be: its sender may have been put aside by the kernel.
+constexpr int kGrace_ms = 5'000;  // How late a wake-up may be: its sender may have been put aside by the kernel.
 
 class Litmus {
  public:
@@ -168,7 +168,9 @@ class Litmus {
     result_.sleeps++;
     while (!waitForWake(fd_, kNap_ms)) {
       if (isStopped()) return;
-      if (condition() && !waitForWake(fd_, kGrace_ms) && !isStopped()) return void(result_.fail("lost wake-up"));
+      if (!condition()) continue;
+      if (!waitForWake(fd_, kGrace_ms) && !isStopped()) result_.fail("lost wake-up");
+      return;
     }
   }
 
