@@ -221,7 +221,12 @@ describe('a provider that breaks the SPI', () => {
   it('[WSD-5.2] completes for a handle that is not open: counted, and the operation’s connection ends', async () => {
     const { rig } = await connection();
     let aborted: Error | null = null;
-    const sink = { completed() {}, abort: (error: Error) => void (aborted = error) };
+    const sink = {
+      completed() {},
+      abort(error: Error) {
+        aborted = error;
+      },
+    };
     const pending = new Overlapped(sink);
     pending.internal = WSA_IO_PENDING;
     rig.upcalls.WPUCompleteOverlappedRequest(54_321, pending, 0, 0);

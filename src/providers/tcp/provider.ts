@@ -25,4 +25,5 @@ export const tcpProvider = {
   Transport: TcpTransport,
 } as const;
 
+/** Its type, for those who are handed it. */
 export type TcpProvider = typeof tcpProvider;
