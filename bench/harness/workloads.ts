@@ -5,7 +5,7 @@ import type { Arrived, Connected, RoundTrips, ServerMode } from './messages.js';
 import { Samples } from './percentiles.js';
 
 /** Bytes handed over before the sender lets its event loop turn, for every transport alike. */
-const BYTES_PER_TURN = 64 * 1024;
+const BYTES_PER_TURN = 256 * 1024;
 
 /** What both ends have in common. */
 class ChannelEnd implements End {
