@@ -4,8 +4,8 @@
  * to whoever holds the abstract Unix socket with its name, so that the kernel arbitrates and a dead owner's are free again.
  */
 import { readFileSync } from 'node:fs';
-import { closeDescriptor, peerCredentials, unixAccept, unixConnect, unixListen } from '../native/os.js';
-import { Poll } from '../reactor/poll.js';
+import { closeDescriptor, peerCredentials, unixConnect, unixListen } from '../native/os.js';
+import { Acceptor } from '../reactor/acceptor.js';
 
 /** Ports of one block. */
 const BLOCK_PORTS = 64;
@@ -16,7 +16,7 @@ const PORTS = 65_536;
 interface Block {
   readonly first: number;
   readonly fd: number;
-  readonly poll: Poll;
+  readonly acceptor: Acceptor;
   readonly free: number[];
 }
 
@@ -53,10 +53,8 @@ function claimBlock(first: number): Block | null {
     throw error;
   }
   // Whoever wants to know the owner connects and asks the kernel; those connections are only taken off the queue.
-  const poll = new Poll(fd, () => {
-    for (let peer = unixAccept(fd); peer !== null; peer = unixAccept(fd)) closeDescriptor(peer);
-  }).start();
-  return { first, fd, poll, free: Array.from({ length: BLOCK_PORTS }, (_, i) => first + BLOCK_PORTS - 1 - i) };
+  const acceptor = new Acceptor(fd, closeDescriptor);
+  return { first, fd, acceptor, free: Array.from({ length: BLOCK_PORTS }, (_, i) => first + BLOCK_PORTS - 1 - i) };
 }
 
 function freshBlock(): Block | null {
@@ -84,8 +82,13 @@ export function releaseVirtualPort(_address: string, port: number): void {
   block.free.push(port);
   if (block.free.length < BLOCK_PORTS || blocks.length === 1) return;
   blocks.splice(index, 1);
-  block.poll.close();
+  block.acceptor.close();
   closeDescriptor(block.fd);
+}
+
+/** Is it one that this thread has taken and not given back? */
+export function holdsVirtualPort(port: number): boolean {
+  return blocks.some(({ first, free }) => port >= first && port < first + BLOCK_PORTS && !free.includes(port));
 }
 
 /** The process that owns a virtual port's block now; 0: nobody. */

@@ -20,7 +20,7 @@ import {
 import type { Watch } from '../../reactor/reactor.js';
 import { RingConsumer } from '../../ring/consumer.js';
 import { RingProducer } from '../../ring/producer.js';
-import { NO_ERROR, WSAEWOULDBLOCK, type WsaCode } from '../../spi/codes.js';
+import { NO_ERROR, WSAECONNRESET, WSAEWOULDBLOCK, type WsaCode } from '../../spi/codes.js';
 import type { Overlapped, WsaBuffer } from '../../spi/types.js';
 import type { Link } from './link.js';
 import { cellWord, SLOT_BYTES_MAX, SLOT_CLASSES, slotName, slotPlace } from './segment.js';
@@ -138,8 +138,16 @@ export class ShmConnection implements SlotHolder {
 
   /** WSPClaimMessageBuffer. */
   claim(minBytes: number, maxBytes: number, out: WsaBuffer): WsaCode {
+    try {
+      return this.peerDone ? WSAEWOULDBLOCK : this.claimRoom(minBytes, maxBytes, out);
+    } catch (error) {
+      this.link.distrust(error);
+      return WSAECONNRESET;
+    }
+  }
+
+  private claimRoom(minBytes: number, maxBytes: number, out: WsaBuffer): WsaCode {
     const { producer } = this;
-    if (this.peerDone) return WSAEWOULDBLOCK;
     if (minBytes > producer.payloadLimit || (maxBytes >= BULK_BYTES && producer.capacity < SLOT_BYTES_MAX)) {
       this.enlarge(maxBytes >= BULK_BYTES ? SLOT_CLASSES.length - 1 : 1);
       if (minBytes > producer.payloadLimit) return WSAEWOULDBLOCK;
@@ -371,7 +379,11 @@ export class ShmConnection implements SlotHolder {
 
   /** Whoever gets this id next must find the peer's ring drained. */
   private discard(): void {
-    this.consumer.discard();
+    try {
+      this.consumer.discard();
+    } catch (error) {
+      this.link.distrust(error);
+    }
   }
 
   /** Both sides are done with it: our slots go back. */

@@ -16,10 +16,10 @@ import { Link } from './link.js';
 import { initialiseSegment, isSegment } from './segment.js';
 import { listenersFor, unverifiable } from './verify.js';
 
-/** How long a listening socket without a rendezvous is believed to have none. */
+/** How long a listening socket that could not be met is left to TCP/IP without another try (rule 3.5). */
 const ABSENT_MS = 500;
-/** Cookies remembered as absent. */
-const ABSENT_MAX = 1024;
+/** Cookies remembered, of one kind or the other. */
+const COOKIES_MAX = 1024;
 
 /** Where a connection can be opened. */
 export interface Located {
@@ -49,7 +49,7 @@ export class ShmConnector {
   /** Links over which a listening socket's owner has been verified. */
   private readonly verified = new Map<bigint, Link>();
   private readonly pending = new Map<bigint, Promise<Location>>();
-  private readonly absent = new Map<bigint, number>();
+  private readonly absent = new Map<bigint, { readonly until: number; readonly why: Unreachable }>();
 
   constructor(host: ShmHost) {
     this.host = host;
@@ -71,12 +71,12 @@ export class ShmConnector {
     const detail = candidates.length === 1 ? '' : `one of ${candidates.length} SO_REUSEPORT listeners`;
     // TCP would spread connections over the sockets that share the port; so do we.
     const first = Math.floor(Math.random() * candidates.length);
-    for (let i = 0; i < candidates.length; i++) {
-      const candidate = candidates[(first + i) % candidates.length] as SocketReport;
-      const link = this.verified.get(candidate.cookie);
-      if (link !== undefined && !link.isDead) return { link, cookie: candidate.cookie, detail };
-    }
-    return this.tryEach(candidates, first, detail);
+    return this.standingFor(candidates[first] as SocketReport, detail) ?? this.tryEach(candidates, first, detail);
+  }
+
+  /** Nothing is reached over this link any more. */
+  linkDied(link: Link): void {
+    for (const [cookie, one] of this.verified) if (one === link) this.verified.delete(cookie);
   }
 
   /** A listening socket was not there after all (it closed between our look and our OPEN). */
@@ -84,13 +84,21 @@ export class ShmConnector {
     this.verified.delete(cookie);
   }
 
+  /** The link over which this socket's owner has been verified before. */
+  private standingFor({ cookie }: SocketReport, detail: string): Located | null {
+    const link = this.verified.get(cookie);
+    return link === undefined || link.isDead ? null : { link, cookie, detail };
+  }
+
   private async tryEach(candidates: readonly SocketReport[], first: number, detail: string): Promise<Location> {
     let outcome: Location = unreachable('no-rendezvous');
     for (let i = 0; i < candidates.length; i++) {
       const candidate = candidates[(first + i) % candidates.length] as SocketReport;
+      const located = this.standingFor(candidate, detail);
+      if (located !== null) return located;
       let attempt = this.pending.get(candidate.cookie);
       if (attempt === undefined) {
-        attempt = this.meet(candidate, detail).finally(() => this.pending.delete(candidate.cookie));
+        attempt = this.meetOnce(candidate, detail).finally(() => this.pending.delete(candidate.cookie));
         this.pending.set(candidate.cookie, attempt);
       }
       outcome = await attempt;
@@ -99,15 +107,26 @@ export class ShmConnector {
     return outcome;
   }
 
+  /** Whoever can't be met, is silent or is not believed costs the next connects no time. */
+  private async meetOnce(candidate: SocketReport, detail: string): Promise<Location> {
+    const { cookie } = candidate;
+    const known = this.absent.get(cookie);
+    if (known !== undefined && performance.now() < known.until) return known.why;
+    const location = await this.meet(candidate, detail);
+    if ('link' in location) this.absent.delete(cookie);
+    else {
+      if (this.absent.size >= COOKIES_MAX) this.absent.clear();
+      this.absent.set(cookie, { until: performance.now() + ABSENT_MS, why: location });
+    }
+    return location;
+  }
+
   private async meet(candidate: SocketReport, detail: string): Promise<Location> {
     const { cookie } = candidate;
-    const absentUntil = this.absent.get(cookie);
-    if (absentUntil !== undefined && performance.now() < absentUntil) return unreachable('no-rendezvous');
     let fd: number;
     try {
       fd = unixConnect(rendezvousName(cookie));
     } catch (error) {
-      this.rememberAbsent(cookie);
       const { code } = error as NodeJS.ErrnoException;
       return unreachable(code === 'ECONNREFUSED' ? 'no-rendezvous' : `rendezvous-failed: ${code}`);
     }
@@ -121,6 +140,7 @@ export class ShmConnector {
       const doubt = unverifiable(fd, credentials, candidate, ident.listenerFd, this.host.options.trustedUids);
       if (doubt !== null) return unreachable(`peer-unverifiable: ${doubt}`);
       const link = this.standing(ident, credentials.pid) ?? (await this.join(socket, ident));
+      if (this.verified.size >= COOKIES_MAX) this.verified.clear();
       this.verified.set(cookie, link);
       return { link, cookie, detail };
     } catch (error) {
@@ -128,11 +148,6 @@ export class ShmConnector {
     } finally {
       socket.close();
     }
-  }
-
-  private rememberAbsent(cookie: bigint): void {
-    if (this.absent.size >= ABSENT_MAX) this.absent.clear();
-    this.absent.set(cookie, performance.now() + ABSENT_MS);
   }
 
   /** The link that we have with this reactor already, by another of its listeners. */

@@ -97,7 +97,7 @@ export class Link {
   private readonly backlog: Int32Array[] = [];
   private backlogTypes: number[] = [];
   private backlogTimer: NodeJS.Timeout | undefined;
-  private readonly fd: number;
+  readonly fd: number;
   private readonly windows: WindowPool;
   private readonly owner: LinkOwner;
 
@@ -195,13 +195,19 @@ export class Link {
 
   /** Writes a link record and wakes the peer if it sleeps. @returns the unwrapped position behind it */
   write(type: number, payload: Int32Array): number {
-    if (this.isDead) return 0;
+    if (this.isDead || this.isBroken) return 0;
     if (this.backlog.length > 0 || !this.tryWrite(type, payload)) this.postpone(type, payload);
     return this.consumedTotal + ((this.out.position - this.consumedLow) >>> 0);
   }
 
   private tryWrite(type: number, payload: Int32Array): boolean {
-    const at = this.out.claim(payload.byteLength, payload.byteLength);
+    let at: number;
+    try {
+      at = this.out.claim(payload.byteLength, payload.byteLength);
+    } catch (error) {
+      this.distrust(error);
+      return true;
+    }
     if (at < 0) return false;
     this.own.words.set(payload, at >>> 2);
     this.out.commit(type, payload.byteLength);
@@ -223,6 +229,7 @@ export class Link {
     if (this.isDead) return;
     let done = 0;
     while (
+      !this.isBroken &&
       done < this.backlog.length &&
       this.tryWrite(this.backlogTypes[done] as number, this.backlog[done] as Int32Array)
     ) {
@@ -230,7 +237,8 @@ export class Link {
     }
     this.backlog.splice(0, done);
     this.backlogTypes.splice(0, done);
-    if (this.backlog.length > 0) this.backlogTimer = setTimeout(() => this.retryBacklog(), BACKLOG_RETRY_MS);
+    if (this.backlog.length > 0 && !this.isBroken)
+      this.backlogTimer = setTimeout(() => this.retryBacklog(), BACKLOG_RETRY_MS);
   }
 
   // ---------------------------------------------------------------- receiving
@@ -351,6 +359,17 @@ export class Link {
   }
 
   // ------------------------------------------------------------------- ending
+
+  /**
+   * The peer wrote nonsense, found in the middle of something else: the link ends when that is over.
+   * @throws `error` if it is another one than RingCorruptError
+   */
+  distrust(error: unknown): void {
+    if (!(error instanceof RingCorruptError)) throw error;
+    if (this.isBroken) return;
+    this.isBroken = true;
+    process.nextTick(() => this.die(error.message, true));
+  }
 
   private failed(error: unknown): number {
     if (!(error instanceof RingCorruptError)) throw error;

@@ -1,7 +1,7 @@
 /** The listening side: the rendezvous of one TCP listener, and the links that peers make there. */
 import { SEGMENT_BYTES, WELCOME_OK, WELCOME_RESOURCES, WELCOME_SEGMENT } from '../../layout/layout.gen.js';
-import { closeDescriptor, socketCookie, unixAccept, unixListen } from '../../native/os.js';
-import { Poll } from '../../reactor/poll.js';
+import { closeDescriptor, sendMessage, socketCookie, unixListen } from '../../native/os.js';
+import { Acceptor } from '../../reactor/acceptor.js';
 import type { OwnSegment, Region } from '../../reactor/window.js';
 import { decodeJoin, encodeIdent, encodeWelcome } from './handshake.js';
 import { HandshakeSocket } from './handshake-socket.js';
@@ -11,8 +11,6 @@ import { initialiseSegment, isSegment } from './segment.js';
 
 /** Handshakes under way at once; further ones are turned away, and go by TCP/IP. */
 const HANDSHAKES_MAX = 64;
-/** Peers taken off the queue in one turn. */
-const ACCEPTS_PER_TURN = 16;
 const QUEUE = 128;
 
 /** What a listening socket wants to know. */
@@ -28,7 +26,7 @@ export class ShmListener {
   readonly socket: Incoming;
   private readonly listenerFd: number;
   private readonly fd: number;
-  private readonly poll: Poll;
+  private readonly acceptor: Acceptor;
   private readonly host: ShmHost;
   private readonly handshakes = new Set<HandshakeSocket>();
 
@@ -42,18 +40,14 @@ export class ShmListener {
     this.listenerFd = listenerFd;
     this.cookie = socketCookie(listenerFd);
     this.fd = unixListen(rendezvousName(this.cookie), QUEUE);
-    this.poll = new Poll(this.fd, () => this.acceptPeers()).start();
+    this.acceptor = new Acceptor(this.fd, (peer) => this.meet(peer));
     host.listeners.set(this.cookie, this);
   }
 
-  private acceptPeers(): void {
-    for (let i = 0; i < ACCEPTS_PER_TURN; i++) {
-      const fd = unixAccept(this.fd);
-      if (fd === null) return;
-      const socket = new HandshakeSocket(fd);
-      if (this.handshakes.size >= HANDSHAKES_MAX) socket.close();
-      else void this.handshake(socket);
-    }
+  private meet(fd: number): void {
+    const socket = new HandshakeSocket(fd);
+    if (this.handshakes.size >= HANDSHAKES_MAX) socket.close();
+    else void this.handshake(socket);
   }
 
   private async handshake(socket: HandshakeSocket): Promise<void> {
@@ -90,34 +84,34 @@ export class ShmListener {
 
   private makeLink(socket: HandshakeSocket, peer: Region): void {
     const { host } = this;
-    let own: OwnSegment;
+    let own: OwnSegment | null = null;
+    let link: Link | null = null;
     try {
       own = host.windows.mapOwn(SEGMENT_BYTES);
+      initialiseSegment(own.region);
+      const place = { fd: socket.fd, own: own.region, peer, credentials: socket.credentials(), initiator: false };
+      link = new Link(host.owner, host.reactor, host.windows, place);
+      // The link hears its socket from now on, so that nothing that follows the welcome is missed.
+      socket.release();
+      sendMessage(link.fd, encodeWelcome(WELCOME_OK), own.descriptor);
+      host.add(link);
     } catch (error) {
-      host.windows.unmap(peer);
-      socket.send(encodeWelcome(WELCOME_RESOURCES));
-      throw error;
+      // A link has everything already, and gives it back.
+      if (link !== null) link.die((error as Error).message, true);
+      else {
+        host.windows.unmap(peer);
+        if (own !== null) host.windows.unmap(own.region);
+        socket.send(encodeWelcome(WELCOME_RESOURCES));
+      }
+    } finally {
+      if (own !== null) closeDescriptor(own.descriptor);
     }
-    initialiseSegment(own.region);
-    const credentials = socket.credentials();
-    const link = new Link(host.owner, host.reactor, host.windows, {
-      fd: socket.fd,
-      own: own.region,
-      peer,
-      credentials,
-      initiator: false,
-    });
-    // The link hears its socket from now on, so that nothing that follows the welcome is missed.
-    socket.send(encodeWelcome(WELCOME_OK), own.descriptor);
-    socket.release();
-    closeDescriptor(own.descriptor);
-    host.add(link);
   }
 
   /** No new links and connections; those that stand live on. */
   close(): void {
     this.host.listeners.delete(this.cookie);
-    this.poll.close();
+    this.acceptor.close();
     closeDescriptor(this.fd);
     for (const socket of this.handshakes) socket.close();
   }

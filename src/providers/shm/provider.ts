@@ -120,6 +120,11 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
     return socket;
   }
 
+  disown(socket: ShmSocket): void {
+    this.sockets[socket.descriptor] = undefined;
+    this.freeDescriptors.push(socket.descriptor);
+  }
+
   private socket(descriptor: Socket): ShmSocket {
     const socket = this.sockets[descriptor];
     if (socket === undefined) throw new WsaError(WSAENOTSOCK);
@@ -176,8 +181,7 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
     this.flush();
     closing.close();
     // Never given to another before the switch has closed it (rule 7.4).
-    this.sockets[socket] = undefined;
-    this.freeDescriptors.push(socket);
+    this.disown(closing);
     return NO_ERROR;
   }
 
@@ -273,6 +277,7 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
   }
 
   died(link: Link, _reason: string): void {
+    this.connector.linkDied(link);
     for (const listener of this.host.listeners.values()) listener.socket.linkDied(link);
   }
 }

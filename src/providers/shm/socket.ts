@@ -1,4 +1,6 @@
 /** The provider's socket: what the SPI's calls act on. Bound, then listening or connected. */
+
+import { RingCorruptError } from '../../errors.js';
 import {
   CLAIM_BOUND_PORT,
   CLAIM_VIRTUAL_PORT,
@@ -11,7 +13,7 @@ import {
   REJECT_REFUSED,
   REJECT_SOURCE,
 } from '../../layout/layout.gen.js';
-import { isVirtualPort } from '../../ports/virtual-ports.js';
+import { holdsVirtualPort } from '../../ports/virtual-ports.js';
 import {
   NO_ERROR,
   WSA_OPERATION_ABORTED,
@@ -42,7 +44,7 @@ import type { Location, ShmConnector } from './connector.js';
 import type { ShmHost } from './host.js';
 import type { Link } from './link.js';
 import { type Incoming, ShmListener } from './listener.js';
-import { decodeOpen, encodeOpen } from './open-record.js';
+import { decodeOpen, encodeOpen, type OpenRequest } from './open-record.js';
 import { isSourceGenuine } from './verify.js';
 
 /** What all sockets of a provider share. */
@@ -54,6 +56,8 @@ export interface SocketContext {
   readonly opening: Map<ShmConnection, ShmSocket>;
   /** Gives an accepted connection a socket. */
   adopt(): ShmSocket;
+  /** Forgets such a socket again, before the switch has heard of it. */
+  disown(socket: ShmSocket): void;
   /** A send is done: it completes with the present batch. */
   complete(handle: Socket, overlapped: Overlapped, bytes: number): void;
 }
@@ -78,6 +82,25 @@ const REFUSALS: Readonly<Record<number, string>> = {
 };
 
 /** A companion socket (or a listening one) of this provider. */
+/** @returns null: the peer has left nonsense where this connection is to be, and the link ends */
+function newConnection(link: Link, id: number, owner: ConnectionOwner): ShmConnection | null {
+  try {
+    return new ShmConnection(link, id, owner);
+  } catch (error) {
+    if (!(error instanceof RingCorruptError)) throw error;
+    link.distrust(error);
+    return null;
+  }
+}
+
+function isGenuine({ claim, source }: OpenRequest, link: Link): boolean {
+  try {
+    return isSourceGenuine(claim, source, link.credentials);
+  } catch {
+    return false; // No descriptors left, for instance: what can't be verified goes by TCP/IP.
+  }
+}
+
 export class ShmSocket implements ConnectionOwner, Incoming {
   readonly descriptor: Socket;
   /** The switch's descriptor. */
@@ -141,7 +164,8 @@ export class ShmSocket implements ConnectionOwner, Incoming {
     const source = this.bound as SocketAddress;
     const id = link.takeId();
     if (id < 0) return this.connected(WSAETIMEDOUT, 'link-full');
-    const connection = new ShmConnection(link, id, this);
+    const connection = newConnection(link, id, this);
+    if (connection === null) return this.connected(WSAETIMEDOUT, 'link-died');
     this.connection = connection;
     this.connectReason = location.detail;
     this.retry = () => {
@@ -150,7 +174,8 @@ export class ShmSocket implements ConnectionOwner, Incoming {
     };
     this.context.opening.set(connection, this);
     link.add(connection);
-    const claim = isVirtualPort(source.port) ? CLAIM_VIRTUAL_PORT : CLAIM_BOUND_PORT;
+    // By its number it could be either: an application may have bound a real one of the same range.
+    const claim = holdsVirtualPort(source.port) ? CLAIM_VIRTUAL_PORT : CLAIM_BOUND_PORT;
     connection.newsAt = link.write(RECORD_LINK_OPEN, encodeOpen(id, { cookie, claim, source, destination }));
   }
 
@@ -185,8 +210,7 @@ export class ShmSocket implements ConnectionOwner, Incoming {
 
   opened(link: Link, id: number, record: Int32Array): void {
     const request = decodeOpen(record);
-    const genuine = request !== null && isSourceGenuine(request.claim, request.source, link.credentials);
-    if (!genuine) link.record(RECORD_LINK_REJECT, id, REJECT_SOURCE);
+    if (request === null || !isGenuine(request, link)) link.record(RECORD_LINK_REJECT, id, REJECT_SOURCE);
     else if (this.arrivals.length >= this.backlog) link.record(RECORD_LINK_REJECT, id, REJECT_BACKLOG);
     else {
       this.arrivals.push({ link, id, remote: request.source, local: request.destination });
@@ -215,7 +239,11 @@ export class ShmSocket implements ConnectionOwner, Incoming {
       throw new WsaError(WSAECONNREFUSED);
     }
     const socket = this.context.adopt();
-    const connection = new ShmConnection(link, id, socket);
+    const connection = newConnection(link, id, socket);
+    if (connection === null) {
+      this.context.disown(socket);
+      throw new WsaError(WSAECONNREFUSED);
+    }
     socket.connection = connection;
     link.add(connection);
     connection.newsAt = link.record(RECORD_LINK_ACCEPT, id);

@@ -88,9 +88,10 @@ export function isLocalAddress(address: string): boolean {
   return addresses.has(address);
 }
 
-/** Is a client where it says that it is? */
+/** Is a client where it says that it is? @throws SystemError: it can't be found out */
 export function isSourceGenuine(claim: number, source: SocketAddress, client: PeerCredentials): boolean {
-  if (!isLocalAddress(source.address)) return false;
+  // 0 stands for every process of another pid namespace, and for no process at all.
+  if (client.pid <= 0 || !isLocalAddress(source.address)) return false;
   if (claim === CLAIM_VIRTUAL_PORT) return isVirtualPort(source.port) && virtualPortOwner(source.port) === client.pid;
   if (claim !== CLAIM_BOUND_PORT || source.port === 0) return false;
   return boundSockets(source.port).some((report) => report.address === source.address && report.uid === client.uid);

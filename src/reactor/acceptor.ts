@@ -1,0 +1,52 @@
+/** Accepting on Unix sockets in this thread's event loop. */
+import { unixAccept } from '../native/os.js';
+import { Poll } from './poll.js';
+
+/** How long nothing is accepted after a failure: the process has no descriptors left, and those who wait can wait. */
+const RETRY_MS = 50;
+/** Connections taken off the queue in one turn. */
+const ACCEPTS_PER_TURN = 16;
+
+/** Takes connections off a listening Unix socket, which stays the caller's. Does not keep the event loop alive. */
+export class Acceptor {
+  private readonly fd: number;
+  private readonly poll: Poll;
+  private readonly accepted: (fd: number) => void;
+  private timer: NodeJS.Timeout | undefined;
+  private isClosed = false;
+
+  /** @param accepted gets each descriptor, to keep @throws SystemError */
+  constructor(fd: number, accepted: (fd: number) => void) {
+    this.fd = fd;
+    this.accepted = accepted;
+    this.poll = new Poll(fd, () => this.acceptSome()).start();
+  }
+
+  /** No more callbacks; the listening socket may be closed as soon as this returns. */
+  close(): void {
+    this.isClosed = true;
+    clearTimeout(this.timer);
+    this.poll.close();
+  }
+
+  private acceptSome(): void {
+    for (let i = 0; i < ACCEPTS_PER_TURN && !this.isClosed; i++) {
+      let fd: number | null;
+      try {
+        fd = unixAccept(this.fd);
+      } catch {
+        this.pause();
+        return;
+      }
+      if (fd === null) return;
+      this.accepted(fd);
+    }
+  }
+
+  /** The queue stays readable, so that polling on would only burn the processor. */
+  private pause(): void {
+    this.poll.stop();
+    this.timer = setTimeout(() => this.poll.start(), RETRY_MS);
+    this.timer.unref();
+  }
+}
