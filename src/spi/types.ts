@@ -114,7 +114,10 @@ export interface NetworkEvents {
   readonly events: number;
   /** Outcome of the connect when FD_CONNECT is among `events`. */
   readonly connectError: WsaCode;
-  /** Why, where the code alone does not say it: kebab-case, goes into the decision record. */
+  /**
+   * Why, where the code alone does not say it: kebab-case, behind `: ` what is for people; of a success only a remark for
+   * people. Goes into the decision record.
+   */
   readonly connectReason?: string | undefined;
   /** Why the connection ended when FD_CLOSE is among `events`: 0 after an orderly close. */
   readonly closeError: WsaCode;

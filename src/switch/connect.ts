@@ -131,9 +131,9 @@ class Attempt {
 
   private handOverSan(provider: RunningProvider, connection: SanConnection, destination: Destination): SwitchSocket {
     const { context, request, draft } = this;
-    const { session, inbound, source, companion } = connection;
+    const { session, inbound, source, companion, note } = connection;
     draft.localPortKind = source.kind;
-    draft.add(provider.name, 'chosen', 'served');
+    draft.add(provider.name, 'chosen', 'served', note);
     context.counters.of(provider.name).connects += 1;
     const isMapped = isIPv6(destination.text) && destination.parsed.family === 4;
     return handOver(context, {

@@ -28,6 +28,8 @@ export interface SanConnection {
   readonly session: Session;
   readonly inbound: Inbound;
   readonly source: SourceBinding;
+  /** What the provider has to say about it; for the decision record. */
+  readonly note: string | undefined;
 }
 
 /** The codes with which a provider promises that TCP/IP would fail too (rule 3.3). */
@@ -64,6 +66,7 @@ export async function connectBySan(
 ): Promise<SanConnection> {
   let source: SourceBinding | null = null;
   let companion: Companion | null = null;
+  let note: string | undefined;
   try {
     const from = await sourceAddress(destination, request.localAddress, context.local);
     operation.check();
@@ -72,7 +75,8 @@ export async function connectBySan(
     source = bindSource(from, request.localPort, provider.info.virtualPorts);
     companion.bind(socketAddress(from, source.port));
     companion.replay(request.remembered);
-    await connected(companion, socketAddress(destination, request.port), context.config.sanConnectTimeoutMs, operation);
+    const { sanConnectTimeoutMs } = context.config;
+    note = await connected(companion, socketAddress(destination, request.port), sanConnectTimeoutMs, operation);
   } catch (error) {
     // Rules 2.7, 3.3, 3.8: the companion goes, promptly.
     companion?.close();
@@ -86,17 +90,17 @@ export async function connectBySan(
   // The port is the companion's as long as the provider keeps the socket.
   companion.onReleased = () => bound.release();
   const established = await negotiate(context, companion, request, operation);
-  return { companion, ...established, source: bound };
+  return { companion, ...established, source: bound, note };
 }
 
-/** Rule 3.2: non-blocking; the outcome comes at once or with FD_CONNECT. @throws StepFailure */
+/** Rule 3.2: non-blocking; the outcome comes at once or with FD_CONNECT. @returns the provider's note @throws StepFailure */
 function connected(
   companion: Companion,
   destination: SocketAddress,
   timeoutMs: number,
   operation: Operation,
-): Promise<void> {
-  return new Promise<void>((resolve, reject) => {
+): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
     const { signal } = operation;
     const cancelled = (): void => settle(() => reject(signal.reason));
     // Rule 3.5: a provider that does not make up its mind must not keep the application waiting.
@@ -115,8 +119,11 @@ function connected(
       outcome();
     };
     const outcome = (code: WsaCode, reason?: string): void => {
-      if (code === NO_ERROR) settle(resolve);
-      else settle(() => reject(new StepFailure(reason ?? 'connect-failed', code, wsaName(code), true)));
+      if (code === NO_ERROR) return settle(() => resolve(reason));
+      // Kebab-case, and behind a colon what is for people.
+      const [word, ...rest] = (reason || 'connect-failed').split(': ');
+      const detail = rest.length === 0 ? wsaName(code) : rest.join(': ');
+      settle(() => reject(new StepFailure(word as string, code, detail, true)));
     };
     signal.addEventListener('abort', cancelled, { once: true });
     companion.onFault = (failure) => settle(() => reject(failure));
