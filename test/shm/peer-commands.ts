@@ -2,6 +2,11 @@
 import type { Socket as PlatformSocket, Server } from 'node:net';
 import { createConnection, createServer } from 'node:net';
 import { createSwitch, type Listener, type Switch, type SwitchOptions } from 'sanswitch';
+import { closeDescriptor, sendMessage, unixListen } from '#src/native/os.js';
+import { acquireVirtualPort, releaseVirtualPort } from '#src/ports/virtual-ports.js';
+import { encodeIdent } from '#src/providers/shm/handshake.js';
+import { rendezvousName } from '#src/providers/shm/host.js';
+import { Acceptor } from '#src/reactor/acceptor.js';
 import { type Behaviour, type Facts, Party } from './party.js';
 import type { PatternOptions } from './pattern.js';
 import { type Resources, resources } from './resources.js';
@@ -181,6 +186,24 @@ export class PeerCommands {
     let back = '';
     for await (const chunk of socket) back += String(chunk);
     return back;
+  }
+
+  /** Takes virtual ports. */
+  async takePorts(count: number): Promise<(number | null)[]> {
+    return Array.from({ length: count }, () => acquireVirtualPort('127.0.0.1'));
+  }
+
+  async returnPorts(ports: readonly number[]): Promise<void> {
+    for (const port of ports) releaseVirtualPort('127.0.0.1', port);
+  }
+
+  /** Takes the rendezvous of a listening socket that is not ours, and claims to hold it as descriptor `listenerFd`. */
+  async squat(cookie: bigint, listenerFd: number): Promise<void> {
+    const ident = { pid: process.pid, reactorId: '00'.repeat(16), cookie, listenerFd };
+    new Acceptor(unixListen(rendezvousName(cookie), 8), (fd) => {
+      sendMessage(fd, encodeIdent(ident));
+      setTimeout(() => closeDescriptor(fd), 1_000);
+    });
   }
 
   private party(number: number): Party {
