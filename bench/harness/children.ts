@@ -15,7 +15,9 @@ export function profileInto(directory: string): void {
 
 /** The file name of a process's CPU profile, without its ending. */
 export function profileName(setup: PeerSetup): string {
-  return `${setup.transport}${setup.lend ? '-lent' : ''}.${setup.role}`;
+  const { transport, lend, highWaterMarkBytes, role } = setup;
+  const mark = highWaterMarkBytes === undefined ? '' : `-${highWaterMarkBytes}`;
+  return `${transport}${lend ? '-lent' : ''}${mark}.${role}`;
 }
 
 /** Starts one process of a pair. Its standard output goes where our standard error goes: ours carries results only. */

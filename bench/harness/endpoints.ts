@@ -6,7 +6,7 @@ import type { TransportSpec } from './messages.js';
 export async function makeEndpoint(spec: TransportSpec): Promise<Endpoint> {
   if (spec.transport === 'net') {
     const { NetEndpoint } = await import('./net-channel.js');
-    return new NetEndpoint();
+    return new NetEndpoint(spec);
   }
   if (spec.transport === 'ring') {
     const { RingEndpoint } = await import('./ring.js');

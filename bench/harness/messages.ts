@@ -8,6 +8,8 @@ export interface TransportSpec {
   readonly transport: TransportName;
   /** Received bytes are lent instead of copied (of no meaning for `net`). */
   readonly lend: boolean;
+  /** Another high-water mark for sending than the transport's own default. */
+  readonly highWaterMarkBytes?: number;
 }
 
 /** Which end of the connection a process is; the accepting one is the server. */

@@ -1,7 +1,7 @@
 /** The baseline: `node:net` over TCP loopback, used as its documentation recommends (no delay, back-pressure). */
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, Socket, type SocketConstructorOpts } from 'node:net';
 import { Channel, type DriverEnd, type Endpoint, type ServiceEnd } from './channel.js';
-import type { Connected } from './messages.js';
+import type { Connected, TransportSpec } from './messages.js';
 import { Driver, Service } from './workloads.js';
 
 const HOST = '127.0.0.1';
@@ -41,10 +41,17 @@ class NetChannel extends Channel {
 
 /** An endpoint over `node:net`. */
 export class NetEndpoint implements Endpoint {
+  readonly #options: SocketConstructorOpts;
   readonly #server: Server = createServer();
   readonly #accepted: Promise<ServiceEnd> = new Promise((resolve) => {
     this.#server.once('connection', (socket) => resolve(new Service(new NetChannel(socket))));
   });
+
+  constructor({ highWaterMarkBytes }: TransportSpec) {
+    // The constructor hands stream options on, though its type does not list them.
+    const stream = highWaterMarkBytes === undefined ? {} : { writableHighWaterMark: highWaterMarkBytes };
+    this.#options = stream as SocketConstructorOpts;
+  }
 
   listen(): Promise<string> {
     return new Promise((resolve, reject) => {
@@ -59,12 +66,13 @@ export class NetEndpoint implements Endpoint {
 
   connect(place: string): Promise<DriverEnd> {
     return new Promise((resolve, reject) => {
-      const socket = connect({ host: HOST, port: Number(place), noDelay: true });
+      const socket = new Socket(this.#options);
       socket.once('error', reject);
       socket.once('connect', () => {
         socket.off('error', reject);
         resolve(new Driver(new NetChannel(socket)));
       });
+      socket.connect({ host: HOST, port: Number(place), noDelay: true });
     });
   }
 
