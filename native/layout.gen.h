@@ -8,7 +8,7 @@
 namespace sanswitch::layout {
 
 // Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned.
-constexpr uint32_t LAYOUT_HASH = 422491520;
+constexpr uint32_t LAYOUT_HASH = 1249296273;
 
 // Record ring
 constexpr uint32_t RECORD_ALIGN = 16;  // Bytes: every record starts at, and is padded to, a multiple of this.
@@ -46,7 +46,6 @@ constexpr uint32_t SLOT_CLASS2_COUNT = 128;  // Slots of class 2.
 constexpr uint32_t SLOT_CLASS2_OFFSET = 105910272;  // Byte offset of class 2.
 constexpr uint32_t SLOT_CLASS_SHIFT = 24;  // A slot is named by class << this | index.
 constexpr uint32_t SLOT_INDEX_MASK = 16777215;  // The index in the name of a slot.
-constexpr uint32_t SLOT_NONE = 2147483647;  // The name of no slot.
 
 // Where the opener of a connection says that it comes from (LinkOpen.claim)
 constexpr uint32_t CLAIM_VIRTUAL_PORT = 1;  // A port that the switch gave it, outside the ephemeral range (rule 2.5).
@@ -57,10 +56,6 @@ constexpr uint32_t REJECT_NOT_LISTENING = 1;  // Nothing listens by that cookie 
 constexpr uint32_t REJECT_REFUSED = 2;  // The condition function said CF_REJECT (rule 4.4).
 constexpr uint32_t REJECT_BACKLOG = 3;  // The backlog is full (rule 4.4).
 constexpr uint32_t REJECT_SOURCE = 4;  // The claimed source address or port is not the opener.
-constexpr uint32_t REJECT_RESOURCES = 5;  // A limit of the listening side is reached: try TCP/IP.
-
-// Flags of LinkClose
-constexpr uint32_t CLOSE_ABORT = 1;  // Abortive: what has not been read is lost, the peer gets ECONNRESET.
 
 // Handshake of a link
 constexpr uint32_t HANDSHAKE_MAGIC = 1263422547;  // "SLNK": first word of every handshake message.
@@ -69,13 +64,12 @@ constexpr uint32_t HANDSHAKE_IDENT = 1;  // HandshakeIdent: server to client, fi
 constexpr uint32_t HANDSHAKE_JOIN = 2;  // HandshakeJoin: client to server, with the client's segment.
 constexpr uint32_t HANDSHAKE_WELCOME = 3;  // HandshakeWelcome: server to client, with the server's segment.
 constexpr uint32_t WELCOME_OK = 0;  // The link stands.
-constexpr uint32_t WELCOME_LAYOUT = 1;  // Another LAYOUT_HASH or version: go by TCP/IP.
 constexpr uint32_t WELCOME_SEGMENT = 2;  // The segment was refused (size, type or seals).
 constexpr uint32_t WELCOME_RESOURCES = 3;  // The server can hold no more links.
 
 // Session messages: kinds
 constexpr uint32_t SESSION_HELLO = 1;  // Negotiation (rule 3.6): SessionHello.
-constexpr uint32_t SESSION_DATA = 2;  // Bytes of the stream follow; value = how many.
+constexpr uint32_t SESSION_DATA = 2;  // Bytes of the stream follow; value = 0, the message says how many.
 constexpr uint32_t SESSION_CREDIT = 3;  // Only the credits of the header.
 constexpr uint32_t SESSION_OFFER = 4;  // A large send (rules 5.6, 5.7): SessionOffer, then the first bytes; value = number of the offer.
 constexpr uint32_t SESSION_TARGET = 5;  // Where to write a large send (rule 5.7): SessionTarget; value = number of the offer.
@@ -85,16 +79,11 @@ constexpr uint32_t SESSION_FIN = 8;  // The sender sends no more (half-close).
 
 // Session messages: values
 constexpr uint32_t SESSION_VERSION = 1;  // Version of the session protocol.
-constexpr uint32_t SESSION_HELLO_LIMIT = 256;  // Bytes: a negotiation message is never longer (rule 3.6).
 constexpr uint32_t CAPABILITY_RDMA_READ = 1;  // Bit: the sender's provider can WSPRdmaRead.
 constexpr uint32_t CAPABILITY_RDMA_WRITE = 2;  // Bit: the sender's provider can WSPRdmaWrite.
 constexpr uint32_t CAPABILITY_FLOW_CONTROL = 4;  // Bit: the sender's provider refuses when full, so it needs no credits.
 constexpr uint32_t SESSION_STATUS_OK = 0;  // All bytes have arrived.
 constexpr uint32_t SESSION_STATUS_NO_BUFFERS = 1;  // No memory could be registered (rule 5.8): send by messages.
-constexpr uint32_t SESSION_STATUS_ABORTED = 2;  // The transfer was cancelled (rule 5.11).
-
-// Reactor control block
-constexpr uint32_t REACTOR_WATCH_LIMIT = 1024;  // Watch entries behind the control block.
 
 // What stands before the payload of every record.
 struct RecordHeader {
@@ -229,11 +218,9 @@ static_assert(offsetof(LinkReject, reason) == 4, "offset of LinkReject.reason");
 // Payload of RECORD_LINK_CLOSE.
 struct LinkClose {
   uint32_t id;  // The connection.
-  uint32_t flags;  // CLOSE_* bits
 };
-static_assert(sizeof(LinkClose) == 8, "size of LinkClose");
+static_assert(sizeof(LinkClose) == 4, "size of LinkClose");
 static_assert(offsetof(LinkClose, id) == 0, "offset of LinkClose.id");
-static_assert(offsetof(LinkClose, flags) == 4, "offset of LinkClose.flags");
 
 // Payload of RECORD_LINK_NEWS.
 struct LinkNews {
@@ -372,7 +359,7 @@ static_assert(offsetof(SessionDone, status) == 0, "offset of SessionDone.status"
 
 // Plain memory of one thread's JavaScript and its native reactor; the watch entries follow.
 struct ReactorControl {
-  uint32_t watchCount;  // Watch entries in use, at most REACTOR_WATCH_LIMIT. Written by JavaScript.
+  uint32_t watchCount;  // Watch entries in use. Written by JavaScript.
   uint32_t dirty;  // Not 0: JavaScript holds uncommitted link records and is called before the thread sleeps.
   uint32_t spinBudgetNs;  // How long to spin before sleeping, in nanoseconds; 0: never.
   uint32_t reserved;  // 0

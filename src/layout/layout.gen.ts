@@ -3,7 +3,7 @@
 // NAME_SHIFT: lowest bit of a field that is smaller than its word.
 
 /** Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned. */
-export const LAYOUT_HASH = 422491520;
+export const LAYOUT_HASH = 1249296273;
 
 // Record ring
 /** Bytes: every record starts at, and is padded to, a multiple of this. */
@@ -72,8 +72,6 @@ export const SLOT_CLASS2_OFFSET = 105910272;
 export const SLOT_CLASS_SHIFT = 24;
 /** The index in the name of a slot. */
 export const SLOT_INDEX_MASK = 16777215;
-/** The name of no slot. */
-export const SLOT_NONE = 2147483647;
 
 // Where the opener of a connection says that it comes from (LinkOpen.claim)
 /** A port that the switch gave it, outside the ephemeral range (rule 2.5). */
@@ -90,12 +88,6 @@ export const REJECT_REFUSED = 2;
 export const REJECT_BACKLOG = 3;
 /** The claimed source address or port is not the opener. */
 export const REJECT_SOURCE = 4;
-/** A limit of the listening side is reached: try TCP/IP. */
-export const REJECT_RESOURCES = 5;
-
-// Flags of LinkClose
-/** Abortive: what has not been read is lost, the peer gets ECONNRESET. */
-export const CLOSE_ABORT = 1;
 
 // Handshake of a link
 /** "SLNK": first word of every handshake message. */
@@ -110,8 +102,6 @@ export const HANDSHAKE_JOIN = 2;
 export const HANDSHAKE_WELCOME = 3;
 /** The link stands. */
 export const WELCOME_OK = 0;
-/** Another LAYOUT_HASH or version: go by TCP/IP. */
-export const WELCOME_LAYOUT = 1;
 /** The segment was refused (size, type or seals). */
 export const WELCOME_SEGMENT = 2;
 /** The server can hold no more links. */
@@ -120,7 +110,7 @@ export const WELCOME_RESOURCES = 3;
 // Session messages: kinds
 /** Negotiation (rule 3.6): SessionHello. */
 export const SESSION_HELLO = 1;
-/** Bytes of the stream follow; value = how many. */
+/** Bytes of the stream follow; value = 0, the message says how many. */
 export const SESSION_DATA = 2;
 /** Only the credits of the header. */
 export const SESSION_CREDIT = 3;
@@ -138,8 +128,6 @@ export const SESSION_FIN = 8;
 // Session messages: values
 /** Version of the session protocol. */
 export const SESSION_VERSION = 1;
-/** Bytes: a negotiation message is never longer (rule 3.6). */
-export const SESSION_HELLO_LIMIT = 256;
 /** Bit: the sender's provider can WSPRdmaRead. */
 export const CAPABILITY_RDMA_READ = 1;
 /** Bit: the sender's provider can WSPRdmaWrite. */
@@ -150,12 +138,6 @@ export const CAPABILITY_FLOW_CONTROL = 4;
 export const SESSION_STATUS_OK = 0;
 /** No memory could be registered (rule 5.8): send by messages. */
 export const SESSION_STATUS_NO_BUFFERS = 1;
-/** The transfer was cancelled (rule 5.11). */
-export const SESSION_STATUS_ABORTED = 2;
-
-// Reactor control block
-/** Watch entries behind the control block. */
-export const REACTOR_WATCH_LIMIT = 1024;
 
 /** RecordHeader: What stands before the payload of every record. Its size in bytes. */
 export const RECORD_HEADER_BYTES = 8;
@@ -306,13 +288,10 @@ export const LINK_REJECT_REASON = 4;
 export const LINK_REJECT_REASON_WORD = 1;
 
 /** LinkClose: Payload of RECORD_LINK_CLOSE. Its size in bytes. */
-export const LINK_CLOSE_BYTES = 8;
+export const LINK_CLOSE_BYTES = 4;
 /** The connection. */
 export const LINK_CLOSE_ID = 0;
 export const LINK_CLOSE_ID_WORD = 0;
-/** CLOSE_* bits */
-export const LINK_CLOSE_FLAGS = 4;
-export const LINK_CLOSE_FLAGS_WORD = 1;
 
 /** LinkNews: Payload of RECORD_LINK_NEWS. Its size in bytes. */
 export const LINK_NEWS_BYTES = 4;
@@ -476,7 +455,7 @@ export const SESSION_DONE_STATUS_WORD = 0;
 
 /** ReactorControl: Plain memory of one thread's JavaScript and its native reactor; the watch entries follow. Its size in bytes. */
 export const REACTOR_CONTROL_BYTES = 64;
-/** Watch entries in use, at most REACTOR_WATCH_LIMIT. Written by JavaScript. */
+/** Watch entries in use. Written by JavaScript. */
 export const REACTOR_CONTROL_WATCH_COUNT = 0;
 export const REACTOR_CONTROL_WATCH_COUNT_WORD = 0;
 /** Not 0: JavaScript holds uncommitted link records and is called before the thread sleeps. */

@@ -75,7 +75,6 @@ const constantGroups: Group[] = [
     ['SLOT_CLASS2_OFFSET', offsets.classes[2], 'Byte offset of class 2.'],
     ['SLOT_CLASS_SHIFT', 24, 'A slot is named by class << this | index.'],
     ['SLOT_INDEX_MASK', 0xffffff, 'The index in the name of a slot.'],
-    ['SLOT_NONE', 0x7fffffff, 'The name of no slot.'],
   ]),
   group('Where the opener of a connection says that it comes from (LinkOpen.claim)', [
     ['CLAIM_VIRTUAL_PORT', 1, 'A port that the switch gave it, outside the ephemeral range (rule 2.5).'],
@@ -86,10 +85,6 @@ const constantGroups: Group[] = [
     ['REJECT_REFUSED', 2, 'The condition function said CF_REJECT (rule 4.4).'],
     ['REJECT_BACKLOG', 3, 'The backlog is full (rule 4.4).'],
     ['REJECT_SOURCE', 4, 'The claimed source address or port is not the opener.'],
-    ['REJECT_RESOURCES', 5, 'A limit of the listening side is reached: try TCP/IP.'],
-  ]),
-  group('Flags of LinkClose', [
-    ['CLOSE_ABORT', 1, 'Abortive: what has not been read is lost, the peer gets ECONNRESET.'],
   ]),
   group('Handshake of a link', [
     ['HANDSHAKE_MAGIC', 0x4b4e4c53, '"SLNK": first word of every handshake message.'],
@@ -98,13 +93,12 @@ const constantGroups: Group[] = [
     ['HANDSHAKE_JOIN', 2, "HandshakeJoin: client to server, with the client's segment."],
     ['HANDSHAKE_WELCOME', 3, "HandshakeWelcome: server to client, with the server's segment."],
     ['WELCOME_OK', 0, 'The link stands.'],
-    ['WELCOME_LAYOUT', 1, 'Another LAYOUT_HASH or version: go by TCP/IP.'],
     ['WELCOME_SEGMENT', 2, 'The segment was refused (size, type or seals).'],
     ['WELCOME_RESOURCES', 3, 'The server can hold no more links.'],
   ]),
   group('Session messages: kinds', [
     ['SESSION_HELLO', 1, 'Negotiation (rule 3.6): SessionHello.'],
-    ['SESSION_DATA', 2, 'Bytes of the stream follow; value = how many.'],
+    ['SESSION_DATA', 2, 'Bytes of the stream follow; value = 0, the message says how many.'],
     ['SESSION_CREDIT', 3, 'Only the credits of the header.'],
     [
       'SESSION_OFFER',
@@ -118,15 +112,12 @@ const constantGroups: Group[] = [
   ]),
   group('Session messages: values', [
     ['SESSION_VERSION', 1, 'Version of the session protocol.'],
-    ['SESSION_HELLO_LIMIT', 256, 'Bytes: a negotiation message is never longer (rule 3.6).'],
     ['CAPABILITY_RDMA_READ', 1, "Bit: the sender's provider can WSPRdmaRead."],
     ['CAPABILITY_RDMA_WRITE', 2, "Bit: the sender's provider can WSPRdmaWrite."],
     ['CAPABILITY_FLOW_CONTROL', 4, "Bit: the sender's provider refuses when full, so it needs no credits."],
     ['SESSION_STATUS_OK', 0, 'All bytes have arrived.'],
     ['SESSION_STATUS_NO_BUFFERS', 1, 'No memory could be registered (rule 5.8): send by messages.'],
-    ['SESSION_STATUS_ABORTED', 2, 'The transfer was cancelled (rule 5.11).'],
   ]),
-  group('Reactor control block', [['REACTOR_WATCH_LIMIT', 1_024, 'Watch entries behind the control block.']]),
 ];
 
 const definitions = [
@@ -216,10 +207,7 @@ const definitions = [
     field('id', 'u32', 'The connection.'),
     field('reason', 'u32', 'REJECT_*'),
   ]),
-  struct('LinkClose', 'Payload of RECORD_LINK_CLOSE.', [
-    field('id', 'u32', 'The connection.'),
-    field('flags', 'u32', 'CLOSE_* bits'),
-  ]),
+  struct('LinkClose', 'Payload of RECORD_LINK_CLOSE.', [field('id', 'u32', 'The connection.')]),
   struct('LinkNews', 'Payload of RECORD_LINK_NEWS.', [field('id', 'u32', 'The connection.')]),
   struct('LinkSpace', 'Payload of RECORD_LINK_SPACE.', [field('id', 'u32', 'The connection.')]),
   struct('HandshakeHeader', 'Start of every handshake message; never changes, so that versions can talk about it.', [
@@ -288,7 +276,7 @@ const definitions = [
     'ReactorControl',
     "Plain memory of one thread's JavaScript and its native reactor; the watch entries follow.",
     [
-      field('watchCount', 'u32', 'Watch entries in use, at most REACTOR_WATCH_LIMIT. Written by JavaScript.'),
+      field('watchCount', 'u32', 'Watch entries in use. Written by JavaScript.'),
       field('dirty', 'u32', 'Not 0: JavaScript holds uncommitted link records and is called before the thread sleeps.'),
       field('spinBudgetNs', 'u32', 'How long to spin before sleeping, in nanoseconds; 0: never.'),
       field('reserved', 'u32', '0'),
