@@ -100,6 +100,11 @@ export class WindowPool {
     return this.windows.length;
   }
 
+  /** Makes the first window now, so that whoever needs one finds out at once whether there can be any. */
+  prepare(): void {
+    if (this.windows.length === 0) this.addWindow();
+  }
+
   /** Makes and maps a segment of our own. @param bytes a multiple of 64 KiB, at most 4 GiB @throws SystemError */
   mapOwn(bytes: number): OwnSegment {
     const region = this.allocate(bytes);

@@ -38,6 +38,7 @@ export class ShmHost implements Pollable {
     this.options = options;
     this.flush = flush;
     this.windows = threadWindows();
+    this.windows.prepare();
     this.reactor = Reactor.current();
     this.reactor.addPollable(this);
   }
