@@ -5,11 +5,14 @@ import type { DecisionRecord } from '../switch/decisions.js';
 import type { SentCallback, Transport } from '../switch/transport.js';
 import { type AbortError, onAbort, throwIfAborted } from './abort.js';
 import type { Inbound, InboundOwner } from './inbound.js';
-import { checkHandlers, destroyedError, invalidBytes, writeAfterEndError } from './misuse.js';
+import { checkHandlers, destroyedError, invalidBytes, outOfRange, writeAfterEndError } from './misuse.js';
 import type { AnyBytes, Cancellable, SocketHandlers, SocketOptionName, SocketState } from './stream-socket.js';
 
 /** How long a send that can no longer be taken back is waited for before the connection is reset (rule 5.11). */
 const CANCEL_GRACE_MS = 2_000;
+
+/** How long a connection that was reset may take to be released. */
+const RELEASE_TIMEOUT_MS = 1_000;
 
 /** What the switch knows of a connection when it hands the socket over. */
 export interface SocketPlace {
@@ -104,6 +107,10 @@ export class SwitchSocket implements InboundOwner {
   urgent(bytes: Uint8Array): void {
     this.assertBytes(bytes);
     if (!this.sendable) throw this.unsendable();
+    const { urgentBytesMax } = this.transport;
+    if (urgentBytesMax > 0 && (bytes.length < 1 || bytes.length > urgentBytesMax)) {
+      throw outOfRange('bytes.length', `>= 1 and <= ${urgentBytesMax}`, bytes.length);
+    }
     this.transport.urgent(bytes);
   }
 
@@ -136,7 +143,11 @@ export class SwitchSocket implements InboundOwner {
     this.ownEnd = 'closed';
     this.inbound.discard();
     // A peer that never ends must not keep this side waiting for ever. The connection itself keeps the process alive.
-    this.closeTimer = setTimeout(() => this.transport.abort(null), this.place.closeTimeoutMs);
+    this.closeTimer = setTimeout(() => {
+      this.transport.abort(null);
+      // Nor must a provider that never gives the socket back.
+      this.closeTimer = setTimeout(() => this.resolveClosing?.(), RELEASE_TIMEOUT_MS);
+    }, this.place.closeTimeoutMs);
     this.closeTimer.unref();
     return this.closing;
   }

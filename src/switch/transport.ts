@@ -22,7 +22,9 @@ export interface Transport {
    * has ended. False: it has begun or is gone, and can't be taken back.
    */
   cancel(sent: SentCallback): boolean;
-  /** Urgent data (rule 5.9). @throws UrgentUnsupportedError on TCP/IP */
+  /** Bytes: the longest urgent data that travels in one control message; 0 where there is none. */
+  readonly urgentBytesMax: number;
+  /** Urgent data (rule 5.9), 1 to `urgentBytesMax` bytes. @throws UrgentUnsupportedError on TCP/IP */
   urgent(bytes: Uint8Array): void;
   /** No more bytes will be sent: what is queued goes out, then the peer sees the end of the stream. */
   end(): void;

@@ -8,6 +8,7 @@ import type { SentCallback, Transport, TransportEvents } from '../../switch/tran
 /** A `Transport` over a connected `net.Socket`, which it owns from now on and which must have `allowHalfOpen`. */
 export class TcpTransport implements Transport {
   readonly provider = 'tcp';
+  readonly urgentBytesMax = 0;
 
   private readonly socket: Socket;
   private readonly events: TransportEvents;

@@ -274,6 +274,11 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
     this.tear();
   }
 
+  get urgentBytesMax(): number {
+    const messageBytes = Math.min(this.limits.messageBytes, this.peerHello?.messageBytes ?? 0);
+    return Math.min(URGENT_MAX_BYTES, messageBytes - SESSION_HEADER_BYTES);
+  }
+
   urgent(bytes: Uint8Array): void {
     this.urgents.push({ kind: SESSION_URGENT, value: bytes.length, body: bytes.slice(), use: CLAIM_STREAM });
     this.idle = false;
