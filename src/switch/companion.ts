@@ -4,7 +4,7 @@
  */
 import type { ProviderFaultError } from '../errors.js';
 import type { SocketOptionName } from '../socket/stream-socket.js';
-import { NO_ERROR, WSAECONNABORTED, WSAENOPROTOOPT, type WsaCode } from '../spi/codes.js';
+import { NO_ERROR, WSAECONNABORTED, WSAENOPROTOOPT, WSAEWOULDBLOCK, type WsaCode } from '../spi/codes.js';
 import {
   type AcceptCondition,
   type AcceptedSocket,
@@ -17,7 +17,7 @@ import {
   type SocketAddress,
   type WsaEvent,
 } from '../spi/types.js';
-import { failureOf, resultOf, StepFailure, statusOf } from './downcalls.js';
+import { failureOf, isWsaError, resultOf, StepFailure, statusOf } from './downcalls.js';
 import type { HandleOwner } from './handles.js';
 import { REPLAYED } from './options.js';
 import type { RunningProvider } from './running-provider.js';
@@ -137,18 +137,24 @@ export class Companion implements HandleOwner {
 
   /**
    * `WSPAccept`; the accepted socket gets its own handle (rule 4.5).
-   * @throws StepFailure with the provider's code (WSAEWOULDBLOCK, WSAECONNREFUSED), or of a faulty provider
+   * @returns null: nobody waits
+   * @throws StepFailure with the provider's code (WSAECONNREFUSED: rejected), or of a faulty provider
    */
-  accept(condition: AcceptCondition): { companion: Companion; accepted: AcceptedSocket } {
+  accept(condition: AcceptCondition): { companion: Companion; accepted: AcceptedSocket } | null {
     const { spi, handles, fault } = this.provider;
     const companion = new Companion(this.provider);
-    const made = resultOf('WSPAccept', 'accept-failed', fault, () =>
-      handles.creating(
+    let made: { handle: Socket; result: AcceptedSocket };
+    try {
+      made = handles.creating(
         companion,
         () => spi.WSPAccept(this.socket, condition),
         (result) => result?.socket,
-      ),
-    );
+      );
+    } catch (error) {
+      // The ordinary end of a turn's accepts, not worth another error.
+      if (isWsaError(error) && error.wsaCode === WSAEWOULDBLOCK) return null;
+      throw failureOf('WSPAccept', 'accept-failed', fault, error);
+    }
     companion.socket = made.result.socket;
     companion.handle = made.handle;
     return { companion, accepted: made.result };

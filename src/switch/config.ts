@@ -108,6 +108,10 @@ export function checkConfig(options: SwitchOptions): SwitchConfig {
   const names = entries.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new InvalidOptionError(`provider ${twice} is configured twice`);
+  const instances = entries.flatMap(({ provider }) => (provider === undefined ? [] : [provider]));
+  if (new Set(instances).size < instances.length) {
+    throw new InvalidOptionError('one provider object is configured under two names');
+  }
   return {
     highWaterMarkBytes: number('highWaterMarkBytes'),
     sanBacklog: number('sanBacklog'),

@@ -62,6 +62,8 @@ class Attempt {
   async run(): Promise<SwitchSocket> {
     const { context, draft, operation } = this;
     try {
+      // Nothing ever listens on port 0, and the system has its own error for that.
+      if (this.request.port === 0) return await this.byTcp();
       const socket = context.routable.length > 0 ? await this.trySan() : null;
       if (socket !== null) return socket;
       if (!this.tcpMayServe && this.final.length > 0) throw this.finalError();
@@ -82,7 +84,9 @@ class Attempt {
 
   /** Rule 3.1, for each address of the destination in its order. Null: no SAN serves. */
   private async trySan(): Promise<SwitchSocket | null> {
-    for (const destination of await this.destinations()) {
+    const destinations = await this.destinations();
+    this.tcpMayServe = destinations.length === 0;
+    for (const destination of destinations) {
       const serving = this.context.routes.lookup(destination.parsed).filter(this.context.isCandidate);
       if (serving.length === 0) {
         this.tcpMayServe = true;
@@ -157,7 +161,8 @@ class Attempt {
     const { host, family } = this.request;
     const texts = isIP(host) !== 0 ? [host] : await this.lookUp(host, family);
     return texts.flatMap((text) => {
-      const parsed = parseAddress(text);
+      // A zone names an interface, of which the routes know nothing.
+      const parsed = text.includes('%') ? null : parseAddress(text);
       return parsed === null ? [] : [{ text, parsed }];
     });
   }

@@ -111,6 +111,15 @@ export class HandleTable {
     if (entry !== undefined) this.drop(entry);
   }
 
+  /** Ends every handle as if the provider had, which it will not any more. */
+  closeAll(): void {
+    for (const entry of [...this.entries]) {
+      if (entry === undefined) continue;
+      this.drop(entry);
+      entry.owner?.handleClosed();
+    }
+  }
+
   /** Resolves when no handle is open. */
   whenIdle(): Promise<void> {
     if (this.openCount === 0) return Promise.resolve();

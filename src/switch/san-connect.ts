@@ -93,6 +93,16 @@ export async function connectBySan(
   return { companion, ...established, source: bound, note };
 }
 
+/**
+ * Kebab-case, and behind a colon what is for people. Reasons are keys of the counters: what a provider says is taken for
+ * one only if it looks like one.
+ */
+function splitReason(reason: unknown): { word: string; detail?: string } {
+  if (typeof reason !== 'string' || reason === '') return { word: 'connect-failed' };
+  const [word, detail] = reason.split(/: (.*)/s) as [string, string?];
+  return /^[a-z][a-z0-9-]{0,39}$/.test(word) ? { word, detail } : { word: 'connect-failed', detail: reason };
+}
+
 /** Rule 3.2: non-blocking; the outcome comes at once or with FD_CONNECT. @returns the provider's note @throws StepFailure */
 function connected(
   companion: Companion,
@@ -120,10 +130,8 @@ function connected(
     };
     const outcome = (code: WsaCode, reason?: string): void => {
       if (code === NO_ERROR) return settle(() => resolve(reason));
-      // Kebab-case, and behind a colon what is for people.
-      const [word, ...rest] = (reason || 'connect-failed').split(': ');
-      const detail = rest.length === 0 ? wsaName(code) : rest.join(': ');
-      settle(() => reject(new StepFailure(word as string, code, detail, true)));
+      const { word, detail } = splitReason(reason);
+      settle(() => reject(new StepFailure(word, code, detail ?? wsaName(code), true)));
     };
     signal.addEventListener('abort', cancelled, { once: true });
     companion.onFault = (failure) => settle(() => reject(failure));

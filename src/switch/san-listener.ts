@@ -2,7 +2,7 @@
 import { isIPv4 } from 'node:net';
 import { Inbound } from '../socket/inbound.js';
 import { rethrowLater } from '../socket/rethrow.js';
-import { WSAECONNREFUSED, WSAEWOULDBLOCK } from '../spi/codes.js';
+import { WSAECONNREFUSED } from '../spi/codes.js';
 import {
   type AcceptedSocket,
   type CallerData,
@@ -128,12 +128,11 @@ export class SanListener {
   /** @returns whether another caller may be waiting */
   private acceptOne(): boolean {
     try {
-      const { companion, accepted } = this.companion.accept((caller) => this.condition(caller));
-      this.begin(companion, accepted);
-      return true;
+      const taken = this.companion.accept((caller) => this.condition(caller));
+      if (taken !== null) this.begin(taken.companion, taken.accepted);
+      return taken !== null;
     } catch (error) {
       if (!(error instanceof StepFailure)) throw error;
-      if (error.code === WSAEWOULDBLOCK) return false;
       // The condition function rejected the caller, or it went away: the next one, please.
       if (error.code === WSAECONNREFUSED) return true;
       this.context.counters.of(this.provider.name).acceptFailures += 1;

@@ -9,7 +9,7 @@ import { loadNative } from '../native/load.js';
 import { bindTcp, closeDescriptor, localPort, releaseDescriptor } from '../native/os.js';
 import { acquireVirtualPort, releaseVirtualPort } from '../ports/virtual-ports.js';
 import { NO_ERROR, WSAEADDRNOTAVAIL } from '../spi/codes.js';
-import { type ParsedAddress, parseAddress } from './addresses.js';
+import { isWildcard, type ParsedAddress, parseAddress } from './addresses.js';
 import { StepFailure } from './downcalls.js';
 
 /** Where a companion is bound. */
@@ -51,12 +51,14 @@ export async function sourceAddress(
 ): Promise<ParsedAddress> {
   if (wanted !== undefined) {
     const parsed = parseAddress(wanted);
-    if (parsed !== null && parsed.family === destination.family) return parsed;
-    throw new StepFailure(
-      'source-address',
-      WSAEADDRNOTAVAIL,
-      `${wanted} is of another family than ${destination.address}`,
-    );
+    if (parsed === null || !isWildcard(parsed)) {
+      if (parsed?.family === destination.family) return parsed;
+      throw new StepFailure(
+        'source-address',
+        WSAEADDRNOTAVAIL,
+        `${wanted} is of another family than ${destination.address}`,
+      );
+    }
   }
   if (destination.family === 4 && destination.bits >> 24n === 127n) return LOOPBACK;
   if (local.has(destination)) return destination;

@@ -140,8 +140,9 @@ export class Switch {
     for (const socket of sockets) socket.abort();
     for (const provider of running) provider.query.close();
     await Promise.all(running.map(endProvider));
-    // The platform's sockets, and the last words of the others, take a turn of the event loop.
-    while (sockets.size > 0) await nextTurn();
+    // The platform's sockets, and the last words of the others, take a turn of the event loop or two.
+    const end = performance.now() + RELEASE_TIMEOUT_MS;
+    while (sockets.size > 0 && performance.now() < end) await nextTurn();
   }
 
   private assertOpen(): void {
@@ -155,6 +156,8 @@ async function endProvider({ spi, handles, fault }: RunningProvider): Promise<vo
   const patience = new Promise<void>((resolve) => {
     timer = setTimeout(() => {
       fault(`${handles.open} handles are still open at WSPCleanup`);
+      // Whoever waits for the provider's last word hears it from us.
+      handles.closeAll();
       resolve();
     }, RELEASE_TIMEOUT_MS);
   });

@@ -49,7 +49,19 @@ const badListens: [string, object][] = [
   ['a port that is a word', { port: 'http' }],
 ];
 
+const oneProvider = {};
+
 const badConfigurations: [string, unknown, RegExp | string][] = [
+  [
+    'one provider under two names',
+    {
+      providers: [
+        { name: 'one', provider: oneProvider },
+        { name: 'two', provider: oneProvider },
+      ],
+    },
+    'ERR_SANSWITCH_INVALID_OPTION',
+  ],
   ['null', null, 'ERR_SANSWITCH_INVALID_OPTION'],
   ['an unknown option', { provider: ['shm'] }, 'ERR_SANSWITCH_INVALID_OPTION'],
   ['providers that are no list', { providers: 'shm' }, 'ERR_SANSWITCH_INVALID_OPTION'],

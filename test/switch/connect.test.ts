@@ -307,6 +307,47 @@ describe('connecting', () => {
     expect(await attempt).toMatchObject({ code: 'ERR_SANSWITCH_CLOSED' });
   });
 
+  it('[WSD-3.4] the provider’s own reason stands in the record, if it looks like one', async () => {
+    const { sw, script } = await makeRig();
+    const { port } = await plainServer();
+    let connectReason = '';
+    script.WSPEnumNetworkEvents = (proceed) => ({ ...(proceed() as object), connectReason });
+    const candidate = async (reason: string) => {
+      connectReason = reason;
+      return (await sw.connect({ port, host })).decision.candidates[0];
+    };
+    const failed = { provider: 'san', outcome: 'failed' };
+    expect(await candidate('peer-unverifiable')).toEqual({
+      ...failed,
+      reason: 'peer-unverifiable',
+      detail: 'WSAETIMEDOUT',
+    });
+    expect(await candidate('peer-unverifiable: uid 7: odd')).toEqual({
+      ...failed,
+      reason: 'peer-unverifiable',
+      detail: 'uid 7: odd',
+    });
+    expect(await candidate('Who knows?')).toEqual({ ...failed, reason: 'connect-failed', detail: 'Who knows?' });
+    expect(await candidate('')).toEqual({ ...failed, reason: 'connect-failed', detail: 'WSAETIMEDOUT' });
+  });
+
+  it('[WSD-2.5] a wildcard local address is none, one of another family is TCP/IP’s business', async () => {
+    const { sw } = await makeRig();
+    const { port } = await listening(sw);
+    const socket = await sw.connect({ port, host, localAddress: '0.0.0.0' });
+    expect(socket).toMatchObject({ provider: 'san', localAddress: host });
+    const error = await failure(sw.connect({ port, host, localAddress: '::1' }));
+    expect(error).toHaveProperty('code');
+    expect(sw.decisions().at(-1)?.candidates[0]).toMatchObject({ provider: 'san', reason: 'source-address' });
+  });
+
+  it('port 0 is left to TCP/IP and its error', async () => {
+    const { sw, trace } = await makeRig({ strict: true });
+    const from = trace.entries.length;
+    expect((await failure(sw.connect({ port: 0, host }))).code).toMatch(/^(ECONNREFUSED|EADDRNOTAVAIL)$/);
+    expect(order(trace, from)).toEqual([]);
+  });
+
   it('a name that does not exist gives the resolver’s error', async () => {
     const { sw } = await makeRig();
     expect(await failure(sw.connect({ port: 1, host: 'no-such-host.invalid' }))).toMatchObject({

@@ -222,6 +222,20 @@ describe('start-up and routing', () => {
     script.WPUCloseSocketHandle = (proceed) => proceed();
   });
 
+  it('[WSD-1.5] [WSD-7.2] tells the application itself when a provider never gives its sockets back', async () => {
+    const { sw, script } = await makeRig();
+    const { port } = await listening(sw);
+    const socket = await sw.connect({ port, host: '127.0.0.1' });
+    let closed = 0;
+    socket.handlers = { closed: () => closed++ };
+    script.WPUCloseSocketHandle = () => 0;
+    await sw.close();
+    expect(closed).toBe(1);
+    expect(socket.state).toBe('closed');
+    expect(sw.stats().providers.san).toMatchObject({ open: 0 });
+    delete script.WPUCloseSocketHandle;
+  });
+
   it('the addon’s absence leaves shm out, with a reason, and everything works over TCP/IP', async () => {
     const { execFileSync } = await import('node:child_process');
     const program = `
