@@ -169,6 +169,8 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
     if (this.phase !== OPEN || this.endRequested || this.torn || this.peerGone || this.sendsFail) {
       const error = this.closeError ?? nodeError(WSAECONNRESET, this.place('write'));
       if (sent !== undefined) process.nextTick(sent, error);
+      // Whoever pauses until his sends have left must hear that they never will.
+      if (this.peerGone) process.nextTick(() => this.lose(WSAECONNRESET));
       return false;
     }
     if (bytes.length === 0) {
@@ -455,12 +457,15 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
     });
   }
 
-  /** While the application does not read, no receive tells that the peer is gone: what waits to be sent must not wait for it. */
+  /**
+   * While the application does not read, no receive tells that the peer is gone. If nothing is to be sent, what has come
+   * waits for the application; if something is, it may have paused until that has left, and must not wait for ever.
+   */
   protected peerClosed(): void {
     if (this.reading || this.finReceived) return;
     this.peerGone = true;
     this.idle = false;
-    this.queue.fail(nodeError(WSAECONNRESET, this.place('write')));
+    if (this.queuedBytes > 0 || this.stopped) this.lose(WSAECONNRESET);
   }
 
   private maybeFinish(): void {
