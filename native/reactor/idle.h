@@ -9,8 +9,9 @@ namespace sanswitch {
 //
 // "Adaptive spin": spin for a window after the last work, at most the budget. A window that ends without work halves
 // it, down to a sixteenth of the budget: traffic that spinning does not catch must not cost a processor. Work found
-// while spinning restores the whole budget. So does a sleep so short that the whole budget would have caught its end; but if
-// that too ends without work (two threads that share one processor do this), such hints are believed ever more rarely.
+// while spinning restores the whole budget. So does a sleep so short that the whole budget would have caught its end;
+// but if that too ends without work (two threads that share one processor do this), such hints are believed ever more
+// rarely.
 //
 // "No spin" is the same with a budget of 0.
 class AdaptiveSpin {

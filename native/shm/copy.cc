@@ -21,7 +21,8 @@ bool inRange(const Bytes& bytes, int64_t offset, int64_t length) {
 #if defined(__x86_64__)
 
 // Copies past the caches. Bytes that are written once into fresh memory, megabytes before anybody reads them again,
-// would otherwise be fetched from memory only to be overwritten: that halves the rate (measured: ARCHITECTURE.md, "Bulk").
+// would otherwise be fetched from memory only to be overwritten: that halves the rate (measured: ARCHITECTURE.md,
+// "Bulk").
 __attribute__((target("avx"))) void copyPastCaches(uint8_t* to, const uint8_t* from, size_t bytes) {
   constexpr size_t kLine = 64;
   const size_t head = (kLine - (reinterpret_cast<uintptr_t>(to) & (kLine - 1))) & (kLine - 1);

@@ -22,9 +22,6 @@ export interface SocketReport {
   readonly interfaceIndex: number;
 }
 
-/** `event` of `onLinkEvent` when the peer is gone in the ordinary way; a negative one is a negated errno. */
-export const LINK_ENDED = 0;
-
 /** Bits of a Poll's events. */
 export const POLL_READABLE = 1;
 export const POLL_WRITABLE = 2;
@@ -35,7 +32,10 @@ export type OnReady = () => void;
 /** The thread is about to sleep, and the control block is dirty. @returns how much work was found: none, or it goes on */
 export type OnBeforeSleep = () => number;
 
-/** Called once when a link's socket ends: LINK_ENDED or a negated errno. Nothing more comes from that link. */
+/**
+ * Called once when a link's socket ends. `event` is 0 if the peer has closed it, otherwise a negated errno. Nothing more
+ * comes from that link.
+ */
 export type OnLinkEvent = (linkId: number, event: number) => void;
 
 /** The native half of a thread's reactor. Unreferenced (it does not keep the event loop alive) until `ref()`. */
