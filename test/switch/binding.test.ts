@@ -5,6 +5,7 @@ import {
   SO_KEEPALIVE,
   SOL_SOCKET,
   WSAEACCES,
+  WSAECONNREFUSED,
   WSAENOBUFS,
   WSAENOPROTOOPT,
   WsaError,
@@ -12,7 +13,7 @@ import {
 import { describe, expect, it } from 'vitest';
 import { loadNative } from '#src/native/load.js';
 import { boundSockets, boundSocketsKnown } from '#src/native/os.js';
-import { failure, freePort, listening, makeRig, order, plainServer, until } from './helpers.js';
+import { failure, freePort, listening, makeRig, order, plainServer, type Script, until } from './helpers.js';
 
 /** What the trace shows of one attempt, from `WSPSocket` on. */
 const ATTEMPT = ['WSPSocket', 'WPUCreateSocketHandle', 'WSPBind', 'WSPEventSelect', 'WSPConnect'];
@@ -165,6 +166,55 @@ describe('creating and binding', () => {
     socket.send(Buffer.from('echo'));
     expect(String(await socket.receive())).toBe('echo');
     await socket.close();
+  });
+
+  describe.skipIf(loadNative().addon === null)('a provider that needs the host’s ports', () => {
+    const needsPorts: Script = {
+      WSPStartupEx: (proceed) => ({ ...(proceed() as object), virtualPorts: false }),
+    };
+
+    it('[WSD-2.5] is bound to the source address and an ephemeral port of a TCP socket', async () => {
+      const { sw } = await makeRig({ script: { ...needsPorts } });
+      const { port, next } = await listening(sw);
+      const socket = await sw.connect({ port, host: '127.0.0.1' });
+      expect(socket).toMatchObject({ provider: 'san', localAddress: '127.0.0.1', decision: { localPortKind: 'real' } });
+      if (boundSocketsKnown()) expect(boundSockets(socket.localPort)).toHaveLength(1);
+      const peer = await next();
+      expect(peer.remotePort).toBe(socket.localPort);
+      await Promise.all([socket.close(), peer.close()]);
+      expect(boundSockets(socket.localPort)).toHaveLength(0);
+    });
+
+    it('[WSD-2.5] falls back with the same descriptor', async () => {
+      const { sw, script } = await makeRig({ script: { ...needsPorts } });
+      const { port, sockets } = await plainServer();
+      let bound = 0;
+      script.WSPBind = (proceed, args) => {
+        bound = (args[1] as { port: number }).port;
+        return proceed();
+      };
+      script.WSPConnect = () => WSAENOBUFS;
+      const socket = await sw.connect({ port, host: '127.0.0.1' });
+      expect(socket.provider).toBe('tcp');
+      expect(socket.localPort).toBe(bound);
+      await until(() => sockets.length === 1);
+      expect(sockets[0]?.remotePort).toBe(bound);
+      socket.send(Buffer.from('echo'));
+      expect(String(await socket.receive())).toBe('echo');
+    });
+
+    it('[WSD-2.5] [WSD-3.3] releases the port when TCP/IP is not tried', async () => {
+      const { sw, script } = await makeRig({ script: { ...needsPorts } });
+      let bound = 0;
+      script.WSPBind = (proceed, args) => {
+        bound = (args[1] as { port: number }).port;
+        return proceed();
+      };
+      script.WSPConnect = () => WSAECONNREFUSED;
+      expect(await failure(sw.connect({ port: 9, host: '127.0.0.1' }))).toMatchObject({ code: 'ECONNREFUSED' });
+      expect(bound).toBeGreaterThan(0);
+      expect(boundSockets(bound)).toHaveLength(0);
+    });
   });
 
   it('[WSD-2.5] a listener on every interface passes the wildcard address', async () => {

@@ -1,6 +1,6 @@
 import { type Socket as NetSocket, connect as netConnect } from 'node:net';
 import { type Caller, createSwitch, type StreamSocket } from 'sanswitch';
-import { FD_ACCEPT, SO_TCP_LISTENER, WSAECONNREFUSED, WSAENOPROTOOPT } from 'sanswitch/spi';
+import { CF_REJECT, FD_ACCEPT, SO_TCP_LISTENER, WSAECONNREFUSED, WSAENOPROTOOPT, WsaError } from 'sanswitch/spi';
 import { describe, expect, it } from 'vitest';
 import { LoopFabric } from '#src/providers/loop/fabric.js';
 import { LoopProvider } from '#src/providers/loop/provider.js';
@@ -133,6 +133,27 @@ describe('listening and accepting', () => {
       local: { family: 4, address: host, port },
     });
     expect(sw.stats().providers.san).toMatchObject({ rejects: 1 });
+  });
+
+  it('[WSD-4.3] the condition function passes on what the provider vouches for', async () => {
+    const { sw, script } = await makeRig();
+    const credentials = { pid: 1, uid: 2, gid: 3 };
+    script.WSPAccept = (_proceed, args) => {
+      const condition = args[1] as (caller: object) => number;
+      const address = { family: 4, address: host, port: 7 };
+      expect(condition({ remote: address, local: address, credentials })).toBe(CF_REJECT);
+      throw new WsaError(WSAECONNREFUSED);
+    };
+    const callers: Caller[] = [];
+    const { port } = await listening(sw, {
+      admit: (caller) => {
+        callers.push(caller);
+        delete script.WSPAccept;
+        return callers.length > 1;
+      },
+    });
+    await sw.connect({ port, host });
+    expect(callers[0]).toMatchObject({ credentials });
   });
 
   it('[WSD-4.3] over TCP/IP a rejected caller sees a reset', async () => {
