@@ -1,5 +1,5 @@
 /** A provider under test, and sockets made the way that the switch makes them. */
-import { NO_ERROR, type SanProvider, WSAEWOULDBLOCK } from 'sanswitch/spi';
+import { NO_ERROR, type SanProvider, type Socket, WSAEWOULDBLOCK } from 'sanswitch/spi';
 import { expect } from 'vitest';
 import { type Endpoint, Harness } from './harness.js';
 
@@ -11,6 +11,10 @@ export interface Subject {
   readonly address?: string;
   /** Prepares a port on which a companion may listen (some providers want the TCP listener there); default: any number. */
   listenerPort?(): Promise<number>;
+  /** The port to which a connecting companion is bound (rule 2.5); default: any number. */
+  sourcePort?(): number;
+  /** Tells a socket what the provider must know before it may listen. */
+  beforeListen?(socket: Socket, port: number): void;
   /** After everything is closed and cleaned up. */
   dispose?(): Promise<void> | void;
 }
@@ -52,12 +56,13 @@ export class Rig {
   async listening(backlog = 8): Promise<{ listener: Endpoint; port: number }> {
     const port = await this.listenerPort();
     const listener = this.bound(port);
+    this.#subject.beforeListen?.(listener.socket, port);
     expect(this.harness.spi.WSPListen(listener.socket, backlog)).toBe(NO_ERROR);
     return { listener, port };
   }
 
   connecting(port: number): Endpoint {
-    const endpoint = this.bound();
+    const endpoint = this.bound(this.#subject.sourcePort?.());
     const code = this.harness.spi.WSPConnect(endpoint.socket, { family: 4, address: this.address, port });
     if (code !== WSAEWOULDBLOCK) endpoint.connects.push(code);
     return endpoint;

@@ -139,7 +139,7 @@ export class ShmConnection implements SlotHolder {
   /** WSPClaimMessageBuffer. */
   claim(minBytes: number, maxBytes: number, out: WsaBuffer): WsaCode {
     try {
-      return this.peerDone ? WSAEWOULDBLOCK : this.claimRoom(minBytes, maxBytes, out);
+      return this.peerDone ? WSAECONNRESET : this.claimRoom(minBytes, maxBytes, out);
     } catch (error) {
       this.link.distrust(error);
       return WSAECONNRESET;
@@ -256,6 +256,8 @@ export class ShmConnection implements SlotHolder {
   post(overlapped: Overlapped): void {
     this.posted = overlapped;
     if (this.polledIndex < 0) this.link.poll(this);
+    // The peer writes nothing any more for which the reactor would look, and a busy loop does not sleep.
+    if (this.peerDone) process.nextTick(() => this.link.work());
   }
 
   /** Is there a receive that a record could complete? */

@@ -14,9 +14,11 @@ import {
   WSAEADDRNOTAVAIL,
   WSAEFAULT,
   WSAEINVAL,
+  WSAEMSGSIZE,
   WSAENOPROTOOPT,
   WSAENOTCONN,
   WSAENOTSOCK,
+  WSAEOPNOTSUPP,
   type WsaCode,
   WsaError,
 } from '../../spi/codes.js';
@@ -31,6 +33,7 @@ import {
   type ProtocolInfo,
   type ServedSubnet,
   SO_TCP_LISTENER,
+  SOCK_STREAM,
   SOL_SOCKET,
   type Socket,
   type SocketAddress,
@@ -131,7 +134,8 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
     return socket;
   }
 
-  override WSPSocket(): Socket {
+  override WSPSocket(_family: number, type: number, _protocol: number): Socket {
+    if (type !== SOCK_STREAM) throw new WsaError(WSAEOPNOTSUPP);
     return this.adopt().descriptor;
   }
 
@@ -189,7 +193,8 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
 
   WSPClaimMessageBuffer(socket: Socket, minBytes: number, maxBytes: number, out: WsaBuffer): WsaCode {
     const { connection } = this.socket(socket);
-    return connection === null ? WSAENOTCONN : connection.claim(minBytes, maxBytes, out);
+    if (connection === null) return WSAENOTCONN;
+    return minBytes > this.maxMessageBytes ? WSAEMSGSIZE : connection.claim(minBytes, maxBytes, out);
   }
 
   override WSPSend(socket: Socket, buffers: readonly WsaBuffer[], _count: number, overlapped: Overlapped): WsaCode {
