@@ -98,6 +98,13 @@ export class NativeUnavailableError extends SanswitchError {
   }
 }
 
+/** The address space for shared memory can't be had; the message says what is in the way. */
+export class NoWindowError extends SanswitchError {
+  constructor(message: string, details?: ErrorDetails) {
+    super('ERR_SANSWITCH_NO_WINDOW', message, details);
+  }
+}
+
 /** The switch (or the runtime) was closed; nothing can be opened through it any more. */
 export class SwitchClosedError extends SanswitchError {
   constructor(message = 'the switch is closed') {

@@ -3,7 +3,7 @@
  * sees: the one kind of shared memory whose pages may be replaced, by official means, on every Node. It costs address
  * space only. Windows are made when needed, never given back, and never shown to users of the package.
  */
-import { SanswitchError } from '../errors.js';
+import { NoWindowError } from '../errors.js';
 import type { NativeAddon } from '../native/addon.js';
 import { requireNative } from '../native/load.js';
 import { check } from '../native/os.js';
@@ -44,16 +44,16 @@ interface Window {
 }
 
 function reserve(): SharedArrayBuffer {
-  const { Memory } = (globalThis as unknown as { WebAssembly: WebAssemblyNamespace }).WebAssembly;
+  const wasm = (globalThis as unknown as { WebAssembly?: WebAssemblyNamespace }).WebAssembly;
+  if (wasm === undefined) {
+    throw new NoWindowError('shared memory needs WebAssembly, which this process does without (node --jitless?)');
+  }
   const pages = WINDOW_BYTES / WASM_PAGE_BYTES;
   try {
-    return new Memory({ initial: pages, maximum: pages, shared: true }).buffer;
+    return new wasm.Memory({ initial: pages, maximum: pages, shared: true }).buffer;
   } catch (cause) {
-    throw new SanswitchError(
-      'ERR_SANSWITCH_NO_WINDOW',
-      'shared memory needs 10 GiB of address space for a window, which this process can not have (ulimit -v?)',
-      { cause },
-    );
+    const message = 'shared memory needs 10 GiB of address space, which this process can not have (ulimit -v?)';
+    throw new NoWindowError(message, { cause });
   }
 }
 

@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -69,6 +69,23 @@ describe('own and peer segments', () => {
 
   it.each([0, -65_536, 1, 65_537, 4 * 1024 ** 3 + 65_536, Number.NaN])('refuses a segment of %s bytes', (bytes) => {
     expect(() => threadWindows().mapOwn(bytes)).toThrow(RangeError);
+  });
+});
+
+describe('a process that can not have a window is told why', () => {
+  const script = `import('#src/reactor/window.js').then(({ threadWindows }) => {
+    try { threadWindows().mapOwn(1 << 20); } catch (error) { console.log(error.code, error.message); }
+  })`;
+
+  it('with too little address space', () => {
+    const command = `ulimit -v 8000000 && exec "$0" -e "$1"`;
+    const output = execFileSync('sh', ['-c', command, process.execPath, script], { encoding: 'utf8' });
+    expect(output).toMatch(/^ERR_SANSWITCH_NO_WINDOW .*address space.*ulimit/);
+  });
+
+  it('without WebAssembly', () => {
+    const output = execFileSync(process.execPath, ['--jitless', '-e', script], { encoding: 'utf8' });
+    expect(output).toMatch(/^ERR_SANSWITCH_NO_WINDOW .*WebAssembly.*jitless/);
   });
 });
 
