@@ -45,7 +45,8 @@ function layerOf(unit: string): number | undefined {
   return layers[unit] ?? layers[unit.split('/')[0] ?? ''];
 }
 
-const specifiers = /(?:\bfrom|\bimport)\s*\(?\s*(['"])([^'"]+)\1/g;
+// `Buffer.from('text')` is no import.
+const specifiers = /(?:\bfrom\s*|\bimport\s*\(?\s*)(['"])([^'"]+)\1/g;
 
 function problemOf(from: string, specifier: string): string | null {
   if (specifier === 'sanswitch' || specifier.startsWith('sanswitch/') || specifier.startsWith('#src/')) {
