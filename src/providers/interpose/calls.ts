@@ -1,7 +1,9 @@
 /** Every call that crosses the SPI by its name, and which of two shapes a failure has (see `spi/provider.ts`). */
 import type { ExtensionName, SanProvider, UpcallTable } from '../../spi/provider.js';
 
+/** A `WSP*` function, extension functions among them. */
 export type DowncallName = keyof SanProvider | ExtensionName;
+/** A `WPU*` function. */
 export type UpcallName = keyof UpcallTable;
 
 /** Downcalls whose only result is a status: their failures are return values, those of all others are thrown. */

@@ -14,6 +14,7 @@ interface Lanes {
   last: Proceed | null;
 }
 
+/** Completions and events come when `schedule` says. */
 export class Delay implements Concern {
   readonly #schedule: (work: () => void) => void;
   readonly #receives = new WeakSet<Overlapped>();

@@ -3,6 +3,7 @@ import { type WsaCode, WsaError } from '../../spi/codes.js';
 import { type DowncallName, returnsStatus } from './calls.js';
 import type { Concern, Proceed } from './provider.js';
 
+/** Which calls fail, and how. */
 export interface FailureOptions {
   /** Which downcalls are counted; extension functions by their names. */
   readonly calls: readonly DowncallName[];
@@ -16,6 +17,7 @@ export interface FailureOptions {
   readonly failing?: (() => void) | undefined;
 }
 
+/** Fails the n-th of some calls. */
 export class Failure implements Concern {
   /** While false, calls are neither counted nor failed. */
   armed = true;

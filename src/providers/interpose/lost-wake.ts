@@ -1,6 +1,7 @@
 /** The concern `lost wake`: one event is never signalled, as after a race that a provider should not have. */
 import type { Concern, Proceed } from './provider.js';
 
+/** Drops the n-th event. */
 export class LostWake implements Concern {
   /** Events that were to be signalled so far. */
   seen = 0;

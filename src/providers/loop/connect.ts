@@ -16,6 +16,7 @@ import { type AcceptCondition, CF_ACCEPT, FD_ACCEPT, FD_CONNECT, type SocketAddr
 import { LoopPipe } from './pipe.js';
 import type { Caller, LoopSocket } from './socket.js';
 
+/** `WSPListen` (4.1): at most `backlog` callers wait, further ones are refused. @returns 0, WSAEADDRINUSE, WSAEINVAL */
 export function listen(socket: LoopSocket, backlog: number): WsaCode {
   if (socket.state !== 'bound') return socket.state === 'listening' ? NO_ERROR : WSAEINVAL;
   if (!socket.host.fabric.listen(socket, socket.local!)) return WSAEADDRINUSE;
@@ -24,7 +25,11 @@ export function listen(socket: LoopSocket, backlog: number): WsaCode {
   return NO_ERROR;
 }
 
-/** @param serves whether the provider serves an address */
+/**
+ * `WSPConnect` (3.2): the outcome comes by FD_CONNECT.
+ * @param serves whether the provider serves an address
+ * @returns WSAEWOULDBLOCK, WSAEINVAL, WSAEISCONN, WSAENETUNREACH
+ */
 export function connect(
   socket: LoopSocket,
   destination: SocketAddress,
@@ -126,6 +131,7 @@ export function close(socket: LoopSocket): void {
   if (state !== 'broken') socket.out?.push({ kind: 'close' });
 }
 
+/** Does the address stand for all addresses of its family? */
 export function isWildcard(address: SocketAddress): boolean {
   return address.address === '0.0.0.0' || address.address === '::';
 }

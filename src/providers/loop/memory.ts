@@ -94,15 +94,10 @@ export class LoopMemory {
 
 const MAGIC = 0x6c6f6f70;
 
-/** What the peer needs to reach a remote registration: magic, key, connection, length (little-endian u32 each). */
-export function describe(registration: Registration): RdmaRegistration {
-  const descriptor = new Uint8Array(RDMA_DESCRIPTOR_BYTES);
-  const view = new DataView(descriptor.buffer);
-  view.setUint32(0, MAGIC, true);
-  view.setUint32(4, registration.handle, true);
-  view.setUint32(8, registration.socket.connection, true);
-  view.setUint32(12, registration.bytes.length, true);
-  return { handle: registration.handle, descriptor };
+/** What the peer needs to reach a remote registration: magic, handle, connection, length, a word each. */
+export function describe({ handle, socket, bytes }: Registration): RdmaRegistration {
+  const words = Uint32Array.of(MAGIC, handle, socket.connection, bytes.length);
+  return { handle, descriptor: new Uint8Array(words.buffer) };
 }
 
 /** The peer's memory that a transfer is about, or why it may not be reached (rule 6.1). */
@@ -114,11 +109,12 @@ export function remoteRange(
   access: number,
 ): Registration | string {
   if (descriptor.length !== RDMA_DESCRIPTOR_BYTES) return `a descriptor of ${descriptor.length} bytes`;
-  const view = new DataView(descriptor.buffer, descriptor.byteOffset, descriptor.length);
-  if (view.getUint32(0, true) !== MAGIC) return 'not a descriptor';
-  const registration = initiator.host.fabric.remoteMemory.get(view.getUint32(4, true));
+  // A copy, since the bytes may lie anywhere.
+  const [magic, handle, connection] = new Uint32Array(descriptor.slice().buffer);
+  if (magic !== MAGIC) return 'not a descriptor';
+  const registration = initiator.host.fabric.remoteMemory.get(handle as number);
   if (registration === undefined || !registration.stands) return 'the memory is not registered (any more)';
-  if (registration.socket !== initiator.peer || view.getUint32(8, true) !== initiator.connection) {
+  if (registration.socket !== initiator.peer || connection !== initiator.connection) {
     return 'the memory belongs to another connection';
   }
   if ((registration.access & access) === 0) return 'that access was not given';

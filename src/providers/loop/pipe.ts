@@ -92,6 +92,7 @@ interface RdmaItem {
 
 type WireItem = MessageItem | RdmaItem | { readonly kind: 'established' } | { readonly kind: 'close' };
 
+/** What one side has started and the other has not seen yet; each step of the scheduler moves the oldest item. */
 export class LoopPipe {
   readonly from: LoopSocket;
   readonly to: LoopSocket;

@@ -62,6 +62,7 @@ const SUPPORTED_OPTIONS: ReadonlySet<string> = new Set([
 /** Descriptors are slot + generation * SLOTS, so that a closed one is not mistaken for its slot's next socket (7.4). */
 const SLOTS = 65_536;
 
+/** The provider. One instance per switch; those with the same fabric reach each other. */
 export class LoopProvider extends NullProvider implements LoopHost {
   readonly fabric: LoopFabric;
   settings: LoopSettings;

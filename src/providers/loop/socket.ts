@@ -55,6 +55,7 @@ export interface Caller {
   readonly destination: SocketAddress;
 }
 
+/** One socket, from `WSPSocket` or `WSPAccept` to its `WPUCloseSocketHandle`. */
 export class LoopSocket {
   readonly host: LoopHost;
   /** The provider's own descriptor. */

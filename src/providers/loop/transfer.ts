@@ -27,6 +27,7 @@ function fault(socket: LoopSocket, code: WsaCode, description: string): WsaCode 
   return code;
 }
 
+/** `WSPClaimMessageBuffer`. @returns 0, WSAEWOULDBLOCK (FD_WRITE follows), WSAEMSGSIZE, or why the connection takes none */
 export function claim(socket: LoopSocket, minBytes: number, maxBytes: number, out: WsaBuffer): WsaCode {
   const problem = standing(socket);
   if (problem !== NO_ERROR) return problem;
@@ -50,6 +51,7 @@ export function claim(socket: LoopSocket, minBytes: number, maxBytes: number, ou
   return NO_ERROR;
 }
 
+/** `WSPSend` of what was claimed, or gathered from the switch's own buffers. @returns WSA_IO_PENDING or an error */
 export function send(
   socket: LoopSocket,
   buffers: readonly WsaBuffer[],
@@ -102,6 +104,7 @@ function sendClaimed(socket: LoopSocket, message: Message, parts: WsaBuffer[], o
   return socket.accept(overlapped);
 }
 
+/** `WSPRecv`, into a buffer or to be lent the message. @returns WSA_IO_PENDING or an error */
 export function receive(
   socket: LoopSocket,
   buffers: readonly WsaBuffer[],
