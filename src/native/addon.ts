@@ -105,6 +105,12 @@ export interface NativeAddon {
     length: number,
   ): void;
 
+  /**
+   * Has the allocator keep what is freed (glibc: up to 128 MiB) instead of giving it back to the system at once. For the
+   * whole process, for good.
+   */
+  keepFreedMemory(): void;
+
   /** Listens by a name (at most 107 bytes) in the abstract namespace, SOCK_SEQPACKET. @returns a descriptor */
   unixListen(name: string, backlog: number): number;
   /** Connects at once or not at all. @returns a descriptor; -ECONNREFUSED: nobody is there; -EAGAIN: backlog full */
