@@ -52,7 +52,7 @@ function reserve(): SharedArrayBuffer {
   try {
     return new wasm.Memory({ initial: pages, maximum: pages, shared: true }).buffer;
   } catch (cause) {
-    const message = 'shared memory needs 10 GiB of address space, which this process can not have (ulimit -v?)';
+    const message = 'shared memory needs 4 to 10 GiB of address space, which this process can not have (ulimit -v?)';
     throw new NoWindowError(message, { cause });
   }
 }

@@ -78,7 +78,7 @@ describe('a process that can not have a window is told why', () => {
   })`;
 
   it('with too little address space', () => {
-    const command = `ulimit -v 8000000 && exec "$0" -e "$1"`;
+    const command = `ulimit -v 4000000 && exec "$0" -e "$1"`;
     const output = execFileSync('sh', ['-c', command, process.execPath, script], { encoding: 'utf8' });
     expect(output).toMatch(/^ERR_SANSWITCH_NO_WINDOW .*address space.*ulimit/);
   });
