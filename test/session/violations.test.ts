@@ -1,0 +1,155 @@
+import { Overlapped, type Socket, type WsaBuffer } from 'sanswitch/spi';
+import { describe, expect, it } from 'vitest';
+import {
+  SESSION_CREDIT,
+  SESSION_DATA,
+  SESSION_DONE,
+  SESSION_FIN,
+  SESSION_HEADER_BYTES,
+  SESSION_HELLO,
+  SESSION_OFFER,
+  SESSION_TARGET,
+} from '#src/layout/layout.gen.js';
+import { encodeHello, writeHeader } from '#src/switch/session/messages.js';
+import { Random } from '../simulation/random.js';
+import { codeOf, HARDWARE, Pair, RING } from './pair.js';
+
+const VIOLATION = 'ERR_SANSWITCH_SESSION_PROTOCOL';
+
+/** A peer without a session: it says what it likes. */
+class Stranger {
+  readonly pair: Pair;
+  #socket: Socket = -1;
+
+  constructor(loop: object) {
+    this.pair = new Pair({
+      loop: { ...loop, rdmaThresholdBytes: 1_000, heldMessages: 1_000, maxMessageBytes: 2_000 },
+      receiveBuffers: 8,
+      accepted: (socket) => {
+        this.#socket = socket;
+      },
+    });
+    // What the session sends is received and thrown away.
+    this.pair.run(() => {
+      for (let i = 0; i < 40; i++) this.#receive();
+    });
+  }
+
+  get #spi() {
+    return this.pair.server.host.spi;
+  }
+
+  #receive(): void {
+    const buffer: WsaBuffer = { bytes: new Uint8Array(2_000), offset: 0, length: 2_000 };
+    const lends = this.pair.server.host.started.info.lendsReceives;
+    this.#spi.WSPRecv(this.#socket, lends ? [] : [buffer], lends ? 0 : 1, new Overlapped({ completed: () => {} }));
+  }
+
+  say(...messages: readonly Uint8Array[]): this {
+    for (const message of messages) {
+      this.pair.run(() => {
+        let out: WsaBuffer = { bytes: message, offset: 0, length: message.length };
+        if (this.pair.server.host.started.info.claimsMessageBuffers) {
+          out = { ...out };
+          if (this.#spi.WSPClaimMessageBuffer!(this.#socket, message.length, message.length, out) !== 0) return;
+          out.bytes.set(message, out.offset);
+        }
+        const send = { bytes: out.bytes, offset: out.offset, length: message.length };
+        this.#spi.WSPSend(this.#socket, [send], 1, new Overlapped({ completed: () => {} }));
+      });
+    }
+    return this;
+  }
+
+  /** Ends it, and tells how the session ended. */
+  end(): string {
+    this.pair.run(() => this.#spi.WSPCloseSocket(this.#socket));
+    expect(this.pair.leaks).toEqual([]);
+    const { client } = this.pair;
+    const ends = client.events.filter((event) => /^(closed|not negotiated)/.test(event));
+    expect(ends).toHaveLength(1);
+    return codeOf(client.closedWith ?? client.negotiatedWith);
+  }
+}
+
+function message(kind: number, body: Uint8Array = new Uint8Array(0), credits = 0, value = 0): Uint8Array {
+  const bytes = new Uint8Array(SESSION_HEADER_BYTES + body.length);
+  writeHeader(bytes, 0, kind, credits, value);
+  bytes.set(body, SESSION_HEADER_BYTES);
+  return bytes;
+}
+
+const hello = (changes: object = {}) =>
+  message(
+    SESSION_HELLO,
+    encodeHello({
+      receiveBuffers: 8,
+      messageBytes: 2_000,
+      capabilities: 0,
+      rdmaThresholdBytes: 1_000,
+      maxRdmaBytes: 10_000,
+      ...changes,
+    }),
+  );
+
+describe.each([
+  ['ring', RING],
+  ['hardware', HARDWARE],
+])('a peer that does not keep to the protocol, over %s', (_name, loop) => {
+  it.each([
+    ['data before the negotiation', [message(SESSION_DATA, new Uint8Array(5))]],
+    ['a HELLO that is too short', [message(SESSION_HELLO, new Uint8Array(3))]],
+    ['another version', [((bytes) => bytes.fill(0xee, SESSION_HEADER_BYTES))(hello())]],
+    ['too few buffers', [hello({ receiveBuffers: 1 })]],
+    ['buffers that are too small', [hello({ messageBytes: 63 })]],
+    ['nothing at all', [new Uint8Array(0)]],
+    ['a message without a header', [hello(), new Uint8Array(SESSION_HEADER_BYTES - 1)]],
+    ['an unknown kind', [hello(), message(0xfe)]],
+    ['a second HELLO', [hello(), hello()]],
+    ['data behind the end', [hello(), message(SESSION_FIN), message(SESSION_DATA, new Uint8Array(1))]],
+    ['a second end', [hello(), message(SESSION_FIN), message(SESSION_FIN)]],
+    ['a target that nobody asked for', [hello(), message(SESSION_TARGET, new Uint8Array(20))]],
+    ['the end of a transfer that does not run', [hello(), message(SESSION_DONE, new Uint8Array(4))]],
+    ['a short offer', [hello(), message(SESSION_OFFER, new Uint8Array(4))]],
+    ['an offer of nothing', [hello(), message(SESSION_OFFER, new Uint8Array(24))]],
+    ['an offer of 4 GiB', [hello(), message(SESSION_OFFER, new Uint8Array(24).fill(0xff, 0, 4))]],
+    ['credits out of nowhere', [hello(), message(SESSION_CREDIT, new Uint8Array(0), 60_000)]],
+  ])('%s: one clear error, nothing left', (_what, messages) => {
+    expect(new Stranger(loop).say(...messages).end()).toMatch(
+      loop === RING && _what === 'credits out of nowhere' ? /ECONNRESET|PROTOCOL/ : VIOLATION,
+    );
+  });
+
+  it('an offer of memory that is not there: the connection ends, nothing is delivered', () => {
+    const offer = new Uint8Array(24);
+    new DataView(offer.buffer).setUint32(0, 5_000, true);
+    const stranger = new Stranger(loop).say(hello(), message(SESSION_OFFER, offer, 0, 2));
+    const { client } = stranger.pair;
+    expect(stranger.pair.fabric.faults.splice(0)).toEqual(['rdma: not a descriptor']);
+    expect(codeOf(client.closedWith)).toMatch(/^E(FAULT|CONNRESET)$/);
+    expect(client.chunks).toEqual([]);
+    stranger.end();
+  });
+
+  it('500 conversations of random bytes: never a crash, never a hang, never a leak', () => {
+    for (let seed = 1; seed <= 500; seed++) {
+      const random = new Random(seed);
+      const stranger = new Stranger(loop);
+      if (random.chance(80)) stranger.say(hello());
+      const { session } = stranger.pair.client;
+      for (let i = random.below(12); i > 0; i--) {
+        const body = random.bytes(random.below(random.chance(50) ? 64 : 1_900));
+        const kind = random.chance(80) ? random.below(12) : random.below(256);
+        // Small numbers are the likely ones: sizes, states, and the number of the running transfer.
+        if (random.chance(70)) body.fill(0, 0, 16);
+        if (body.length > 4) body[0] = random.below(4);
+        stranger.say(message(kind, body, random.chance(30) ? random.below(9) : 0, random.below(6)));
+        if (random.chance(30)) stranger.pair.run(() => session.send(random.bytes(random.pick([10, 3_000]))));
+        if (random.chance(10)) stranger.pair.run(() => session.pause());
+      }
+      stranger.pair.run(() => session.resume());
+      const code = stranger.end();
+      expect([VIOLATION, 'ECONNRESET', 'ECONNREFUSED', 'EFAULT'], `seed ${seed}`).toContain(code);
+    }
+  });
+});
