@@ -86,12 +86,14 @@ export interface SanProvider {
   /**
    * Sends one message, gathered from `count` buffers, at most SO_MAX_MSG_SIZE bytes. Returns WSA_IO_PENDING (rule 5.1) or
    * an error. The buffers belong to the provider until the completion. A message sent successfully before
-   * `WSPCloseSocket` reaches the peer before its receives fail.
+   * `WSPCloseSocket` reaches the peer before its receives fail. WSAECONNRESET, at once or as the outcome, says that the
+   * receives fail too: the switch reads on until they do.
    */
   WSPSend(socket: Socket, buffers: readonly WsaBuffer[], count: number, overlapped: Overlapped): WsaCode;
   /**
    * Receives one message into `buffers[0]`, or, where the provider lends (`lendsReceives`), with `count` 0. Returns
-   * WSA_IO_PENDING or an error. Messages that arrive before a receive stands are held, in order (rule 3.7).
+   * WSA_IO_PENDING or an error. Messages that arrive before a receive stands are held, in order (rule 3.7). Receives
+   * complete in the order in which they were posted; one that fails does so after all that came before it.
    */
   WSPRecv(socket: Socket, buffers: readonly WsaBuffer[], count: number, overlapped: Overlapped): WsaCode;
   /** For operations that the switch polls (rule 5.2): bytes moved. @throws WsaError WSA_IO_INCOMPLETE, or the outcome */
@@ -100,7 +102,8 @@ export interface SanProvider {
    * Only where `claimsMessageBuffers`. Lends the switch a message buffer of registered memory (rule 5.5), in which it
    * writes a message in place: room for at least `minBytes`, at most `maxBytes`, described in `out`. The next `WSPSend`
    * on that socket must be for it (one buffer, same offset, any smaller length); a claim is void if another follows.
-   * Returns 0, or WSAEWOULDBLOCK: the peer has no room now, FD_WRITE follows when it has.
+   * Returns 0; WSAEWOULDBLOCK: the peer has no room now, FD_WRITE follows when it has; WSAEMSGSIZE: it never will; or
+   * WSAECONNRESET as `WSPSend` does.
    */
   WSPClaimMessageBuffer?(socket: Socket, minBytes: number, maxBytes: number, out: WsaBuffer): WsaCode;
 
