@@ -81,7 +81,6 @@ const REFUSALS: Readonly<Record<number, string>> = {
   [REJECT_SOURCE]: 'source-unverifiable',
 };
 
-/** A companion socket (or a listening one) of this provider. */
 /** @returns null: the peer has left nonsense where this connection is to be, and the link ends */
 function newConnection(link: Link, id: number, owner: ConnectionOwner): ShmConnection | null {
   try {
@@ -101,6 +100,7 @@ function isGenuine({ claim, source }: OpenRequest, link: Link): boolean {
   }
 }
 
+/** A companion socket (or a listening one) of this provider. */
 export class ShmSocket implements ConnectionOwner, Incoming {
   readonly descriptor: Socket;
   /** The switch's descriptor. */
