@@ -95,8 +95,8 @@ napi_value copy(napi_env env, napi_callback_info info) {
 }
 
 // keepFreedMemory(): tells glibc not to give freed blocks of up to 4 MiB back to the system at once, for this process
-// and for good. Buffers that the garbage collector frees in bulk are then reused as they are; otherwise each one's pages
-// are unmapped, mapped, zeroed and faulted in again, which costs three times the copy into them.
+// and for good. Buffers that the garbage collector frees in bulk are then reused as they are. Otherwise their pages are
+// unmapped, mapped, zeroed and faulted in again, which costs three times the copy into them.
 napi_value keepFreedMemory(napi_env, napi_callback_info) {
 #if defined(__GLIBC__)
   constexpr int kMebibyte = 1024 * 1024;
