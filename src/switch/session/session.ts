@@ -74,6 +74,8 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
   private finReceived = false;
   private torn = false;
   private peerGone = false;
+  /** A send was refused because nothing that is sent arrives any more. */
+  private refused = false;
   private eventQueued = false;
   private peerHello: Hello | null = null;
 
@@ -169,8 +171,8 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
     if (this.phase !== OPEN || this.endRequested || this.torn || this.peerGone || this.sendsFail) {
       const error = this.closeError ?? nodeError(WSAECONNRESET, this.place('write'));
       if (sent !== undefined) process.nextTick(sent, error);
-      // Whoever pauses until his sends have left must hear that they never will.
-      if (this.peerGone) process.nextTick(() => this.lose(WSAECONNRESET));
+      this.refused ||= this.peerGone || this.sendsFail;
+      this.loseIfStuck();
       return false;
     }
     if (bytes.length === 0) {
@@ -397,6 +399,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
 
   pause(): void {
     this.reading = false;
+    this.loseIfStuck();
   }
 
   resume(): void {
@@ -462,10 +465,19 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
    * waits for the application; if something is, it may have paused until that has left, and must not wait for ever.
    */
   protected peerClosed(): void {
-    if (this.reading || this.finReceived) return;
+    if (this.finReceived) return;
     this.peerGone = true;
     this.idle = false;
-    if (this.queuedBytes > 0 || this.stopped) this.lose(WSAECONNRESET);
+    this.loseIfStuck();
+  }
+
+  /** Whoever pauses until his sends have left must hear that they never will; looked at when he has had his say. */
+  private loseIfStuck(): void {
+    if (this.reading || !(this.peerGone || this.sendsFail)) return;
+    if (!this.refused && this.queuedBytes === 0 && !this.stopped) return;
+    process.nextTick(() => {
+      if (!this.reading) this.lose(WSAECONNRESET);
+    });
   }
 
   private maybeFinish(): void {
