@@ -107,6 +107,7 @@ describe('[WSD-7.3] kill -9', () => {
     void peer.do.flood(streaming, { totalBytes: 2_000 * MIB, seed: 3 }).catch(() => {});
     void peer.do.flood(blocked, { totalBytes: 64 * MIB, seed: 4 }).catch(() => {});
     await eventually('bytes come', () => parties.length === 2 && (parties[0]?.received ?? 0) > 4 * MIB);
+    await eventually('one waits for room', async () => (await peer.do.facts(blocked)).queuedBytes > 0);
     await peer.kill();
     await parties[0]?.closing();
     expect(parties[0]?.facts().errorCode).toBe('ECONNRESET');
