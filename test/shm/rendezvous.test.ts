@@ -186,8 +186,9 @@ for c in children: c.kill()
     const started = await once(python, 'spawn').catch(() => null);
     if (started === null) return context.skip('no python3 here');
     try {
-      const [line] = (await once(python.stdout, 'data')) as [Buffer];
-      const [port, ...pids] = line.toString().trim().split(' ');
+      let line = '';
+      while (!line.endsWith('\n')) line += String(((await once(python.stdout, 'data')) as [Buffer])[0]);
+      const [port, ...pids] = line.trim().split(' ');
       const strict = await createSwitch({ providers: ['shm!'] });
       const served = new Set<string>();
       for (let i = 0; i < 40; i++) {
