@@ -95,7 +95,8 @@ describe('threads that end', () => {
       else await startAndTerminate(name, cycle % 5);
       if (cycle === 5) before = descriptors();
     }
-    // The descriptors of the terminated threads are closed.
+    // The descriptors of the terminated threads are closed, if not all at once: Node closes its own behind them.
+    for (let tries = 0; descriptors() > before + 2 && tries < 50; tries++) await delay(100);
     expect(descriptors()).toBeLessThanOrEqual(before + 2);
     expect(threadWindows().regionCount).toBe(0);
   });

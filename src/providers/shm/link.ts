@@ -285,11 +285,11 @@ export class Link {
     try {
       let work = 0;
       if (!this.isDead) {
+        // Read first: a record that is read behind the commit still arms its connection, which must not be forgotten.
+        if (this.in.reload()) work += this.readLinkRing();
         this.in.commit();
-        work = this.in.reload() ? this.readLinkRing() : 0;
       }
-      work += this.sweep(true);
-      return work;
+      return work + this.sweep(true);
     } catch (error) {
       return this.failed(error);
     }
