@@ -30,7 +30,7 @@ async function echo(sanswitch, port) {
       received(_, chunk) {
         received.update(chunk);
         left -= chunk.length;
-        if (left === 0) resolve();
+        if (left === 0) resolve(undefined);
       },
       closed: (_, error) => reject(error ?? new Error('closed early')),
     };
