@@ -228,7 +228,8 @@ describe('pace', () => {
     expect(polls).toBeLessThan(300);
   });
 
-  it('spins after work, for ever less when that brings nothing', async () => {
+  // Polls are counted while others may have the processor: a figure that they spoil is taken anew.
+  it('spins after work, for ever less when that brings nothing', { retry: 5 }, async () => {
     const notebook = new Notebook();
     reactor.spinBudgetUs = 1_000;
     notebook.add(0);
