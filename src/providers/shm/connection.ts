@@ -66,6 +66,8 @@ export class ShmConnection implements SlotHolder {
   private slot: number;
   private retiring: { readonly slot: number; readonly position: number } | null = null;
   private slotSeqSeen: number;
+  /** Where the SWITCH record that was just read leads. */
+  private switchTo = 0;
   private readonly producer: RingProducer;
   private readonly consumer: RingConsumer;
   readonly link: Link;
@@ -300,8 +302,6 @@ export class ShmConnection implements SlotHolder {
     overlapped.offset = this.consumer.offset;
     this.owner.received(overlapped, this.consumer.length);
   }
-
-  private switchTo = 0;
 
   /** The ring goes on elsewhere. */
   private follow(): void {

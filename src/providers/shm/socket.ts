@@ -119,6 +119,8 @@ export class ShmSocket implements ConnectionOwner, Incoming {
   private connectError: WsaCode = NO_ERROR;
   private connectReason = '';
   private retried = false;
+  /** Looks for the listener once more. */
+  private retry: () => void = () => {};
   private readonly context: SocketContext;
 
   constructor(context: SocketContext, descriptor: Socket) {
@@ -178,8 +180,6 @@ export class ShmSocket implements ConnectionOwner, Incoming {
     const claim = holdsVirtualPort(source.port) ? CLAIM_VIRTUAL_PORT : CLAIM_BOUND_PORT;
     connection.newsAt = link.write(RECORD_LINK_OPEN, encodeOpen(id, { cookie, claim, source, destination }));
   }
-
-  private retry: () => void = () => {};
 
   /** The peer has answered our OPEN. */
   answered(reason: number | null): void {
