@@ -12,7 +12,9 @@
 /** The stages by group. A group is what one npm script runs. */
 export const groups = {
   test: [
-    { name: 'vitest', command: ['vitest', 'run'], count: 'vitest', limit_s: 1_500 },
+    { name: 'vitest', command: ['vitest', 'run', '--exclude=test/bench/**'], count: 'vitest', limit_s: 1_500 },
+    // By themselves: what they measure takes both processors of a small machine.
+    { name: 'bench', command: ['vitest', 'run', '--no-file-parallelism', 'test/bench'], count: 'vitest', limit_s: 300 },
     {
       name: 'native',
       command: ['node', 'test/native/run.mjs'],
