@@ -8,7 +8,7 @@
 namespace sanswitch::layout {
 
 // Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned.
-constexpr uint32_t LAYOUT_HASH = 1249296273;
+constexpr uint32_t LAYOUT_HASH = 984195446;
 
 // Record ring
 constexpr uint32_t RECORD_ALIGN = 16;  // Bytes: every record starts at, and is padded to, a multiple of this.
@@ -34,7 +34,7 @@ constexpr uint32_t SEGMENT_CELLS_OFFSET = 4096;  // Byte offset of the cells.
 constexpr uint32_t LINK_CONNECTION_LIMIT = 16384;  // Connections of one link: ids 0 to this minus 1.
 constexpr uint32_t LINK_RING_OFFSET = 1052672;  // Byte offset of the link ring's data.
 constexpr uint32_t LINK_RING_BYTES = 4194304;  // Capacity of the link ring: 4 records of the largest kind per id.
-constexpr uint32_t SLOT_CLASS_COUNT = 3;  // Size classes of the slab.
+constexpr uint32_t SLOT_CLASS_COUNT = 4;  // Size classes of the slab.
 constexpr uint32_t SLOT_CLASS0_BYTES = 4096;  // Bytes of a slot of class 0, which has one for every id.
 constexpr uint32_t SLOT_CLASS0_COUNT = 16384;  // Slots of class 0.
 constexpr uint32_t SLOT_CLASS0_OFFSET = 5246976;  // Byte offset of class 0.
@@ -42,8 +42,11 @@ constexpr uint32_t SLOT_CLASS1_BYTES = 65536;  // Bytes of a slot of class 1.
 constexpr uint32_t SLOT_CLASS1_COUNT = 512;  // Slots of class 1.
 constexpr uint32_t SLOT_CLASS1_OFFSET = 72355840;  // Byte offset of class 1.
 constexpr uint32_t SLOT_CLASS2_BYTES = 1048576;  // Bytes of a slot of class 2.
-constexpr uint32_t SLOT_CLASS2_COUNT = 128;  // Slots of class 2.
+constexpr uint32_t SLOT_CLASS2_COUNT = 64;  // Slots of class 2.
 constexpr uint32_t SLOT_CLASS2_OFFSET = 105910272;  // Byte offset of class 2.
+constexpr uint32_t SLOT_CLASS3_BYTES = 4194304;  // Bytes of a slot of class 3.
+constexpr uint32_t SLOT_CLASS3_COUNT = 16;  // Slots of class 3.
+constexpr uint32_t SLOT_CLASS3_OFFSET = 173019136;  // Byte offset of class 3.
 constexpr uint32_t SLOT_CLASS_SHIFT = 24;  // A slot is named by class << this | index.
 constexpr uint32_t SLOT_INDEX_MASK = 16777215;  // The index in the name of a slot.
 
@@ -132,8 +135,8 @@ struct SegmentHeader {
   uint32_t linkRingOffset;  // LINK_RING_OFFSET
   uint32_t linkRingBytes;  // LINK_RING_BYTES
   uint32_t cellsOffset;  // SEGMENT_CELLS_OFFSET
-  uint32_t classes[9];  // SlotClass times SLOT_CLASS_COUNT
-  uint8_t gap64[64];
+  uint32_t classes[12];  // SlotClass times SLOT_CLASS_COUNT
+  uint8_t gap76[52];
   int32_t sleepEpoch;  // The owner's sleep epoch: odd while it sleeps or is about to.
   uint8_t gap132[124];
   int32_t linkProd;  // Position up to which the owner's link ring is published.

@@ -3,7 +3,7 @@
 // NAME_SHIFT: lowest bit of a field that is smaller than its word.
 
 /** Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned. */
-export const LAYOUT_HASH = 1249296273;
+export const LAYOUT_HASH = 984195446;
 
 // Record ring
 /** Bytes: every record starts at, and is padded to, a multiple of this. */
@@ -49,7 +49,7 @@ export const LINK_RING_OFFSET = 1052672;
 /** Capacity of the link ring: 4 records of the largest kind per id. */
 export const LINK_RING_BYTES = 4194304;
 /** Size classes of the slab. */
-export const SLOT_CLASS_COUNT = 3;
+export const SLOT_CLASS_COUNT = 4;
 /** Bytes of a slot of class 0, which has one for every id. */
 export const SLOT_CLASS0_BYTES = 4096;
 /** Slots of class 0. */
@@ -65,9 +65,15 @@ export const SLOT_CLASS1_OFFSET = 72355840;
 /** Bytes of a slot of class 2. */
 export const SLOT_CLASS2_BYTES = 1048576;
 /** Slots of class 2. */
-export const SLOT_CLASS2_COUNT = 128;
+export const SLOT_CLASS2_COUNT = 64;
 /** Byte offset of class 2. */
 export const SLOT_CLASS2_OFFSET = 105910272;
+/** Bytes of a slot of class 3. */
+export const SLOT_CLASS3_BYTES = 4194304;
+/** Slots of class 3. */
+export const SLOT_CLASS3_COUNT = 16;
+/** Byte offset of class 3. */
+export const SLOT_CLASS3_OFFSET = 173019136;
 /** A slot is named by class << this | index. */
 export const SLOT_CLASS_SHIFT = 24;
 /** The index in the name of a slot. */

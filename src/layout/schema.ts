@@ -18,8 +18,8 @@ const segment = {
   connectionLimit: 16_384,
   cellBytes: 64,
   linkRingBytes: 4 * MiB,
-  slotBytes: [4 * KiB, 64 * KiB, 1 * MiB],
-  slotCount: [16_384, 512, 128],
+  slotBytes: [4 * KiB, 64 * KiB, 1 * MiB, 4 * MiB],
+  slotCount: [16_384, 512, 64, 16],
 } as const;
 
 /** Where the parts of a segment start, each on a page of its own. */
@@ -73,6 +73,9 @@ const constantGroups: Group[] = [
     ['SLOT_CLASS2_BYTES', segment.slotBytes[2], 'Bytes of a slot of class 2.'],
     ['SLOT_CLASS2_COUNT', segment.slotCount[2], 'Slots of class 2.'],
     ['SLOT_CLASS2_OFFSET', offsets.classes[2], 'Byte offset of class 2.'],
+    ['SLOT_CLASS3_BYTES', segment.slotBytes[3], 'Bytes of a slot of class 3.'],
+    ['SLOT_CLASS3_COUNT', segment.slotCount[3], 'Slots of class 3.'],
+    ['SLOT_CLASS3_OFFSET', offsets.classes[3], 'Byte offset of class 3.'],
     ['SLOT_CLASS_SHIFT', 24, 'A slot is named by class << this | index.'],
     ['SLOT_INDEX_MASK', 0xffffff, 'The index in the name of a slot.'],
   ]),

@@ -9,17 +9,17 @@ const { addon } = loadNative();
 /** Null without the addon. */
 export const copyNative: NativeCopy | null = addon?.copy ?? null;
 
-let coldCopies = false;
+/** The same past the caches, for a destination that this processor does not read soon; null without the addon. */
+export const copyColdNative: NativeCopy | null = addon?.copyCold ?? null;
+
+let isFreedMemoryKept = false;
 
 /**
- * The same for a destination that nobody has in a cache, such as a buffer just allocated; null without the addon. Whoever
- * receives in bulk frees in bulk: with the first such copy the allocator is told to keep freed memory for reuse.
+ * Tells the allocator, once, to keep what is freed for reuse: whoever receives in bulk frees in bulk, and would fault each
+ * page in anew.
  */
-export const copyColdNative: NativeCopy | null =
-  addon === null
-    ? null
-    : (destination, destinationOffset, source, sourceOffset, length) => {
-        if (!coldCopies) addon.keepFreedMemory();
-        coldCopies = true;
-        addon.copyCold(destination, destinationOffset, source, sourceOffset, length);
-      };
+export function keepFreedMemory(): void {
+  if (isFreedMemoryKept) return;
+  isFreedMemoryKept = true;
+  addon?.keepFreedMemory();
+}

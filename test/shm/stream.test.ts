@@ -124,7 +124,7 @@ describe('many connections on one link', () => {
     const { port } = await peer.do.listen('hold');
     const count = 160;
     const parties = await Promise.all(Array.from({ length: count }, () => connect(port)));
-    const totalBytes = 2.5 * MIB;
+    const totalBytes = 6 * MIB;
     // Nobody reads: each holds the slot that it got, the last ones stay small.
     const floods = parties.map((party, i) => party.flood({ totalBytes, seed: i, minBytes: 64 * KIB }));
     await eventually('all are stopped', () => parties.every(({ stops }) => stops > 0), 30_000);

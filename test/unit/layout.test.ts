@@ -90,6 +90,7 @@ describe('the schema', () => {
       [generated.SLOT_CLASS0_OFFSET, generated.SLOT_CLASS0_COUNT * generated.SLOT_CLASS0_BYTES],
       [generated.SLOT_CLASS1_OFFSET, generated.SLOT_CLASS1_COUNT * generated.SLOT_CLASS1_BYTES],
       [generated.SLOT_CLASS2_OFFSET, generated.SLOT_CLASS2_COUNT * generated.SLOT_CLASS2_BYTES],
+      [generated.SLOT_CLASS3_OFFSET, generated.SLOT_CLASS3_COUNT * generated.SLOT_CLASS3_BYTES],
     ];
     let end = 0;
     for (const [offset, bytes] of parts) {

@@ -30,6 +30,8 @@ import type { SlotHolder } from './slots.js';
 const VISIT_BYTES = 65_536;
 /** Bytes: whoever asks for this much at once moves data in bulk and is given the largest slot. */
 const BULK_BYTES = 32_768;
+/** A bulk claim of at most this part of the ring is granted whole. */
+const WHOLE_SHARE = 3;
 /** Bytes kept for a SWITCH record. */
 const SWITCH_RESERVE_BYTES = 16;
 
@@ -154,15 +156,24 @@ export class ShmConnection implements SlotHolder {
       this.enlarge(maxBytes >= BULK_BYTES ? SLOT_CLASSES.length - 1 : 1);
       if (minBytes > producer.payloadLimit) return WSAEWOULDBLOCK;
     }
-    let at = producer.claim(minBytes, maxBytes);
-    if (at < 0 && this.enlarge((this.slot >>> SLOT_CLASS_SHIFT) + 1)) at = producer.claim(minBytes, maxBytes);
-    if (at < 0) at = this.block(minBytes, maxBytes);
+    const leastBytes = this.leastOf(minBytes, maxBytes);
+    let at = producer.claim(leastBytes, maxBytes);
+    if (at < 0 && this.enlarge((this.slot >>> SLOT_CLASS_SHIFT) + 1)) at = producer.claim(leastBytes, maxBytes);
+    if (at < 0) at = this.block(leastBytes, maxBytes);
     if (at < 0) return WSAEWOULDBLOCK;
     this.isWriting = true;
     out.bytes = this.link.own.bytes;
     out.offset = at;
     out.length = producer.room;
     return NO_ERROR;
+  }
+
+  /**
+   * What moves in bulk is granted whole where several such fit. Cut to what is left at the end of the ring it would come
+   * in ever other lengths, which the receiver's allocator can't reuse: 10 to 20 % of the rate.
+   */
+  private leastOf(minBytes: number, maxBytes: number): number {
+    return maxBytes >= BULK_BYTES && maxBytes <= this.producer.capacity / WHOLE_SHARE ? maxBytes : minBytes;
   }
 
   /** WSPSend of the claimed room: visible to the peer at once. */

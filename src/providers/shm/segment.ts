@@ -28,6 +28,9 @@ import {
   SLOT_CLASS2_BYTES,
   SLOT_CLASS2_COUNT,
   SLOT_CLASS2_OFFSET,
+  SLOT_CLASS3_BYTES,
+  SLOT_CLASS3_COUNT,
+  SLOT_CLASS3_OFFSET,
   SLOT_INDEX_MASK,
 } from '../../layout/layout.gen.js';
 import type { Region } from '../../reactor/window.js';
@@ -38,10 +41,11 @@ export const SLOT_CLASSES = [
   { bytes: SLOT_CLASS0_BYTES, count: SLOT_CLASS0_COUNT, offset: SLOT_CLASS0_OFFSET },
   { bytes: SLOT_CLASS1_BYTES, count: SLOT_CLASS1_COUNT, offset: SLOT_CLASS1_OFFSET },
   { bytes: SLOT_CLASS2_BYTES, count: SLOT_CLASS2_COUNT, offset: SLOT_CLASS2_OFFSET },
+  { bytes: SLOT_CLASS3_BYTES, count: SLOT_CLASS3_COUNT, offset: SLOT_CLASS3_OFFSET },
 ] as const;
 
 /** Bytes of the largest slot: how far a producer may ever be ahead. */
-export const SLOT_BYTES_MAX = SLOT_CLASS2_BYTES;
+export const SLOT_BYTES_MAX = SLOT_CLASS3_BYTES;
 
 /** The name of a slot: its class above, its index below. */
 export function slotName(sizeClass: number, index: number): number {

@@ -1,5 +1,6 @@
 /** What a session may use of its provider, asked once per connection (rule 5.5), and what it tells the peer of it. */
 import { ProviderFaultError } from '../../errors.js';
+import { CAPABILITY_FLOW_CONTROL, CAPABILITY_RDMA_READ, CAPABILITY_RDMA_WRITE } from '../../layout/layout.gen.js';
 import { SO_MAX_MSG_SIZE, SO_MAX_RDMA_SIZE, SO_RDMA_THRESHOLD_SIZE, SOL_SOCKET, type Socket } from '../../spi/types.js';
 import type { StartedProvider } from '../started-provider.js';
 import { type Hello, MESSAGE_BYTES_MIN } from './messages.js';
@@ -52,6 +53,10 @@ export function sessionLimits(
 }
 
 /** Our side of the negotiation. */
-export function localHello(limits: SessionLimits, capabilities: number): Hello {
+export function localHello(limits: SessionLimits, { extensions, info }: StartedProvider): Hello {
+  const capabilities =
+    (extensions.WSPRdmaRead === undefined ? 0 : CAPABILITY_RDMA_READ) |
+    (extensions.WSPRdmaWrite === undefined ? 0 : CAPABILITY_RDMA_WRITE) |
+    (info.claimsMessageBuffers ? CAPABILITY_FLOW_CONTROL : 0);
   return { ...limits, capabilities };
 }

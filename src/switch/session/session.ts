@@ -7,9 +7,7 @@
  * leaves by `pump` when the provider or the peer's credits make room.
  */
 import {
-  CAPABILITY_FLOW_CONTROL,
   CAPABILITY_RDMA_READ,
-  CAPABILITY_RDMA_WRITE,
   SESSION_CREDIT,
   SESSION_DATA,
   SESSION_DONE,
@@ -21,6 +19,7 @@ import {
   SESSION_TARGET,
   SESSION_URGENT,
 } from '../../layout/layout.gen.js';
+import { copyBytes, copyOut } from '../../native/bytes.js';
 import { atTurnEnd, turn } from '../../reactor/turn.js';
 import {
   NO_ERROR,
@@ -33,8 +32,8 @@ import {
 } from '../../spi/codes.js';
 import { FD_CLOSE, FD_WRITE, type Overlapped } from '../../spi/types.js';
 import type { SentCallback, Transport } from '../transport.js';
+import { BulkCopy } from './bulk-copy.js';
 import { CLAIM_CONTROL, CLAIM_FREE, CLAIM_STREAM, CreditChannel } from './channel.js';
-import { copyBytes, copyOut } from './copy.js';
 import { localHello } from './limits.js';
 import { decodeHello, encodeHello, type Hello, readU16 } from './messages.js';
 import { RdmaReceiver } from './rdma-receiver.js';
@@ -47,8 +46,6 @@ import { CREDIT, SessionWriter } from './session-writer.js';
 const BATCH_SEND_MAX_BYTES = 4096;
 /** Bytes of such a message at most. */
 const BATCH_BYTES = 16_384;
-/** Bytes of a large send's pieces: large enough to amortise a message, small enough that reader and writer overlap. */
-const PIECE_BYTES = 262_144;
 /** Bytes: a piece smaller than this is not worth a message while more is to go. */
 const PIECE_MIN_BYTES = 512;
 /** Bytes: urgent data travels in one control message. */
@@ -60,6 +57,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
   private readonly receiver: Receiver;
   private readonly rdmaSender: RdmaSender;
   private readonly rdmaReceiver: RdmaReceiver;
+  private readonly bulkCopy = new BulkCopy();
   private readonly lend: boolean;
   private readonly highWaterMarkBytes: number;
   /** Bytes of a send that may share a message; what goes by RDMA (5.5) does not. */
@@ -204,6 +202,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
       if (!this.writeControl({ kind: SESSION_FIN, value: 0, body: null, use: CLAIM_CONTROL })) return;
       this.finSent = true;
     }
+    this.bulkCopy.emptied();
     this.idle = !this.endRequested && !this.torn && !this.peerGone;
     if (this.stopped) {
       this.stopped = false;
@@ -228,11 +227,15 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
       }
     }
     if (this.phase !== OPEN) return false;
+    const bulk = this.bulkCopy;
     const min = Math.min(SESSION_HEADER_BYTES + Math.min(left, PIECE_MIN_BYTES), this.limits.messageBytes);
-    if (!this.claim(min, SESSION_HEADER_BYTES + Math.min(left, PIECE_BYTES), CLAIM_STREAM, true)) return false;
+    if (!this.claim(min, SESSION_HEADER_BYTES + Math.min(left, bulk.pieceBytes), CLAIM_STREAM, true)) {
+      bulk.waited();
+      return false;
+    }
     const out = this.channel.out;
     const count = Math.min(left, out.length - SESSION_HEADER_BYTES);
-    copyBytes(out.bytes, out.offset + SESSION_HEADER_BYTES, head.bytes, head.offset, count);
+    bulk.copy(out.bytes, out.offset + SESSION_HEADER_BYTES, head.bytes, head.offset, count);
     if (this.postMessage(SESSION_DATA, 0, SESSION_HEADER_BYTES + count, true) !== NO_ERROR) return false;
     this.streamAdvanced(count);
     return true;
@@ -304,11 +307,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
   // ------------------------------------------------------------- negotiation
 
   private sayHello(): void {
-    const capabilities =
-      (this.started.extensions.WSPRdmaRead === undefined ? 0 : CAPABILITY_RDMA_READ) |
-      (this.started.extensions.WSPRdmaWrite === undefined ? 0 : CAPABILITY_RDMA_WRITE) |
-      (this.started.info.claimsMessageBuffers ? CAPABILITY_FLOW_CONTROL : 0);
-    this.control(SESSION_HELLO, 0, encodeHello(localHello(this.limits, capabilities)), CLAIM_FREE);
+    this.control(SESSION_HELLO, 0, encodeHello(localHello(this.limits, this.started)), CLAIM_FREE);
   }
 
   // -------------------------------------------------------------- messages in
