@@ -1,5 +1,5 @@
 /** How many bytes pass in a second when messages are large? */
-import { NODE_NET, SHM_COPIED, SHM_LENT } from './harness/contest.js';
+import { NODE_NET, SHM_COPIED, SHM_LENT, SHM_OWN_BUFFER } from './harness/contest.js';
 import type { Question } from './harness/question.js';
 
 const SIZE = 1024 * 1024;
@@ -13,7 +13,7 @@ export const bulk: Question = {
     {
       question: 'bulk',
       baseline: NODE_NET,
-      contenders: [SHM_COPIED, SHM_LENT],
+      contenders: [SHM_COPIED, SHM_OWN_BUFFER, SHM_LENT],
       measure: (pair, slot) => pair.oneWay(SIZE, slot),
       ratio: (ours, baseline) => ours.gb_per_s / baseline.gb_per_s,
     },

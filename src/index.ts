@@ -5,6 +5,7 @@ export type {
   AnyBytes,
   Cancellable,
   LentBytes,
+  ReceiveBuffer,
   SocketHandlers,
   SocketOptionName,
   SocketState,

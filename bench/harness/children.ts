@@ -15,9 +15,9 @@ export function profileInto(directory: string): void {
 
 /** The file name of a process's CPU profile, without its ending. */
 export function profileName(setup: PeerSetup): string {
-  const { transport, lend, highWaterMarkBytes, role } = setup;
+  const { transport, lend, ownBuffer, highWaterMarkBytes, role } = setup;
   const mark = highWaterMarkBytes === undefined ? '' : `-${highWaterMarkBytes}`;
-  return `${transport}${lend ? '-lent' : ''}${mark}.${role}`;
+  return `${transport}${lend ? '-lent' : ''}${ownBuffer ? '-own-buffer' : ''}${mark}.${role}`;
 }
 
 /** Starts one process of a pair. Its standard output goes where our standard error goes: ours carries results only. */

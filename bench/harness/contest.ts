@@ -61,6 +61,14 @@ export const SHM_LENT: Variant = {
   judged: false,
 };
 
+/** The shared-memory provider with a `receiveBuffer` of the application's. */
+export const SHM_OWN_BUFFER: Variant = {
+  name: 'shm own buffer',
+  spec: { transport: 'shm', lend: false, ownBuffer: true },
+  provider: 'shm',
+  judged: true,
+};
+
 /** The switch with TCP/IP alone. */
 export const SWITCH_TCP: Variant = {
   name: 'switch over TCP/IP',

@@ -8,6 +8,8 @@ export interface TransportSpec {
   readonly transport: TransportName;
   /** Received bytes are lent instead of copied (of no meaning for `net`). */
   readonly lend: boolean;
+  /** Bytes are received into one buffer of the application's (of no meaning for `net`, whose servers can't). */
+  readonly ownBuffer?: boolean;
   /** Another high-water mark for sending than the transport's own default. */
   readonly highWaterMarkBytes?: number;
 }

@@ -72,7 +72,7 @@ export class SwitchEndpoint implements Endpoint {
   }
 
   async listen(): Promise<string> {
-    const options = { host: HOST, port: 0 };
+    const options = { host: HOST, port: 0, ...receiving(this.#spec) };
     const sw = await this.#switch;
     this.#listener = this.#spec.lend
       ? await sw.listen({ ...options, lend: true }, (socket) => this.#accept(asCopied(socket)))
@@ -85,7 +85,7 @@ export class SwitchEndpoint implements Endpoint {
   }
 
   async connect(place: string): Promise<DriverEnd> {
-    const options = { host: HOST, port: Number(place) };
+    const options = { host: HOST, port: Number(place), ...receiving(this.#spec) };
     const sw = await this.#switch;
     const socket = this.#spec.lend ? asCopied(await sw.connect({ ...options, lend: true })) : await sw.connect(options);
     return new Driver(new SwitchChannel(socket));
@@ -94,6 +94,13 @@ export class SwitchEndpoint implements Endpoint {
   async close(): Promise<void> {
     await (await this.#switch).close();
   }
+}
+
+/** Bytes of the application's own buffer: the largest message of any question. */
+const OWN_BUFFER_BYTES = 1024 * 1024;
+
+function receiving({ ownBuffer }: TransportSpec): { receiveBuffer?: Uint8Array } {
+  return ownBuffer ? { receiveBuffer: Buffer.allocUnsafeSlow(OWN_BUFFER_BYTES) } : {};
 }
 
 /**

@@ -2,10 +2,12 @@
  * The receiving half of a socket: what the transport tells, and how it reaches the application, by handlers or by
  * `receive()`. One object per socket, so that the transport's call per message goes to one known shape.
  */
+import { InvalidOptionError } from '../errors.js';
+import { copyBytes } from '../native/bytes.js';
 import type { Transport, TransportEvents } from '../switch/transport.js';
 import { onAbort } from './abort.js';
 import { rethrowLater } from './rethrow.js';
-import type { AnyBytes, SocketHandlers, StreamSocket } from './stream-socket.js';
+import type { AnyBytes, ReceiveBuffer, SocketHandlers, StreamSocket } from './stream-socket.js';
 
 /** Bytes that `receive()` lets gather before the peer is slowed down. */
 const PULL_QUEUE_BYTES = 65_536;
@@ -16,6 +18,14 @@ type Owner = StreamSocket<AnyBytes>;
 interface Waiter {
   resolve(bytes: Uint8Array | null): void;
   reject(error: Error): void;
+}
+
+/** Where received bytes are put for the handler. */
+export interface Delivery {
+  /** The provider's own memory, as it is. */
+  readonly lend: boolean;
+  /** The application's memory; undefined: a private copy of its own for each. */
+  readonly receiveBuffer: ReceiveBuffer | undefined;
 }
 
 /** Told of what changes the socket's own state. */
@@ -30,12 +40,16 @@ export class Inbound implements TransportEvents {
   handlers: Handlers;
   /** The peer has sent its end. */
   peerEnded = false;
+  /** The owner has aborted: nothing more is delivered. */
+  aborted = false;
   /** `closed` has come from the transport. */
   isClosed = false;
   /** Why, once closed. */
   closeError: Error | null = null;
 
-  private readonly lend: boolean;
+  /** Bytes come as views of memory that is the provider's again after the return. */
+  readonly borrows: boolean;
+  private readonly receiveBuffer: ReceiveBuffer | undefined;
   private owner: InboundOwner | null = null;
   private transport: Transport | null = null;
   /** Bytes go straight to the handler: one test on the hot path. */
@@ -52,10 +66,11 @@ export class Inbound implements TransportEvents {
   private queuedBytes = 0;
   private waiters: Waiter[] = [];
 
-  /** @param lend whether `received` is given the provider's own memory */
-  constructor(handlers: Handlers, lend: boolean) {
+  /** @param isPrivate the transport hands out buffers that are nobody else's, whatever is asked for */
+  constructor(handlers: Handlers, delivery: Delivery, isPrivate = false) {
     this.handlers = handlers;
-    this.lend = lend;
+    this.receiveBuffer = delivery.receiveBuffer;
+    this.borrows = !isPrivate && (delivery.lend || delivery.receiveBuffer !== undefined);
   }
 
   /** Joins the halves. What the transport has told meanwhile follows in the next turn. */
@@ -70,6 +85,10 @@ export class Inbound implements TransportEvents {
     this.bytesReceived += bytes.length;
     if (!this.direct) {
       this.keep(bytes);
+      return;
+    }
+    if (this.receiveBuffer !== undefined) {
+      this.place(this.receiveBuffer, bytes);
       return;
     }
     const handlers = this.handlers;
@@ -170,9 +189,13 @@ export class Inbound implements TransportEvents {
   flush(): void {
     this.flushScheduled = false;
     const owner = this.owner as InboundOwner;
-    while (this.queue.length > 0 && this.handlers.received !== undefined && !this.pausedByUser) {
+    while (this.queue.length > 0 && this.handlers.received !== undefined && !this.pausedByUser && !this.aborted) {
       const bytes = this.queue.shift() as Uint8Array;
       this.queuedBytes -= bytes.length;
+      if (this.receiveBuffer !== undefined) {
+        this.place(this.receiveBuffer, bytes);
+        continue;
+      }
       try {
         this.handlers.received(owner, bytes);
       } catch (error) {
@@ -183,9 +206,44 @@ export class Inbound implements TransportEvents {
     if (this.isClosed) this.tellClosed(owner);
   }
 
+  /**
+   * Copies into the application's buffer, as much as fits at a time, and hands over a view of it each time. Whatever a
+   * handler that pauses, leaves or closes has not had yet is kept as a private copy.
+   */
+  private place(buffer: ReceiveBuffer, bytes: Uint8Array): void {
+    let offset = 0;
+    while (offset < bytes.length && !this.aborted && !this.discarding) {
+      const { received } = this.handlers;
+      if (received === undefined || this.pausedByUser) {
+        const rest = bytes.slice(offset);
+        this.queue.unshift(rest);
+        this.queuedBytes += rest.length;
+        this.update();
+        return;
+      }
+      const target = nextBuffer(buffer);
+      if (target instanceof Error) {
+        (this.owner as InboundOwner).abort(target);
+        return;
+      }
+      const length = Math.min(target.length, bytes.length - offset);
+      copyBytes(target, 0, bytes, offset, length);
+      offset += length;
+      try {
+        received.call(
+          this.handlers,
+          this.owner as Owner,
+          length === target.length ? target : target.subarray(0, length),
+        );
+      } catch (error) {
+        rethrowLater(error);
+      }
+    }
+  }
+
   private keep(bytes: Uint8Array): void {
     if (this.discarding) return;
-    const kept = this.lend ? bytes.slice() : bytes;
+    const kept = this.borrows ? bytes.slice() : bytes;
     const waiter = this.waiters.shift();
     if (waiter !== undefined) {
       waiter.resolve(kept);
@@ -257,6 +315,18 @@ export class Inbound implements TransportEvents {
       rethrowLater(thrown);
     }
   }
+}
+
+/** The application's memory for what comes next, or why there is none. */
+function nextBuffer(buffer: ReceiveBuffer): Uint8Array | Error {
+  let next: unknown;
+  try {
+    next = typeof buffer === 'function' ? buffer() : buffer;
+  } catch (error) {
+    return error instanceof Error ? error : new InvalidOptionError(`receiveBuffer threw ${String(error)}`);
+  }
+  if (next instanceof Uint8Array && next.length > 0) return next;
+  return new InvalidOptionError('receiveBuffer must give a Uint8Array of at least one byte');
 }
 
 function flushLater(inbound: Inbound): void {

@@ -155,6 +155,7 @@ export class SwitchSocket implements InboundOwner {
   abort(error: Error | null = null): void {
     this.sendable = false;
     this.ownEnd = 'closed';
+    this.inbound.aborted = true;
     if (!this.inbound.isClosed) this.transport.abort(error);
   }
 

@@ -13,6 +13,12 @@ type Mutators = 'buffer' | 'copyWithin' | 'fill' | 'reverse' | 'set' | 'sort' | 
  */
 export type LentBytes = Readonly<Omit<Uint8Array, Mutators>> & { subarray(begin?: number, end?: number): LentBytes };
 
+/**
+ * The application's own memory to receive into (`onread` of `net.connect`): an array of at least one byte that is used again
+ * and again, or a function that is asked for one before each call of `received`. May be shared by sockets of one thread.
+ */
+export type ReceiveBuffer = Uint8Array | (() => Uint8Array);
+
 /** Either a private copy or lent bytes. */
 export type AnyBytes = Uint8Array | LentBytes;
 

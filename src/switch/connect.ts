@@ -213,7 +213,7 @@ class Attempt {
 
   private async byTcp(): Promise<SwitchSocket> {
     const { context, request, operation, draft, found } = this;
-    const inbound = new Inbound(request.handlers, false);
+    const inbound = new Inbound(request.handlers, request, true);
     // Rule 2.5: the same bound descriptor, where there is one and only one address it could go to.
     const descriptor = isIP(request.host) !== 0 ? (this.source?.takeDescriptor() ?? -1) : -1;
     this.source?.release();

@@ -222,7 +222,7 @@ export class SwitchListener {
       return;
     }
     draft.add('tcp', 'chosen', 'arrived');
-    const inbound = new Inbound(request.handlers, false);
+    const inbound = new Inbound(request.handlers, request, true);
     const transport = new context.tcp.Transport(platform, inbound, request.highWaterMarkBytes);
     context.counters.of('tcp').accepts += 1;
     this.deliver(

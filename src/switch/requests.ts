@@ -1,5 +1,5 @@
 /** What `connect` and `listen` take. */
-import type { AnyBytes, LentBytes, SocketHandlers } from '../socket/stream-socket.js';
+import type { AnyBytes, LentBytes, ReceiveBuffer, SocketHandlers } from '../socket/stream-socket.js';
 import type { CallerData } from '../spi/types.js';
 
 /** Options that both ends of a connection know. */
@@ -10,6 +10,13 @@ export interface CommonOptions<Bytes extends AnyBytes = Uint8Array> {
   readonly handlers?: SocketHandlers<Bytes> | undefined;
   /** `received` lends the provider's memory instead of copying; see `LentBytes`. */
   readonly lend?: boolean | undefined;
+  /**
+   * `received` is given views of this memory, with the bytes copied in; what a view shows is overwritten by the next. Memory
+   * that stays in the processor's caches makes the fastest private receive (README, "Options"). What `receive()` gives
+   * is a private copy all the same. Not together with `lend`. A function that throws or gives no array ends the connection
+   * with that error (`ERR_SANSWITCH_INVALID_OPTION`).
+   */
+  readonly receiveBuffer?: ReceiveBuffer | undefined;
   /** Send small segments at once (TCP_NODELAY). Default true. */
   readonly noDelay?: boolean | undefined;
   /** Probe an idle connection (SO_KEEPALIVE). Default false. */

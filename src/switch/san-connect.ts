@@ -162,7 +162,7 @@ async function negotiate(
   request: CheckedConnect,
   operation: Operation,
 ): Promise<{ session: Session; inbound: Inbound }> {
-  const inbound = new Inbound(request.handlers, request.lend);
+  const inbound = new Inbound(request.handlers, request);
   const { signal } = operation;
   let cancelled: (() => void) | undefined;
   try {
@@ -174,7 +174,7 @@ async function negotiate(
         role: 'connecting',
         events: inbound,
         highWaterMarkBytes: request.highWaterMarkBytes,
-        lend: request.lend,
+        lend: inbound.borrows,
         peer: { address: request.host, port: request.port },
         negotiationTimeoutMs: context.config.negotiationTimeoutMs,
         negotiated: (error, code) => {

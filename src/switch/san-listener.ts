@@ -160,7 +160,7 @@ export class SanListener {
     const counters = context.counters.of(this.provider.name);
     const remote = this.shown(accepted.remote);
     const local = this.shown(accepted.local);
-    const inbound = new Inbound(request.handlers, request.lend);
+    const inbound = new Inbound(request.handlers, request);
     try {
       const session: Session = new Session({
         provider: this.provider,
@@ -169,7 +169,7 @@ export class SanListener {
         role: 'accepting',
         events: inbound,
         highWaterMarkBytes: request.highWaterMarkBytes,
-        lend: request.lend,
+        lend: inbound.borrows,
         peer: { address: remote.address, port: remote.port },
         negotiationTimeoutMs: context.config.negotiationTimeoutMs,
         negotiated: (error) => {

@@ -5,7 +5,7 @@
 import { createServer, isIP, Socket, type SocketConnectOpts } from 'node:net';
 import { InvalidOptionError } from '../errors.js';
 import { checkHandlers, invalidArgType } from '../socket/misuse.js';
-import type { AnyBytes, SocketHandlers, SocketOptionName } from '../socket/stream-socket.js';
+import type { AnyBytes, ReceiveBuffer, SocketHandlers, SocketOptionName } from '../socket/stream-socket.js';
 import { highWaterMarkOption, integerOption } from './config.js';
 import type { CommonOptions, ConnectOptions, ListenOptions } from './requests.js';
 
@@ -17,6 +17,7 @@ export interface CheckedCommon {
   readonly highWaterMarkBytes: number;
   readonly handlers: SocketHandlers<AnyBytes>;
   readonly lend: boolean;
+  readonly receiveBuffer: ReceiveBuffer | undefined;
   readonly noDelay: boolean;
   readonly keepAlive: boolean;
   readonly keepAliveInitialDelayMs: number;
@@ -104,6 +105,7 @@ const COMMON = [
   'highWaterMarkBytes',
   'handlers',
   'lend',
+  'receiveBuffer',
   'noDelay',
   'keepAlive',
   'keepAliveInitialDelayMs',
@@ -113,6 +115,18 @@ const COMMON = [
 const REMEMBERED = ['noDelay', 'keepAlive', 'debug'] as const;
 const CONNECT_NAMES = new Set([...COMMON, 'port', 'host', 'localAddress', 'localPort', 'family', 'timeoutMs']);
 const LISTEN_NAMES = new Set([...COMMON, 'port', 'host', 'backlog', 'ipv6Only', 'admit', 'failed']);
+
+function receiveBufferOption({ receiveBuffer, lend }: CommonOptions<AnyBytes>): ReceiveBuffer | undefined {
+  if (receiveBuffer === undefined || typeof receiveBuffer === 'function') {
+    // Nothing that could be checked before it is used.
+  } else if (!(receiveBuffer instanceof Uint8Array)) {
+    throw invalidArgType('options.receiveBuffer', 'an instance of Uint8Array or of type function', receiveBuffer);
+  } else if (receiveBuffer.length === 0) throw new InvalidOptionError('receiveBuffer must have at least one byte');
+  if (receiveBuffer !== undefined && lend === true) {
+    throw new InvalidOptionError('receiveBuffer and lend exclude each other');
+  }
+  return receiveBuffer;
+}
 
 function checkCommon(options: CommonOptions<AnyBytes>, usualMarkBytes: number): CheckedCommon {
   const { signal } = options;
@@ -126,6 +140,7 @@ function checkCommon(options: CommonOptions<AnyBytes>, usualMarkBytes: number): 
     highWaterMarkBytes: highWaterMarkOption(options.highWaterMarkBytes, usualMarkBytes),
     handlers: options.handlers === undefined ? NO_HANDLERS : checkHandlers(options.handlers),
     lend: boolean('lend', options.lend, false),
+    receiveBuffer: receiveBufferOption(options),
     noDelay: boolean('noDelay', options.noDelay, true),
     keepAlive: boolean('keepAlive', options.keepAlive, false),
     keepAliveInitialDelayMs: integerOption(

@@ -63,6 +63,7 @@ describe('npm run bench', () => {
 
   it('bulk: more bytes', { timeout: LIMIT_MS, retry: RETRIES }, async () => {
     const lines = await ask('bulk');
+    expect(lines.map(({ variant }) => variant).sort()).toEqual(['shm copied', 'shm lent', 'shm own buffer']);
     for (const line of lines) expectSchema(line, 'bulk', 'shm');
     expect(lines.at(-1)?.ratio).toBeGreaterThan(6 * TENTH);
   });

@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { loadNative } from '#src/native/load.js';
 
 interface Run {
   readonly code: number | null;
@@ -44,9 +43,7 @@ const ENDS_MS = 10_000;
 const LASTS_MS = 1_500;
 
 describe.each(['tcp', 'loop', 'shm'])('a process over %s', (provider) => {
-  const test = it.skipIf(provider === 'shm' && loadNative().addon === null);
-
-  test('ends by itself when everything is closed', async () => {
+  it('ends by itself when everything is closed', async () => {
     const body = `
       const socket = await sw.connect({ port, host });
       await socket.sendAsync(Buffer.from('x'));
@@ -57,7 +54,7 @@ describe.each(['tcp', 'loop', 'shm'])('a process over %s', (provider) => {
     expect(await run(provider, body, ENDS_MS)).toEqual({ code: 0, output: 'x\n', lasted: false });
   });
 
-  test('ends by itself when connections and listeners are closed, the switch open', async () => {
+  it('ends by itself when connections and listeners are closed, the switch open', async () => {
     const body = `
       const socket = await sw.connect({ port, host });
       await socket.close();
@@ -65,18 +62,18 @@ describe.each(['tcp', 'loop', 'shm'])('a process over %s', (provider) => {
     expect(await run(provider, body, ENDS_MS)).toMatchObject({ code: 0, output: '', lasted: false });
   });
 
-  test('lives as long as a listener does', async () => {
+  it('lives as long as a listener does', async () => {
     expect(await run(provider, '', LASTS_MS)).toMatchObject({ lasted: true });
   });
 
-  test('lives as long as a socket does', async () => {
+  it('lives as long as a socket does', async () => {
     const body = `
       const socket = await sw.connect({ port, host });
       await listener.close();`;
     expect(await run(provider, body, LASTS_MS)).toMatchObject({ lasted: true });
   });
 
-  test('does not wait for what is unreferenced', async () => {
+  it('does not wait for what is unreferenced', async () => {
     const body = `
       listener.unref();
       const accepted = new Promise((resolve) => setTimeout(resolve, 50));
@@ -89,7 +86,7 @@ describe.each(['tcp', 'loop', 'shm'])('a process over %s', (provider) => {
     expect(await run(provider, body, ENDS_MS)).toEqual({ code: 0, output: 'done\n', lasted: false });
   });
 
-  test('dies of an exception in a handler that nobody catches', async () => {
+  it('dies of an exception in a handler that nobody catches', async () => {
     const body = `
       const socket = await sw.connect({ port, host });
       socket.handlers = { received() { throw new Error('out of the handler'); } };
@@ -99,7 +96,7 @@ describe.each(['tcp', 'loop', 'shm'])('a process over %s', (provider) => {
     expect(output).toContain('out of the handler');
   });
 
-  test('serves in a worker thread, and survives the thread’s end', async () => {
+  it('serves in a worker thread, and survives the thread’s end', async () => {
     const body = `
       const { Worker } = await import('node:worker_threads');
       const code = \`

@@ -20,9 +20,7 @@ function catchUncaught(): unknown[] {
 }
 
 describe.each(worlds)('the socket over $name', (world) => {
-  const test = it.skipIf(!world.usable);
-
-  test('sends and receives by handlers', async () => {
+  it('sends and receives by handlers', async () => {
     const { near, far } = await pairIn(world, {
       listen: { handlers: { received: (socket, bytes) => void socket.send(bytes) } },
     });
@@ -35,7 +33,7 @@ describe.each(worlds)('the socket over $name', (world) => {
     expect([near.state, far.state]).toEqual(['open', 'open']);
   });
 
-  test('sends and receives by promises, to the end', async () => {
+  it('sends and receives by promises, to the end', async () => {
     const { near, far } = await pairIn(world);
     await near.sendAsync(Buffer.from('hello '));
     await near.sendAsync(Buffer.from('world'));
@@ -47,7 +45,7 @@ describe.each(worlds)('the socket over $name', (world) => {
     await until(() => near.state === 'closed' && far.state === 'closed');
   });
 
-  test('keeps its bytes until somebody wants them', async () => {
+  it('keeps its bytes until somebody wants them', async () => {
     const { near, far } = await pairIn(world);
     near.send(Buffer.from('early'));
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -62,7 +60,7 @@ describe.each(worlds)('the socket over $name', (world) => {
     expect(String(await far.receive())).toBe('late');
   });
 
-  test('hands over what had gathered, in order, when a handler is set', async () => {
+  it('hands over what had gathered, in order, when a handler is set', async () => {
     const { near, far } = await pairIn(world);
     const first = far.receive();
     for (let i = 0; i < 10; i += 1) await near.sendAsync(Buffer.from(`${i}`));
@@ -75,7 +73,7 @@ describe.each(worlds)('the socket over $name', (world) => {
     expect(String(await first) + got.join('')).toBe('0123456789x');
   });
 
-  test('pauses and resumes without loss', async () => {
+  it('pauses and resumes without loss', async () => {
     const { near, far } = await pairIn(world);
     const hash = createHash('sha256');
     let bytes = 0;
@@ -100,7 +98,7 @@ describe.each(worlds)('the socket over $name', (world) => {
     expect(hash.digest('hex')).toBe(sent.digest('hex'));
   });
 
-  test('says stop at the high-water mark, and drains exactly once for each stop', async () => {
+  it('says stop at the high-water mark, and drains exactly once for each stop', async () => {
     const { near, far } = await pairIn(world, { connect: { highWaterMarkBytes: 100_000 } });
     expect(near.highWaterMarkBytes).toBe(100_000);
     let drains = 0;
@@ -129,7 +127,7 @@ describe.each(worlds)('the socket over $name', (world) => {
     expect(drains).toBe(stops);
   });
 
-  test('drains with a mark below the platform’s', async () => {
+  it('drains with a mark below the platform’s', async () => {
     const { near, far } = await pairIn(world, {
       connect: { highWaterMarkBytes: 1 },
       listen: { highWaterMarkBytes: 1 },
@@ -143,7 +141,7 @@ describe.each(worlds)('the socket over $name', (world) => {
     await until(() => near.bytesReceived === far.bytesSent, 'the arrival');
   });
 
-  test('half-closes in either direction', async () => {
+  it('half-closes in either direction', async () => {
     const { near, far } = await pairIn(world);
     near.end();
     near.end();
@@ -155,7 +153,7 @@ describe.each(worlds)('the socket over $name', (world) => {
     expect((await readAll(near)).length).toBe(50_000);
   });
 
-  test('answers the peer’s end unless it has an `ended` handler', async () => {
+  it('answers the peer’s end unless it has an `ended` handler', async () => {
     const { near, far } = await pairIn(world);
     const events: string[] = [];
     far.handlers = { received() {}, closed: (_socket, error) => events.push(`far closed ${error}`) };
@@ -170,7 +168,7 @@ describe.each(worlds)('the socket over $name', (world) => {
     expect(events.filter((event) => event.startsWith('near'))).toEqual(['near ended', 'near closed null']);
   });
 
-  test('close() ends in order, is idempotent, and resolves on both sides', async () => {
+  it('close() ends in order, is idempotent, and resolves on both sides', async () => {
     const { near, far } = await pairIn(world);
     far.handlers = { received() {} };
     near.send(Buffer.from('last'));
@@ -183,7 +181,7 @@ describe.each(worlds)('the socket over $name', (world) => {
     await near.close();
   });
 
-  test('abort() resets: both sides are told once', async () => {
+  it('abort() resets: both sides are told once', async () => {
     const { near, far } = await pairIn(world);
     const told: [string, Error | null][] = [];
     near.handlers = { closed: (_socket, error) => told.push(['near', error]) };
@@ -198,7 +196,7 @@ describe.each(worlds)('the socket over $name', (world) => {
     expect(told).toHaveLength(2);
   });
 
-  test('a waiting receive ends with the connection', async () => {
+  it('a waiting receive ends with the connection', async () => {
     const { near, far } = await pairIn(world);
     const orderly = far.receive();
     near.end();
@@ -210,7 +208,7 @@ describe.each(worlds)('the socket over $name', (world) => {
     expect(await failure(second.far.receive())).toMatchObject({ code: 'ECONNRESET' });
   });
 
-  test('[WSD-5.11] a cancelled receive loses nothing', async () => {
+  it('[WSD-5.11] a cancelled receive loses nothing', async () => {
     const { near, far } = await pairIn(world);
     const controller = new AbortController();
     const cancelled = failure(far.receive({ signal: controller.signal }));
@@ -222,7 +220,7 @@ describe.each(worlds)('the socket over $name', (world) => {
     expect(await failure(far.receive({ signal: AbortSignal.abort() }))).toMatchObject({ code: 'ABORT_ERR' });
   });
 
-  test('[WSD-5.11] a cancelled send is dropped, or done, or ends the connection; it never hangs', async () => {
+  it('[WSD-5.11] a cancelled send is dropped, or done, or ends the connection; it never hangs', async () => {
     const { near, far } = await pairIn(world);
     expect(await failure(near.sendAsync(Buffer.from('x'), { signal: AbortSignal.abort() }))).toMatchObject({
       code: 'ABORT_ERR',
@@ -242,7 +240,7 @@ describe.each(worlds)('the socket over $name', (world) => {
     near.abort();
   });
 
-  test('iterates, and closes when the loop is left early', async () => {
+  it('iterates, and closes when the loop is left early', async () => {
     const { near, far } = await pairIn(world);
     far.handlers = { received() {} };
     far.send(Buffer.from('first'));
@@ -253,7 +251,7 @@ describe.each(worlds)('the socket over $name', (world) => {
     await until(() => near.state === 'closed');
   });
 
-  test('a handler that throws becomes an uncaught exception and leaves the socket as it was', async () => {
+  it('a handler that throws becomes an uncaught exception and leaves the socket as it was', async () => {
     const uncaught = catchUncaught();
     const { near, far } = await pairIn(world);
     const got: string[] = [];
@@ -275,7 +273,7 @@ describe.each(worlds)('the socket over $name', (world) => {
     expect(uncaught.map((error) => (error as Error).message)).toEqual(['at 1', 'at 2', 'at the end']);
   });
 
-  test('a connection callback that throws leaves the listener and the socket alive', async () => {
+  it('a connection callback that throws leaves the listener and the socket alive', async () => {
     const uncaught = catchUncaught();
     const sw = await switchIn(world);
     const listener = await sw.listen(
@@ -290,7 +288,7 @@ describe.each(worlds)('the socket over $name', (world) => {
     expect(String(await socket.receive())).toBe('still');
   });
 
-  test('lends its bytes where it is asked to, and copies otherwise', async () => {
+  it('lends its bytes where it is asked to, and copies otherwise', async () => {
     const sw = await switchIn(world);
     const kept: LentBytes[] = [];
     const copies: string[] = [];
@@ -319,7 +317,7 @@ describe.each(worlds)('the socket over $name', (world) => {
     expect(String(Buffer.from(echo))).toBe('lent');
   });
 
-  test('moves much data in both directions at once, unharmed', async () => {
+  it('moves much data in both directions at once, unharmed', async () => {
     const { near, far } = await pairIn(world);
     const bytes = 24 * 1024 * 1024;
     const run = async (from: StreamSocket, to: StreamSocket) => {
@@ -342,7 +340,7 @@ describe.each(worlds)('the socket over $name', (world) => {
     await Promise.all([run(near, far), run(far, near)]);
   });
 
-  test('many small messages arrive once and in order', async () => {
+  it('many small messages arrive once and in order', async () => {
     const { near, far } = await pairIn(world);
     const count = 20_000;
     let expected = 0;
@@ -366,7 +364,7 @@ describe.each(worlds)('the socket over $name', (world) => {
     expect(disorder).toBe(0);
   });
 
-  test('ref and unref return the socket, also when it is closed', async () => {
+  it('ref and unref return the socket, also when it is closed', async () => {
     const { near, far } = await pairIn(world);
     expect(near.unref()).toBe(near);
     expect(near.ref()).toBe(near);
@@ -376,14 +374,14 @@ describe.each(worlds)('the socket over $name', (world) => {
     expect(near.ref().unref()).toBe(near);
   });
 
-  test('await using closes', async () => {
+  it('await using closes', async () => {
     const { near, far } = await pairIn(world);
     far.handlers = { received() {} };
     await near[Symbol.asyncDispose]();
     expect(near.state).toBe('closed');
   });
 
-  test('counts what it does', async () => {
+  it('counts what it does', async () => {
     const { sw, near, far } = await pairIn(world, { listen: { handlers: { received() {} } } });
     await near.sendAsync(Buffer.alloc(1_000));
     await until(() => far.bytesReceived === 1_000);
@@ -397,7 +395,7 @@ describe.each(worlds)('the socket over $name', (world) => {
     expect(sw.stats().providers[name]).toMatchObject({ bytesSent: 1_000, bytesReceived: 1_000, faults: 0 });
   });
 
-  test('a second listener on the port is refused, a closed one frees it', async () => {
+  it('a second listener on the port is refused, a closed one frees it', async () => {
     const sw = await switchIn(world);
     const { listener, port } = await listening(sw);
     expect(await failure(sw.listen({ port, host }, () => {}))).toMatchObject({ code: 'EADDRINUSE' });

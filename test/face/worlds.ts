@@ -1,7 +1,6 @@
 /** The providers over which the face is tested: it must behave the same on all of them. */
 
 import { createSwitch, type ListenOptions, type StreamSocket, type Switch, type SwitchOptions } from 'sanswitch';
-import { loadNative } from '#src/native/load.js';
 import { LoopFabric } from '#src/providers/loop/fabric.js';
 import { LoopProvider } from '#src/providers/loop/provider.js';
 import { afterwards, listening } from '../switch/helpers.js';
@@ -9,24 +8,20 @@ import { afterwards, listening } from '../switch/helpers.js';
 /** One of them. */
 export interface World {
   readonly name: string;
-  /** Is it there? */
-  readonly usable: boolean;
   options(): SwitchOptions;
 }
 
 /** All of them: TCP/IP, loop in two shapes, shared memory. */
 export const worlds: readonly World[] = [
-  { name: 'tcp', usable: true, options: () => ({ providers: ['tcp!'] }) },
+  { name: 'tcp', options: () => ({ providers: ['tcp!'] }) },
   {
     name: 'loop with flow control of its own',
-    usable: true,
     options: () => ({
       providers: [{ name: 'loop', required: true, provider: new LoopProvider({ fabric: new LoopFabric() }) }],
     }),
   },
   {
     name: 'loop with credits',
-    usable: true,
     options: () => ({
       providers: [
         {
@@ -37,7 +32,7 @@ export const worlds: readonly World[] = [
       ],
     }),
   },
-  { name: 'shm', usable: loadNative().addon !== null, options: () => ({ providers: ['shm!'] }) },
+  { name: 'shm', options: () => ({ providers: ['shm!'] }) },
 ];
 
 /** A switch in that world, closed after the test. */
