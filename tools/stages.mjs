@@ -34,7 +34,8 @@ function parse(args) {
 }
 
 function describe({ name, result, duration_s }) {
-  const counts = result.skipped ? 'skipped' : `${result.passed} passed, ${result.failed} failed`;
+  const left = result.skippedTests ? `, ${result.skippedTests} skipped` : '';
+  const counts = result.skipped ? 'skipped' : `${result.passed} passed, ${result.failed} failed${left}`;
   const notes = result.notes.length > 0 ? ` (${result.notes.join('; ')})` : '';
   return `  ${name.padEnd(12)} ${duration_s.toFixed(1).padStart(7)} s  ${counts}${notes}`;
 }

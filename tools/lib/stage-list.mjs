@@ -4,7 +4,7 @@
 // command   program and arguments, run in the checkout's top folder with node_modules/.bin on the PATH
 // count     how its tests are counted:
 //             'vitest'  the JSON report that tools/stages.mjs asks vitest for
-//             'lines'   lines `ok NAME` and `not ok NAME` on its standard output
+//             'lines'   lines `ok NAME`, `not ok NAME` and `skip NAME: WHY` on its standard output
 //             'exit'    the whole stage is one test, judged by its exit code
 // limit_s   a stage that takes longer is ended and has failed
 // optional  a file without which the stage is skipped

@@ -14,9 +14,10 @@ export function countVitest(report) {
   return { passed: report.numPassedTests, failed: report.numFailedTests + broken.length };
 }
 
-/** Counts `ok` and `not ok` lines into `counts`. */
+/** Counts `ok`, `not ok` and `skip` lines into `counts`. */
 export function countLine(counts, line) {
-  if (/^ok\b/.test(line)) counts.passed += 1;
+  if (/^skip\b/.test(line)) counts.skippedTests = (counts.skippedTests ?? 0) + 1;
+  else if (/^ok\b/.test(line)) counts.passed += 1;
   else if (/^not ok\b/.test(line)) counts.failed += 1;
 }
 
@@ -140,7 +141,7 @@ export async function runStage(stage, args, { cwd, print = printLine, grace_ms =
   const notes = [];
   if (outcome.timedOut) notes.push(`ended after its limit of ${stage.limit_s} s`);
   else if (outcome.exitCode !== 0 && counts.failed === 0) notes.push(`exit code ${outcome.exitCode}`);
-  else if (counts.passed + counts.failed === 0) notes.push('ran no test');
+  else if (counts.passed + counts.failed + (counts.skippedTests ?? 0) === 0) notes.push('ran no test');
   if (outcome.pid !== undefined && (await endGroup(outcome.pid, grace_ms)) && !outcome.timedOut)
     notes.push('left processes running');
   // Each remark is a failure that no test has counted.
