@@ -8,7 +8,7 @@
 namespace sanswitch::layout {
 
 // Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned.
-constexpr uint32_t LAYOUT_HASH = 984195446;
+constexpr uint32_t LAYOUT_HASH = 1282301764;
 
 // Record ring
 constexpr uint32_t RECORD_ALIGN = 16;  // Bytes: every record starts at, and is padded to, a multiple of this.
@@ -26,6 +26,7 @@ constexpr uint32_t RECORD_LINK_CLOSE = 19;  // Link ring: this side uses the con
 constexpr uint32_t RECORD_LINK_NEWS = 20;  // Link ring: look into this connection's ring, LinkNews.
 constexpr uint32_t RECORD_LINK_SPACE = 21;  // Link ring: a blocked producer has room again, LinkSpace.
 constexpr uint32_t RECORD_PRIVATE = 64;  // First of the types that are free for rings inside one process.
+constexpr uint32_t RECORD_READY = 65;  // Completion ring of the dedicated poller: a sleeping thread's word has changed, ReadyRecord.
 
 // Segment of a shm link
 constexpr uint32_t SEGMENT_MAGIC = 1465077331;  // "SNSW": first word of every segment.
@@ -49,6 +50,12 @@ constexpr uint32_t SLOT_CLASS3_COUNT = 16;  // Slots of class 3.
 constexpr uint32_t SLOT_CLASS3_OFFSET = 173019136;  // Byte offset of class 3.
 constexpr uint32_t SLOT_CLASS_SHIFT = 24;  // A slot is named by class << this | index.
 constexpr uint32_t SLOT_INDEX_MASK = 16777215;  // The index in the name of a slot.
+
+// Idle strategies of the dedicated poller
+constexpr uint32_t POLLER_IDLE_BLOCKING = 0;  // Spins for an adaptive window, then blocks; peers wake who sleeps.
+constexpr uint32_t POLLER_IDLE_BACK_OFF = 1;  // Spins, yields, then sleeps ever longer, at most a millisecond.
+constexpr uint32_t POLLER_IDLE_YIELD = 2;  // Offers the processor after every empty pass.
+constexpr uint32_t POLLER_IDLE_SPIN = 3;  // Never gives the processor up.
 
 // Where the opener of a connection says that it comes from (LinkOpen.claim)
 constexpr uint32_t CLAIM_VIRTUAL_PORT = 1;  // A port that the switch gave it, outside the ephemeral range (rule 2.5).
@@ -372,8 +379,9 @@ struct ReactorControl {
   uint64_t sleeps;  // Counter: times that the thread let its event loop sleep.
   uint64_t wakesSent;  // Counter: wake-ups sent to peers.
   uint64_t wakesReceived;  // Counter: wake-ups that came from peers.
+  uint64_t records;  // Counter: completion records that came from the dedicated poller.
 };
-static_assert(sizeof(ReactorControl) == 64, "size of ReactorControl");
+static_assert(sizeof(ReactorControl) == 72, "size of ReactorControl");
 static_assert(offsetof(ReactorControl, watchCount) == 0, "offset of ReactorControl.watchCount");
 static_assert(offsetof(ReactorControl, dirty) == 4, "offset of ReactorControl.dirty");
 static_assert(offsetof(ReactorControl, spinBudgetNs) == 8, "offset of ReactorControl.spinBudgetNs");
@@ -384,6 +392,16 @@ static_assert(offsetof(ReactorControl, spins) == 32, "offset of ReactorControl.s
 static_assert(offsetof(ReactorControl, sleeps) == 40, "offset of ReactorControl.sleeps");
 static_assert(offsetof(ReactorControl, wakesSent) == 48, "offset of ReactorControl.wakesSent");
 static_assert(offsetof(ReactorControl, wakesReceived) == 56, "offset of ReactorControl.wakesReceived");
+static_assert(offsetof(ReactorControl, records) == 64, "offset of ReactorControl.records");
+
+// Payload of RECORD_READY.
+struct ReadyRecord {
+  uint32_t watch;  // Place of the watched word among those that the thread left to the poller.
+  int32_t value;  // What stands in it.
+};
+static_assert(sizeof(ReadyRecord) == 8, "size of ReadyRecord");
+static_assert(offsetof(ReadyRecord, watch) == 0, "offset of ReadyRecord.watch");
+static_assert(offsetof(ReadyRecord, value) == 4, "offset of ReadyRecord.value");
 
 // One word that the reactor watches: JavaScript is called when it is not `seen`.
 struct WatchEntry {

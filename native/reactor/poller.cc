@@ -32,4 +32,13 @@ int Poller::doWork() const {
   return 0;
 }
 
+void Poller::collect(std::vector<WatchedWord>* words) const {
+  const auto* entry = reinterpret_cast<const layout::WatchEntry*>(control_ + kControlWords);
+  const auto* end = entry + watchCount();
+  for (; entry != end; entry++) {
+    const int32_t* word = windows_->word(entry->windowId, entry->wordIndex);
+    if (word != nullptr) words->push_back({word, entry->seen});
+  }
+}
+
 }  // namespace sanswitch

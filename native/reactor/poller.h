@@ -1,10 +1,12 @@
-// The poller: a set of pollable sources and one doWork() that looks at all of them. Today a reactor drives it inline,
-// in its thread's event loop; a dedicated thread that drives the same class comes later.
+// The poller: a set of pollable sources and one doWork() that looks at all of them. A reactor drives it inline, in its
+// thread's event loop; while that sleeps, the dedicated poller may watch the same words.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
+#include "reactor/poller_slot.h"
 #include "shm/window.h"
 
 namespace sanswitch {
@@ -21,6 +23,9 @@ class Poller {
   // Passes over the sources until one has something to do. Returns how many are known to have: 0 or 1, for JavaScript
   // looks at all of them anyway once it is called.
   int doWork() const;
+
+  // Appends what doWork() looks at, for somebody else to watch.
+  void collect(std::vector<WatchedWord>* words) const;
 
   // Watch entries in use.
   size_t watchCount() const;

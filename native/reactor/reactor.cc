@@ -6,6 +6,7 @@
 
 #include "environment.h"
 #include "reactor/clock.h"
+#include "reactor/dedicated_poller.h"
 
 namespace sanswitch {
 
@@ -27,6 +28,10 @@ constexpr uint32_t kSpinLimitNs = 1000000;
 
 bool Reactor::runSlice() {
   uint32_t budgetNs = control_->spinBudgetNs < kSpinLimitNs ? control_->spinBudgetNs : kSpinLimitNs;
+  if (slot_ != nullptr) {
+    slot_->spinBudgetNs.store(budgetNs, std::memory_order_relaxed);
+    budgetNs = 0;
+  }
   idle_.setBudget(budgetNs);
   uint64_t start = cooled_ ? 0 : nowNs();
   uint64_t now = start;
@@ -79,6 +84,11 @@ bool Reactor::fallAsleep() {
     if (loopIsBusy()) return true;
   }
   asleep_ = true;
+  if (slot_ != nullptr) {
+    handOver();
+    control_->sleeps++;
+    return false;
+  }
   for (Link* link : links_) {
     if (link != nullptr) __atomic_store_n(link->epochWord, *link->epochWord + 1, __ATOMIC_SEQ_CST);
   }
@@ -100,8 +110,23 @@ bool Reactor::keepHot() {
   return true;
 }
 
+void Reactor::handOver() {
+  SleepingThread& left = slot_->next();
+  poller_.collect(&left.words);
+  for (Link* link : links_) {
+    if (link != nullptr) left.epochs.push_back(link->epochWord);
+  }
+  // The dedicated poller takes the last look: its first pass comes after this.
+  slot_->fallAsleep();
+  DedicatedPoller::instance().signal();
+}
+
 void Reactor::wakeUp() {
   asleep_ = false;
+  if (slot_ != nullptr) {
+    slot_->takeBack();
+    return;
+  }
   for (Link* link : links_) {
     // A link that came while we slept has an even epoch already.
     if (link != nullptr && (*link->epochWord & 1) != 0) {
@@ -124,13 +149,20 @@ void Reactor::onCheck(uv_check_t* handle) {
   auto* reactor = static_cast<Reactor*>(static_cast<LoopObject*>(handle->data));
   if (!reactor->asleep_) return;
   reactor->wakeUp();
-  reactor->control_->polls++;
-  if (reactor->poller_.doWork() == 0) return;
+  if (!reactor->hasWork()) return;
   reactor->callReady();
   reactor->endCalls();
   if (reactor->closing()) return;
   reactor->idle_.wokeToWork(nowNs());
   reactor->cooled_ = false;
+}
+
+bool Reactor::hasWork() {
+  size_t records = slot_ == nullptr ? 0 : slot_->takeRecords();
+  control_->records += records;
+  if (records > 0) return true;
+  control_->polls++;
+  return poller_.doWork() > 0;
 }
 
 bool Reactor::callReady() {

@@ -1,21 +1,26 @@
-// The reactor: one thread's poller, driven inline by that thread's libuv loop.
+// The reactor: one thread's poller, driven inline by that thread's libuv loop, or, while the thread sleeps, by the
+// dedicated poller.
 //
 // Every turn of the loop passes through `onPrepare`. While work keeps coming the reactor is hot: it polls and spins for
 // one slice per turn and lets the loop pass on without blocking, so that timers and other I/O keep their pace. When
 // nothing has come for the window of the idle strategy, it publishes on every link that it sleeps (sleep epoch odd),
-// looks at everything once more and lets the loop block; peers then wake it by a message on the link's socket.
+// looks at everything once more and lets the loop block; peers then wake it by a message on the link's socket. With the
+// dedicated poller it does not spin: it hands its watched words over and lets the loop block at once; who finds
+// something in them wakes it by its uv_async handle.
 #pragma once
 
 #include <napi.h>
 #include <uv.h>
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "layout.gen.h"
 #include "reactor/idle.h"
 #include "reactor/loop_object.h"
 #include "reactor/poller.h"
+#include "reactor/poller_slot.h"
 
 namespace sanswitch {
 
@@ -47,6 +52,7 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
   Napi::Value addLink(const Napi::CallbackInfo& info);
   Napi::Value removeLink(const Napi::CallbackInfo& info);
   Napi::Value setControl(const Napi::CallbackInfo& info);
+  Napi::Value setDedicated(const Napi::CallbackInfo& info);
   void ref(const Napi::CallbackInfo& info);
   void unref(const Napi::CallbackInfo& info);
   void closeMethod(const Napi::CallbackInfo& info);
@@ -68,6 +74,12 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
   bool fallAsleep();
   // Takes that back on every link.
   void wakeUp();
+  // Leaves the watched words and the links to the dedicated poller.
+  void handOver();
+  // Whether there is work for a thread that has just been woken.
+  bool hasWork();
+  int joinDedicated(int32_t strategy);
+  void leaveDedicated();
   // There was work on the way to sleep: the window starts afresh. True.
   bool keepHot();
   // Calls onReady. False: it threw or can't be called, so leave it alone for the rest of this turn.
@@ -95,6 +107,11 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
   uv_check_t check_;
   // Active while the loop must not block.
   uv_idle_t keepRunning_;
+  // Our place in the dedicated poller; null: polled inline.
+  std::shared_ptr<PollerSlot> slot_;
+  // By which the dedicated poller wakes the loop. Made when it is first joined.
+  uv_async_t awaken_;
+  bool hasAwaken_ = false;
   // By link id; null where there is none.
   std::vector<Link*> links_;
   // While a slice calls JavaScript: its scope and, in it, onReady.

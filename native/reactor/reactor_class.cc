@@ -4,6 +4,7 @@
 #include "arguments.h"
 #include "environment.h"
 #include "reactor.h"
+#include "reactor/dedicated_poller.h"
 
 namespace sanswitch {
 
@@ -25,6 +26,7 @@ void Reactor::exportClass(Napi::Env env, Napi::Object exports) {
                       InstanceMethod<&Reactor::addLink>("addLink"),
                       InstanceMethod<&Reactor::removeLink>("removeLink"),
                       InstanceMethod<&Reactor::setControl>("setControl"),
+                      InstanceMethod<&Reactor::setDedicated>("setDedicated"),
                       InstanceMethod<&Reactor::ref>("ref"),
                       InstanceMethod<&Reactor::unref>("unref"),
                       InstanceMethod<&Reactor::closeMethod>("close"),
@@ -88,6 +90,44 @@ Napi::Value Reactor::setControl(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value Reactor::setDedicated(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  auto strategy = static_cast<int32_t>(arguments.integer(0, -1, layout::POLLER_IDLE_SPIN));
+  if (arguments.failed()) return info.Env().Undefined();
+  if (closing()) return Napi::Number::New(info.Env(), -ECANCELED);
+  // Whoever is asleep has its links in the hands of who polls now.
+  if (asleep_) wakeUp();
+  if (strategy >= 0) return Napi::Number::New(info.Env(), joinDedicated(strategy));
+  leaveDedicated();
+  return Napi::Number::New(info.Env(), 0);
+}
+
+int Reactor::joinDedicated(int32_t strategy) {
+  if (!hasAwaken_) {
+    // onCheck, later in the same turn, does what there is to do.
+    int error = uv_async_init(loop(), &awaken_, [](uv_async_t*) {});
+    if (error < 0) return error;
+    awaken_.data = static_cast<LoopObject*>(this);
+    opened(reinterpret_cast<uv_handle_t*>(&awaken_));
+    hasAwaken_ = true;
+  }
+  std::shared_ptr<PollerSlot> slot = slot_;
+  if (slot == nullptr) {
+    slot = std::make_shared<PollerSlot>(
+        [](void* handle) { uv_async_send(static_cast<uv_async_t*>(handle)); }, &awaken_);
+  }
+  int error = DedicatedPoller::instance().join(slot, static_cast<IdleStrategy>(strategy));
+  if (error == 0) slot_ = slot;
+  return error;
+}
+
+void Reactor::leaveDedicated() {
+  if (slot_ == nullptr) return;
+  slot_->takeBack();
+  DedicatedPoller::instance().leave(slot_);
+  slot_.reset();
+}
+
 Napi::Value Reactor::addLink(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   auto id = static_cast<size_t>(arguments.integer(0, 0, kLinkLimit));
@@ -121,6 +161,8 @@ Napi::Value Reactor::removeLink(const Napi::CallbackInfo& info) {
   auto id = static_cast<size_t>(arguments.integer(0, 0, kLinkLimit));
   if (arguments.failed()) return info.Env().Undefined();
   if (closing() || id >= links_.size() || links_[id] == nullptr) return Napi::Number::New(info.Env(), -ENOTCONN);
+  // In the middle of a turn the dedicated poller may still hold what is about to be unmapped.
+  if (asleep_ && slot_ != nullptr) wakeUp();
   Link* link = links_[id];
   links_[id] = nullptr;
   closeHandle(reinterpret_cast<uv_handle_t*>(&link->poll),
@@ -141,6 +183,8 @@ void Reactor::closeMethod(const Napi::CallbackInfo&) { close(); }
 void Reactor::closeHandles() {
   // Nobody is left asleep behind an odd epoch; and nothing of the windows is touched after this.
   wakeUp();
+  leaveDedicated();
+  if (hasAwaken_) closeHandle(reinterpret_cast<uv_handle_t*>(&awaken_));
   closeHandle(reinterpret_cast<uv_handle_t*>(&prepare_));
   closeHandle(reinterpret_cast<uv_handle_t*>(&check_));
   closeHandle(reinterpret_cast<uv_handle_t*>(&keepRunning_));

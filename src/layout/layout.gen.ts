@@ -3,7 +3,7 @@
 // NAME_SHIFT: lowest bit of a field that is smaller than its word.
 
 /** Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned. */
-export const LAYOUT_HASH = 984195446;
+export const LAYOUT_HASH = 1282301764;
 
 // Record ring
 /** Bytes: every record starts at, and is padded to, a multiple of this. */
@@ -34,6 +34,8 @@ export const RECORD_LINK_NEWS = 20;
 export const RECORD_LINK_SPACE = 21;
 /** First of the types that are free for rings inside one process. */
 export const RECORD_PRIVATE = 64;
+/** Completion ring of the dedicated poller: a sleeping thread's word has changed, ReadyRecord. */
+export const RECORD_READY = 65;
 
 // Segment of a shm link
 /** "SNSW": first word of every segment. */
@@ -78,6 +80,16 @@ export const SLOT_CLASS3_OFFSET = 173019136;
 export const SLOT_CLASS_SHIFT = 24;
 /** The index in the name of a slot. */
 export const SLOT_INDEX_MASK = 16777215;
+
+// Idle strategies of the dedicated poller
+/** Spins for an adaptive window, then blocks; peers wake who sleeps. */
+export const POLLER_IDLE_BLOCKING = 0;
+/** Spins, yields, then sleeps ever longer, at most a millisecond. */
+export const POLLER_IDLE_BACK_OFF = 1;
+/** Offers the processor after every empty pass. */
+export const POLLER_IDLE_YIELD = 2;
+/** Never gives the processor up. */
+export const POLLER_IDLE_SPIN = 3;
 
 // Where the opener of a connection says that it comes from (LinkOpen.claim)
 /** A port that the switch gave it, outside the ephemeral range (rule 2.5). */
@@ -460,7 +472,7 @@ export const SESSION_DONE_STATUS = 0;
 export const SESSION_DONE_STATUS_WORD = 0;
 
 /** ReactorControl: Plain memory of one thread's JavaScript and its native reactor; the watch entries follow. Its size in bytes. */
-export const REACTOR_CONTROL_BYTES = 64;
+export const REACTOR_CONTROL_BYTES = 72;
 /** Watch entries in use. Written by JavaScript. */
 export const REACTOR_CONTROL_WATCH_COUNT = 0;
 export const REACTOR_CONTROL_WATCH_COUNT_WORD = 0;
@@ -491,6 +503,18 @@ export const REACTOR_CONTROL_WAKES_SENT_WORD = 12;
 /** Counter: wake-ups that came from peers. */
 export const REACTOR_CONTROL_WAKES_RECEIVED = 56;
 export const REACTOR_CONTROL_WAKES_RECEIVED_WORD = 14;
+/** Counter: completion records that came from the dedicated poller. */
+export const REACTOR_CONTROL_RECORDS = 64;
+export const REACTOR_CONTROL_RECORDS_WORD = 16;
+
+/** ReadyRecord: Payload of RECORD_READY. Its size in bytes. */
+export const READY_RECORD_BYTES = 8;
+/** Place of the watched word among those that the thread left to the poller. */
+export const READY_RECORD_WATCH = 0;
+export const READY_RECORD_WATCH_WORD = 0;
+/** What stands in it. */
+export const READY_RECORD_VALUE = 4;
+export const READY_RECORD_VALUE_WORD = 1;
 
 /** WatchEntry: One word that the reactor watches: JavaScript is called when it is not `seen`. Its size in bytes. */
 export const WATCH_ENTRY_BYTES = 16;

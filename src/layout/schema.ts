@@ -55,6 +55,7 @@ const constantGroups: Group[] = [
     ['RECORD_LINK_NEWS', 20, "Link ring: look into this connection's ring, LinkNews."],
     ['RECORD_LINK_SPACE', 21, 'Link ring: a blocked producer has room again, LinkSpace.'],
     ['RECORD_PRIVATE', 64, 'First of the types that are free for rings inside one process.'],
+    ['RECORD_READY', 65, "Completion ring of the dedicated poller: a sleeping thread's word has changed, ReadyRecord."],
   ]),
   group('Segment of a shm link', [
     ['SEGMENT_MAGIC', 0x57534e53, '"SNSW": first word of every segment.'],
@@ -78,6 +79,12 @@ const constantGroups: Group[] = [
     ['SLOT_CLASS3_OFFSET', offsets.classes[3], 'Byte offset of class 3.'],
     ['SLOT_CLASS_SHIFT', 24, 'A slot is named by class << this | index.'],
     ['SLOT_INDEX_MASK', 0xffffff, 'The index in the name of a slot.'],
+  ]),
+  group('Idle strategies of the dedicated poller', [
+    ['POLLER_IDLE_BLOCKING', 0, 'Spins for an adaptive window, then blocks; peers wake who sleeps.'],
+    ['POLLER_IDLE_BACK_OFF', 1, 'Spins, yields, then sleeps ever longer, at most a millisecond.'],
+    ['POLLER_IDLE_YIELD', 2, 'Offers the processor after every empty pass.'],
+    ['POLLER_IDLE_SPIN', 3, 'Never gives the processor up.'],
   ]),
   group('Where the opener of a connection says that it comes from (LinkOpen.claim)', [
     ['CLAIM_VIRTUAL_PORT', 1, 'A port that the switch gave it, outside the ephemeral range (rule 2.5).'],
@@ -289,8 +296,13 @@ const definitions = [
       field('sleeps', 'u64', 'Counter: times that the thread let its event loop sleep.'),
       field('wakesSent', 'u64', 'Counter: wake-ups sent to peers.'),
       field('wakesReceived', 'u64', 'Counter: wake-ups that came from peers.'),
+      field('records', 'u64', 'Counter: completion records that came from the dedicated poller.'),
     ],
   ),
+  struct('ReadyRecord', 'Payload of RECORD_READY.', [
+    field('watch', 'u32', 'Place of the watched word among those that the thread left to the poller.'),
+    field('value', 'i32', 'What stands in it.'),
+  ]),
   struct('WatchEntry', 'One word that the reactor watches: JavaScript is called when it is not `seen`.', [
     field('windowId', 'u32', 'Window that the word is in.'),
     field('wordIndex', 'u32', 'Index of the word as of an Int32Array over the whole window.'),

@@ -51,6 +51,11 @@ export interface NativeReactor {
   wake(linkId: number): number;
   /** Replaces the control block, from the next poll on. The caller copies its contents first. */
   setControl(control: Int32Array): void;
+  /**
+   * Joins the process's dedicated poller with an idle strategy (POLLER_IDLE_*), or, with -1, polls inline again.
+   * @returns 0, or the -errno of the thread that could not be started
+   */
+  setDedicated(idleStrategy: number): number;
   ref(): void;
   unref(): void;
   /** Stops everything, at any time, any number of times; no callback comes after it. */

@@ -9,6 +9,7 @@ import * as layout from '../layout/layout.gen.js';
 import type { NativeReactor } from '../native/addon.js';
 import { requireNative } from '../native/load.js';
 import { check } from '../native/os.js';
+import type { IdleStrategy, PollerKind } from './poller-kind.js';
 import { endTurn } from './turn.js';
 
 /** Something that the reactor calls when there may be work for it. */
@@ -40,7 +41,16 @@ export interface ReactorStats {
   readonly sleeps: number;
   readonly wakesSent: number;
   readonly wakesReceived: number;
+  /** Completion records that came from the dedicated poller. */
+  readonly records: number;
 }
+
+const STRATEGY_NUMBERS: Readonly<Record<IdleStrategy, number>> = {
+  blocking: layout.POLLER_IDLE_BLOCKING,
+  'back-off': layout.POLLER_IDLE_BACK_OFF,
+  yield: layout.POLLER_IDLE_YIELD,
+  spin: layout.POLLER_IDLE_SPIN,
+};
 
 /** Called once when the socket of a link has ended: 0 in the ordinary way, otherwise a negative errno. */
 export type LinkEvent = (event: number) => void;
@@ -208,6 +218,14 @@ export class Reactor {
     return this.control[layout.REACTOR_CONTROL_SPIN_BUDGET_NS_WORD] / 1_000;
   }
 
+  /**
+   * Who polls for this thread while it sleeps: nobody (peers wake it), or the process's dedicated poller, whose idle strategy
+   * is the one that was named last. @throws SystemError: the poller's thread can't be started
+   */
+  pollBy(poller: PollerKind, strategy: IdleStrategy = 'blocking'): void {
+    check(this.native.setDedicated(poller === 'inline' ? -1 : STRATEGY_NUMBERS[strategy]), 'pthread_create');
+  }
+
   /** The counters. */
   stats(): ReactorStats {
     const counter = (word: number): number => (this.control[word] >>> 0) + (this.control[word + 1] >>> 0) * 2 ** 32;
@@ -218,6 +236,7 @@ export class Reactor {
       sleeps: counter(layout.REACTOR_CONTROL_SLEEPS_WORD),
       wakesSent: counter(layout.REACTOR_CONTROL_WAKES_SENT_WORD),
       wakesReceived: counter(layout.REACTOR_CONTROL_WAKES_RECEIVED_WORD),
+      records: counter(layout.REACTOR_CONTROL_RECORDS_WORD),
     };
   }
 

@@ -1,5 +1,6 @@
 /** The switch's configuration: what it may say, its defaults, and its check. */
 import { InvalidOptionError } from '../errors.js';
+import { IDLE_STRATEGIES, type IdleStrategy, POLLERS, type PollerKind } from '../reactor/poller-kind.js';
 import type { SanProvider } from '../spi/provider.js';
 
 /** A provider with its own settings, or a stranger's provider. */
@@ -26,6 +27,18 @@ export interface SwitchOptions {
    * (0 on a single processor). The reactor is the thread's: the last switch that says something has its way.
    */
   readonly spinBudgetUs?: number;
+  /**
+   * Who polls while this thread sleeps. `inline`, the default: nobody; the thread spins for `spinBudgetUs` first, and peers wake
+   * it. `dedicated`: it sleeps at once, and one native thread of the process polls for all threads that want it. The reactor is
+   * the thread's: the last switch that says something has its way.
+   */
+  readonly poller?: PollerKind;
+  /**
+   * What the dedicated poller does when it finds nothing: `blocking` (the default: spins for `spinBudgetUs`, then sleeps),
+   * `back-off` (sleeps ever longer, at most 1 ms), `yield` or `spin` (which take a processor for good). There is one dedicated
+   * poller in a process: the last switch that says something has its way.
+   */
+  readonly idleStrategy?: IdleStrategy;
   /** Bytes queued at which `send` returns false; a connect or listen may say otherwise. Default 1 MiB. */
   readonly highWaterMarkBytes?: number;
   /** Connections that may wait at a SAN listener before further ones are refused (rule 4.4). Default 4096. */
@@ -42,7 +55,7 @@ export interface SwitchOptions {
   readonly decisionHistory?: number;
 }
 
-type Limits = Required<Omit<SwitchOptions, 'providers' | 'spinBudgetUs'>>;
+type Limits = Required<Omit<SwitchOptions, 'providers' | 'spinBudgetUs' | 'poller' | 'idleStrategy'>>;
 
 /** A provider as configured, defaults filled in. */
 export interface CheckedProvider {
@@ -57,6 +70,9 @@ export interface CheckedProvider {
 export interface SwitchConfig extends Limits {
   /** Undefined: the reactor's own. */
   readonly spinBudgetUs: number | undefined;
+  /** Undefined: as it is on this thread. */
+  readonly poller: PollerKind | undefined;
+  readonly idleStrategy: IdleStrategy | undefined;
   /** Without `tcp`. */
   readonly providers: readonly CheckedProvider[];
   /** A demanded provider other than those listed in `demanded` must not serve; empty: nothing is demanded. */
@@ -80,6 +96,19 @@ const NUMBERS: {
   spinBudgetUs: [0, 1_000, 50],
 };
 
+/** Options that are no numbers, and what a word may be. */
+const WORDS: Readonly<Record<string, readonly string[]>> = {
+  providers: [],
+  poller: POLLERS,
+  idleStrategy: IDLE_STRATEGIES,
+};
+
+function wordOption<T extends string>(name: string, value: T | undefined): T | undefined {
+  const words = WORDS[name] as readonly string[];
+  if (value === undefined || words.includes(value)) return value;
+  throw new InvalidOptionError(`${name} must be one of ${words.join(', ')}, not ${String(value)}`);
+}
+
 /** An integer option within its limits, or its default. @throws InvalidOptionError */
 export function integerOption(name: string, value: unknown, least: number, most: number, usual: number): number {
   if (value === undefined) return usual;
@@ -98,7 +127,7 @@ export function highWaterMarkOption(value: unknown, usual: number): number {
 export function checkConfig(options: SwitchOptions): SwitchConfig {
   if (options === null || typeof options !== 'object') throw new InvalidOptionError('the options must be an object');
   for (const key of Object.keys(options)) {
-    if (key !== 'providers' && !Object.hasOwn(NUMBERS, key))
+    if (!Object.hasOwn(WORDS, key) && !Object.hasOwn(NUMBERS, key))
       throw new InvalidOptionError(`there is no option \`${key}\``);
   }
   const number = (name: keyof typeof NUMBERS) => integerOption(name, options[name], ...NUMBERS[name]);
@@ -121,6 +150,8 @@ export function checkConfig(options: SwitchOptions): SwitchConfig {
     closeTimeoutMs: number('closeTimeoutMs'),
     decisionHistory: number('decisionHistory'),
     spinBudgetUs: options.spinBudgetUs === undefined ? undefined : number('spinBudgetUs'),
+    poller: wordOption('poller', options.poller),
+    idleStrategy: wordOption('idleStrategy', options.idleStrategy),
     providers: entries.filter(({ name }) => name !== 'tcp'),
     demanded: new Set(entries.filter(({ required }) => required).map(({ name }) => name)),
   };

@@ -1,5 +1,6 @@
 /** The one file of the switch that knows providers by name. */
 import { tcpProvider } from '../providers/tcp/provider.js';
+import type { IdleStrategy, PollerKind } from '../reactor/poller-kind.js';
 import { Reactor } from '../reactor/reactor.js';
 import type { SanProvider } from '../spi/provider.js';
 
@@ -30,6 +31,11 @@ export function loadBuiltIn(name: string): Promise<SanProvider> | null {
 /** How long this thread's reactor polls before it sleeps, microseconds. Only where a provider that needs the reactor runs. */
 export function setSpinBudget(spinBudgetUs: number): void {
   Reactor.current().spinBudgetUs = spinBudgetUs;
+}
+
+/** Who polls for this thread while it sleeps. @throws SystemError */
+export function setPoller(poller: PollerKind, idleStrategy: IdleStrategy | undefined): void {
+  Reactor.current().pollBy(poller, idleStrategy);
 }
 
 /** The built-in providers that are driven by the reactor. */

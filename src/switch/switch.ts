@@ -13,7 +13,7 @@ import { connect } from './connect.js';
 import type { SwitchContext } from './context.js';
 import { DecisionHistory, type DecisionRecord } from './decisions.js';
 import { SwitchListener } from './listener.js';
-import { builtInNames, loadBuiltIn, reactorDriven, setSpinBudget, tcp } from './registry.js';
+import { builtInNames, loadBuiltIn, reactorDriven, setPoller, setSpinBudget, tcp } from './registry.js';
 import type { ConnectOptions, LendingConnectOptions, LendingListenOptions, ListenOptions } from './requests.js';
 import { RouteTable } from './routes.js';
 import type { LeftOutProvider, ProviderStatus, RunningProvider } from './running-provider.js';
@@ -205,9 +205,6 @@ export async function createSwitchWith(options: SwitchOptions, watchAddresses: W
   const outcomes = await startAll(config, counters);
   const running = outcomes.filter(isRunning);
   const leftOutProviders = outcomes.filter((outcome): outcome is LeftOutProvider => !isRunning(outcome));
-  if (config.spinBudgetUs !== undefined && running.some(({ name }) => reactorDriven.has(name))) {
-    setSpinBudget(config.spinBudgetUs);
-  }
   const strict = config.demanded.size > 0;
   const routable = strict ? running.filter(({ name }) => config.demanded.has(name)) : running;
   counters.of('tcp');
@@ -234,5 +231,18 @@ export async function createSwitchWith(options: SwitchOptions, watchAddresses: W
     listeners: new Set(),
     operations: new Set(),
   };
-  return new Switch(context, watchAddresses);
+  const sw = new Switch(context, watchAddresses);
+  try {
+    if (running.some(({ name }) => reactorDriven.has(name))) setReactor(config);
+    return sw;
+  } catch (error) {
+    await sw.close();
+    throw error;
+  }
+}
+
+/** What the configuration says of this thread's reactor. @throws SystemError */
+function setReactor({ spinBudgetUs, poller, idleStrategy }: SwitchConfig): void {
+  if (spinBudgetUs !== undefined) setSpinBudget(spinBudgetUs);
+  if (poller !== undefined) setPoller(poller, idleStrategy);
 }

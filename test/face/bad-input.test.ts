@@ -81,6 +81,8 @@ const badConfigurations: [string, unknown, RegExp | string][] = [
   ['an absurd high-water mark', { highWaterMarkBytes: 2 ** 60 }, 'ERR_SANSWITCH_INVALID_OPTION'],
   ['a fraction', { closeTimeoutMs: 0.5 }, 'ERR_SANSWITCH_INVALID_OPTION'],
   ['a number as text', { sanBacklog: '10' }, 'ERR_SANSWITCH_INVALID_OPTION'],
+  ['a poller that there is not', { poller: 'thread' as never }, 'ERR_SANSWITCH_INVALID_OPTION'],
+  ['a strategy that there is not', { idleStrategy: 'lazy' as never }, 'ERR_SANSWITCH_INVALID_OPTION'],
   ['an absurd spin budget', { spinBudgetUs: 1e9 }, 'ERR_SANSWITCH_INVALID_OPTION'],
 ];
 

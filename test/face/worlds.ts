@@ -11,7 +11,7 @@ export interface World {
   options(): SwitchOptions;
 }
 
-/** All of them: TCP/IP, loop in two shapes, shared memory. */
+/** All of them: TCP/IP, loop in two shapes, shared memory in both ways of polling. */
 export const worlds: readonly World[] = [
   { name: 'tcp', options: () => ({ providers: ['tcp!'] }) },
   {
@@ -33,6 +33,7 @@ export const worlds: readonly World[] = [
     }),
   },
   { name: 'shm', options: () => ({ providers: ['shm!'] }) },
+  { name: 'shm, by the dedicated poller', options: () => ({ providers: ['shm!'], poller: 'dedicated' }) },
 ];
 
 /** A switch in that world, closed after the test. */

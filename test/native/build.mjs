@@ -11,7 +11,16 @@ const folder = dirname(fileURLToPath(import.meta.url));
 const root = join(folder, '..', '..');
 const output = join(folder, 'build');
 const stamps = new Stamps(join(output, 'stamps'));
-const flags = ['-std=c++17', '-g', '-Wall', '-Wextra', '-Werror', '-pthread', '-D_GNU_SOURCE'];
+const flags = [
+  '-std=c++17',
+  '-g',
+  '-Wall',
+  '-Wextra',
+  '-Werror',
+  '-pthread',
+  '-D_GNU_SOURCE',
+  `-I${join(root, 'native')}`,
+];
 
 /** How a program can be built: the compiler's flags by name. */
 export const variants = {

@@ -61,6 +61,12 @@ export class PeerCommands {
     return { listener: this.listeners.length - 1, port: listener.address().port };
   }
 
+  /** Lets nothing else happen on this thread for so long. */
+  async busy(durationMs: number): Promise<void> {
+    const until = performance.now() + durationMs;
+    while (performance.now() < until);
+  }
+
   async unlisten(listener: number): Promise<void> {
     await (this.listeners[listener] as Listener).close();
   }

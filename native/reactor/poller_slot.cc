@@ -1,0 +1,94 @@
+#include "poller_slot.h"
+
+#include <cstring>
+
+namespace sanswitch {
+
+PollerSlot::PollerSlot(void (*wake)(void* owner), void* owner)
+    : wake_(wake),
+      owner_(owner),
+      producer_(ring::ProducerMemory{&prod_.word, &cons_.word, data_, kRingBytes}),
+      consumer_(ring::ConsumerMemory{&prod_.word, &cons_.word, data_, kRingBytes}) {}
+
+void PollerSlot::fallAsleep() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  asleep_.store(true, std::memory_order_relaxed);
+}
+
+void PollerSlot::takeBack() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  asleep_.store(false, std::memory_order_relaxed);
+  makeEpochsEven();
+  watched_.words.clear();
+  watched_.epochs.clear();
+}
+
+size_t PollerSlot::takeRecords() {
+  size_t count = 0;
+  ring::Record record;
+  if (consumer_.reload() == ring::Status::kOk) {
+    for (; consumer_.next(&record) == ring::Status::kOk; count++) consumer_.release();
+    consumer_.commit();
+  }
+  return count;
+}
+
+bool PollerSlot::poll() {
+  if (!isAsleep()) return false;
+  std::lock_guard<std::mutex> lock(mutex_);
+  return asleep_.load(std::memory_order_relaxed) && report();
+}
+
+bool PollerSlot::announceSleep() {
+  if (!isAsleep()) return false;
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!asleep_.load(std::memory_order_relaxed)) return false;
+  epochsOdd_ = true;
+  for (int32_t* epoch : watched_.epochs) {
+    if ((*epoch & 1) == 0) __atomic_store_n(epoch, *epoch + 1, __ATOMIC_SEQ_CST);
+  }
+  // The other half of Dekker's pattern: a peer publishes first and then reads the epoch. Either it sees the odd epoch
+  // and wakes the owner, or we see what it has published.
+  return report();
+}
+
+void PollerSlot::announceAwake() {
+  if (!isAsleep()) return;
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (asleep_.load(std::memory_order_relaxed)) makeEpochsEven();
+}
+
+bool PollerSlot::report() {
+  uint32_t place = 0;
+  bool isReady = false;
+  for (const WatchedWord& watched : watched_.words) {
+    // Sequentially consistent, for announceSleep.
+    int32_t value = __atomic_load_n(watched.word, __ATOMIC_SEQ_CST);
+    if (value != watched.seen) {
+      layout::ReadyRecord ready{place, value};
+      ring::Producer::Claim claim = producer_.claim(sizeof ready, sizeof ready);
+      if (claim.status == ring::Status::kOk) {
+        memcpy(claim.payload, &ready, sizeof ready);
+        producer_.commit(layout::RECORD_READY, sizeof ready);
+      }
+      isReady = true;
+    }
+    place++;
+  }
+  if (!isReady) return false;
+  producer_.publish();
+  asleep_.store(false, std::memory_order_relaxed);
+  makeEpochsEven();
+  wake_(owner_);
+  return true;
+}
+
+void PollerSlot::makeEpochsEven() {
+  if (!epochsOdd_) return;
+  epochsOdd_ = false;
+  for (int32_t* epoch : watched_.epochs) {
+    if ((*epoch & 1) != 0) __atomic_store_n(epoch, *epoch + 1, __ATOMIC_SEQ_CST);
+  }
+}
+
+}  // namespace sanswitch
