@@ -1,6 +1,7 @@
-// The dedicated poller: one native thread of the process that polls for all threads that want it (`poller: 'dedicated'`),
-// so that K workers share one spinning thread instead of spinning each by itself. It starts with the first of them and
-// ends with the last. The only state of the addon that is the process's and not an environment's.
+// The dedicated poller: one native thread of the process that polls for all threads that want it
+// (`poller: 'dedicated'`), so that K workers share one spinning thread instead of spinning each by itself. It starts
+// with the first of them and ends with the last. The only state of the addon that is the process's and not an
+// environment's.
 #pragma once
 
 #include <pthread.h>

@@ -58,8 +58,8 @@ class PollerSlot {
   // Whether the owner sleeps; a hint.
   bool isAsleep() const { return asleep_.load(std::memory_order_relaxed); }
 
-  // Looks at the words. Something has changed: writes a completion record for each that has, wakes the owner, and leaves
-  // the place to it. True if so.
+  // Looks at the words. Something has changed: writes a completion record for each that has, wakes the owner, and
+  // leaves the place to it. True if so.
   bool poll();
 
   // The poller is about to block: peers must wake the owner themselves. Sets every epoch odd, then looks once more.
