@@ -59,8 +59,10 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
   void closeHandles() override;
   void closed() override;
 
+  // Closes the handle of link `id`, if there is one; the link is gone as soon as libuv lets go of it.
+  void closeLink(size_t id);
   bool takeControl(Napi::Value value);
-  bool startHandles();
+  void startHandles();
 
   // Spins for at most a slice. True if the loop must not block in this turn.
   bool runSlice();

@@ -5,7 +5,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { createSwitch, type DecisionRecord, type ProviderStatus, type Switch, type SwitchOptions } from 'sanswitch';
-import { listeningSockets } from '#src/native/os.js';
+import { bindTcp, closeDescriptor, listeningSockets, localPort } from '#src/native/os.js';
 import { acquireVirtualPort, releaseVirtualPort } from '#src/ports/virtual-ports.js';
 import { eventually, Party } from '../shm/party.js';
 import { Peer } from '../shm/peer.js';
@@ -58,6 +58,16 @@ function reasonIn({ candidates }: DecisionRecord): string {
   return `${candidate.reason}${candidate.detail === undefined ? '' : `: ${candidate.detail}`}`;
 }
 
+/** A port of the host that nobody has right now. */
+function freePort(): number {
+  const fd = bindTcp(LOOPBACK, 0, 4);
+  try {
+    return localPort(fd);
+  } finally {
+    closeDescriptor(fd);
+  }
+}
+
 async function within<T>(what: string, promise: Promise<T>): Promise<T> {
   const late = delay(STEP_TIMEOUT_MS, undefined, { ref: false }).then(() => {
     throw new Misbehaviour(`${what} takes longer than ${STEP_TIMEOUT_MS} ms`);
@@ -86,8 +96,9 @@ export class Rounds {
     const round = new Round(this.failCalls, this.peer, this.plan, phase, at);
     await round.run();
     // What is made once per thread stays: windows, a block of ports.
-    if (this.baseline === null) this.baseline = resources();
-    else await settled(this.baseline);
+    if (this.baseline === null) await eventually('the first round is over', () => resources().segments === 0);
+    this.baseline ??= resources();
+    await settled(this.baseline);
     return { failed: round.failed, seen: round.seen };
   }
 }
@@ -198,7 +209,7 @@ class Round {
     const held = Array.from({ length: BLOCK_PORTS }, () => acquireVirtualPort(LOOPBACK));
     if (this.phase === 'connect' && this.at > 0) this.closeDiagSocket();
     const { handlers } = party;
-    const request = { port, host: LOOPBACK, handlers, ...(this.plan.realPort && { localPort: 0 }) };
+    const request = { port, host: LOOPBACK, handlers, ...(this.plan.realPort && { localPort: freePort() }) };
     try {
       party.socket = await this.step('connect', () => this.client.connect(request));
       if (party.socket.provider !== 'shm') this.fallenBack(party.socket.decision);
@@ -244,7 +255,7 @@ class Round {
     if (!party.closed) return;
     const { error } = party;
     demand(error !== null, 'a connection ended as if all were well');
-    demand(this.phase === 'transfer' && this.failed > 0, `nothing failed, but the connection does: ${error}`);
+    demand(this.failed > 0, `nothing failed, but the connection does: ${error}`);
     this.seen = `socket: ${codeOf(error)}`;
   }
 

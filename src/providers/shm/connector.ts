@@ -130,8 +130,9 @@ export class ShmConnector {
       const { code } = error as NodeJS.ErrnoException;
       return unreachable(code === 'ECONNREFUSED' ? 'no-rendezvous' : `rendezvous-failed: ${code}`);
     }
-    const socket = new HandshakeSocket(fd);
+    let socket: HandshakeSocket | null = null;
     try {
+      socket = new HandshakeSocket(fd);
       const greeting = await socket.receive();
       if (greeting.descriptor >= 0) closeDescriptor(greeting.descriptor);
       const ident = decodeIdent(greeting.bytes, greeting.length);
@@ -146,7 +147,7 @@ export class ShmConnector {
     } catch (error) {
       return unreachable(`handshake-failed: ${(error as Error).message}`);
     } finally {
-      socket.close();
+      socket?.close();
     }
   }
 

@@ -39,6 +39,8 @@ const COMMIT_POLLS = 4096;
 const RECORDS_PER_POLL = 256;
 /** How soon records that found the link ring full are tried again. */
 const BACKLOG_RETRY_MS = 1;
+/** How soon a wake-up that the system had no memory for is sent again. */
+const WAKE_RETRY_MS = 1;
 
 /** What happens on a link that concerns its provider. */
 export interface LinkOwner {
@@ -97,6 +99,7 @@ export class Link {
   private readonly backlog: Int32Array[] = [];
   private backlogTypes: number[] = [];
   private backlogTimer: NodeJS.Timeout | undefined;
+  private wakeTimer: NodeJS.Timeout | undefined;
   readonly fd: number;
   private readonly windows: WindowPool;
   private readonly owner: LinkOwner;
@@ -212,8 +215,17 @@ export class Link {
     this.own.words.set(payload, at >>> 2);
     this.out.commit(type, payload.byteLength);
     this.out.publish();
-    if (this.waker.isDue()) this.reactor.wake(this.linkId);
+    if (this.waker.isDue()) this.wake();
     return true;
+  }
+
+  /** A sleeper whose wake-up was lost would sleep on: what can't be sent now is sent later. */
+  private wake(): void {
+    if (this.isDead || this.reactor.wake(this.linkId)) return;
+    this.wakeTimer ??= setTimeout(() => {
+      this.wakeTimer = undefined;
+      this.wake();
+    }, WAKE_RETRY_MS);
   }
 
   /** The link ring is full: the peer holds many consumed records uncommitted. They go out a little later, in order. */
@@ -387,6 +399,7 @@ export class Link {
     if (!this.isBroken) this.lastLook();
     this.isDead = true;
     clearTimeout(this.backlogTimer);
+    clearTimeout(this.wakeTimer);
     this.reactor.removeLink(this.linkId);
     this.reactor.removeWatch(this.watch);
     closeDescriptor(this.fd);
