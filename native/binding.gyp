@@ -30,6 +30,8 @@
         # An allocation or a Node-API call that fails ends in JavaScript, not in std::terminate.
         'NODE_ADDON_API_CPP_EXCEPTIONS',
         'NODE_ADDON_API_CPP_EXCEPTIONS_ALL',
+        # What can't be thrown because the thread is being terminated must not end the process either.
+        'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
         'NODE_ADDON_API_DISABLE_DEPRECATED',
         '_GNU_SOURCE',
       ],

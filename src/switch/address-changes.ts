@@ -18,10 +18,14 @@ export type WatchAddresses = (changed: () => void) => AddressWatch | null;
 export const watchSystemAddresses: WatchAddresses = (changed) => {
   if (loadNative().addon === null) return null;
   const fd = addressChanges();
-  let poll: Poll;
+  let poll: Poll | null = null;
+  const close = (): void => {
+    poll?.close();
+    closeDescriptor(fd);
+  };
   try {
     poll = new Poll(fd, (status) => {
-      if (status < 0) return poll.stop();
+      if (status < 0) return poll?.stop();
       try {
         if (drainAddressChanges(fd) === 0) return;
       } catch {
@@ -29,15 +33,10 @@ export const watchSystemAddresses: WatchAddresses = (changed) => {
       }
       changed();
     });
+    poll.start();
   } catch (error) {
-    closeDescriptor(fd);
+    close();
     throw error;
   }
-  poll.start();
-  return {
-    close() {
-      poll.close();
-      closeDescriptor(fd);
-    },
-  };
+  return { close };
 };

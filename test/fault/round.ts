@@ -3,13 +3,14 @@
  * close. In one of these phases a call of the addon fails; whatever comes of it must be one of few things, and nothing may
  * be left of it afterwards.
  */
+import { readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createSwitch, type DecisionRecord, type ProviderStatus, type Switch, type SwitchOptions } from 'sanswitch';
 import { bindTcp, closeDescriptor, listeningSockets, localPort } from '#src/native/os.js';
 import { acquireVirtualPort, releaseVirtualPort } from '#src/ports/virtual-ports.js';
 import { eventually, Party } from '../shm/party.js';
 import { Peer } from '../shm/peer.js';
-import { type Resources, resources } from '../shm/resources.js';
+import { resources } from '../shm/resources.js';
 import type { FailCalls, Fault } from './fail-calls.js';
 
 /** `load` is the addon's own beginning in a thread; see `loadRound`. */
@@ -80,7 +81,7 @@ export class Rounds {
   private readonly failCalls: FailCalls;
   private readonly peer: Peer;
   private readonly plan: Plan;
-  private baseline: Resources | null = null;
+  private baseline: Held | null = null;
 
   constructor(failCalls: FailCalls, peer: Peer, plan: Plan) {
     this.failCalls = failCalls;
@@ -97,7 +98,7 @@ export class Rounds {
     await round.run();
     // What is made once per thread stays: windows, a block of ports.
     if (this.baseline === null) await eventually('the first round is over', () => resources().segments === 0);
-    this.baseline ??= resources();
+    this.baseline ??= held();
     await settled(this.baseline);
     return { failed: round.failed, seen: round.seen };
   }
@@ -105,7 +106,7 @@ export class Rounds {
 
 /** A thread in which the `at`-th call fails while the addon loads and a switch starts. */
 export async function loadRound(failCalls: FailCalls, { fault, providers }: Plan, at: number): Promise<Outcome> {
-  const before = resources();
+  const before = held();
   failCalls.arm(fault, at);
   const peer = await within('load', Peer.thread({ providers: [...providers] })).finally(() => failCalls.disarm());
   const { failed } = failCalls.disarm();
@@ -117,14 +118,28 @@ export async function loadRound(failCalls: FailCalls, { fault, providers }: Plan
   return { failed, seen: isStarted ? 'as ever' : `left out (${shm?.reason}: ${shm?.detail})` };
 }
 
-async function settled(baseline: Resources): Promise<void> {
-  let now = resources();
+/** What this process holds. An abstract name is held by a descriptor. */
+interface Held {
+  readonly descriptors: number;
+  readonly segments: number;
+  readonly threads: number;
+}
+
+function held(): Held {
+  const { descriptors, segments } = resources();
+  return { descriptors, segments, threads: readdirSync('/proc/self/task').length };
+}
+
+async function settled(baseline: Held): Promise<void> {
+  let now = held();
   const met = (): boolean => {
-    now = resources();
-    return now.descriptors <= baseline.descriptors && now.segments <= baseline.segments;
+    now = held();
+    return (
+      now.descriptors <= baseline.descriptors && now.segments <= baseline.segments && now.threads <= baseline.threads
+    );
   };
   await eventually('everything is given back', met, STEP_TIMEOUT_MS).catch(() => {
-    demand(false, `left behind: ${JSON.stringify(now)}, before: ${JSON.stringify({ ...baseline, names: [] })}`);
+    demand(false, `left behind: ${JSON.stringify(now)}, before: ${JSON.stringify(baseline)}`);
   });
 }
 
@@ -138,6 +153,8 @@ class Round {
   private readonly at: number;
   private readonly isStrict: boolean;
   private client!: Switch;
+  /** Why shm does not listen; null: it does. */
+  private companion: string | null = null;
 
   constructor(failCalls: FailCalls, peer: Peer, plan: Plan, phase: Phase, at: number) {
     this.failCalls = failCalls;
@@ -182,7 +199,11 @@ class Round {
   /** Rule 1.1: it runs, or there is a reason. */
   private isStarted(where: string, providers: readonly ProviderStatus[]): boolean {
     const shm = providers.find(({ name }) => name === 'shm');
-    if (shm?.state === 'started') return true;
+    if (shm?.state === 'started') {
+      // It may do without the notifications of address changes (rule 1.3), and says so.
+      if (shm.lastFault !== undefined) this.seen = shm.lastFault;
+      return true;
+    }
     demand(this.phase === 'start' && Boolean(shm?.reason && shm.detail), `left out: ${JSON.stringify(shm)}`);
     this.seen = `left out ${where} (${shm?.reason}: ${shm?.detail})`;
     return false;
@@ -192,7 +213,9 @@ class Round {
   private async listen(): Promise<number> {
     return this.step('listen', async () => {
       try {
-        return (await this.peer.do.listen('echo')).port;
+        const { port } = await this.peer.do.listen('echo');
+        if (this.phase === 'listen') this.noteCompanion((await this.peer.do.decision()) as DecisionRecord);
+        return port;
       } catch (error) {
         const code = codeOf(error);
         demand(this.isStrict && code === 'ERR_SANSWITCH_PROVIDER_REQUIRED', `listen fails: ${error}`);
@@ -201,6 +224,15 @@ class Round {
         return 0;
       }
     });
+  }
+
+  /** Rule 2.7: without a companion TCP/IP listens alone, and it stands there why. A lack of resources is no fault of shm's. */
+  private noteCompanion(decision: DecisionRecord): void {
+    const isListening = decision.candidates.some(({ provider, outcome }) => provider === 'shm' && outcome === 'chosen');
+    if (isListening) return;
+    const reason = reasonIn(decision);
+    demand(/^listen-failed: .*E[A-Z]+|bad_alloc/.test(reason), `the listener's decision says: ${reason}`);
+    this.companion = reason;
   }
 
   /** @returns null: it failed, as it may where a provider is demanded */
@@ -230,7 +262,7 @@ class Round {
     const reason = reasonIn(decision);
     const isExpected = this.failed > 0 || this.phase === 'start' || this.phase === 'listen';
     demand(isExpected, `nothing failed, but shm does: ${reason}`);
-    this.seen = reason;
+    this.seen = this.companion ?? reason;
   }
 
   /** So that the connect opens it anew. */
