@@ -41,6 +41,8 @@ const RECORDS_PER_POLL = 256;
 const BACKLOG_RETRY_MS = 1;
 /** How soon a wake-up that the system had no memory for is sent again. */
 const WAKE_RETRY_MS = 1;
+/** So many failures in a row, about half a second, and the peer is given up. */
+const WAKE_FAILURES_MAX = 400;
 
 /** What happens on a link that concerns its provider. */
 export interface LinkOwner {
@@ -100,6 +102,8 @@ export class Link {
   private backlogTypes: number[] = [];
   private backlogTimer: NodeJS.Timeout | undefined;
   private wakeTimer: NodeJS.Timeout | undefined;
+  /** In a row. */
+  private wakeFailures = 0;
   readonly fd: number;
   private readonly windows: WindowPool;
   private readonly owner: LinkOwner;
@@ -219,9 +223,17 @@ export class Link {
     return true;
   }
 
-  /** A sleeper whose wake-up was lost would sleep on: what can't be sent now is sent later. */
+  /** A sleeper whose wake-up was lost would sleep on: what can't be sent now is sent later, or the link ends. */
   private wake(): void {
-    if (this.isDead || this.reactor.wake(this.linkId)) return;
+    if (this.isDead) return;
+    if (this.reactor.wake(this.linkId)) {
+      this.wakeFailures = 0;
+      return;
+    }
+    // Not at once: whoever writes is in the middle of something.
+    if (this.wakeFailures++ === WAKE_FAILURES_MAX) {
+      process.nextTick(() => this.die('the peer can not be woken', false));
+    }
     this.wakeTimer ??= setTimeout(() => {
       this.wakeTimer = undefined;
       this.wake();
