@@ -48,7 +48,7 @@ class Arguments {
   bool failed_ = false;
 };
 
-// A function as JavaScript gets it: one that runs out of memory returns -ENOMEM, as any other failure returns its errno.
+// A function as JavaScript gets it: out of memory, it returns -ENOMEM, as any other failure returns its errno.
 template <Napi::Value (*kFunction)(const Napi::CallbackInfo&)>
 Napi::Value guarded(const Napi::CallbackInfo& info) {
   try {

@@ -31,8 +31,8 @@ class LoopObject {
   // Counts `handle`, which has been initialised in loop() and belongs to this object.
   void opened(uv_handle_t* handle);
 
-  // Closes one handle; allocates nothing, for it must not fail. `released` is called once libuv is done with the handle's
-  // memory, with this object in its data: the last thing that it does is handleClosed.
+  // Closes one handle; allocates nothing, for it must not fail. `released` is called once libuv is done with the
+  // handle's memory, with this object in its data: the last thing that it does is handleClosed.
   void closeHandle(uv_handle_t* handle, uv_close_cb released = onHandleClosed);
 
   // One handle of `owner`, which may be gone when this returns, is closed.

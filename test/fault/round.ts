@@ -262,6 +262,8 @@ class Round {
     const reason = reasonIn(decision);
     const isExpected = this.failed > 0 || this.phase === 'start' || this.phase === 'listen';
     demand(isExpected, `nothing failed, but shm does: ${reason}`);
+    // Somebody does listen, whatever became of the link.
+    demand(!reason.includes('ECONNREFUSED'), `a misleading reason: ${reason}`);
     this.seen = this.companion ?? reason;
   }
 

@@ -1,5 +1,5 @@
-// A library for LD_PRELOAD that makes the n-th system call or allocation of the addon fail. Calls of anybody else in the
-// process go through untouched, except for the epoll_ctl by which libuv tries out a descriptor for the addon.
+// A library for LD_PRELOAD that makes the n-th system call or allocation of the addon fail. Calls of anybody else in
+// the process go through untouched, except for the epoll_ctl by which libuv tries out a descriptor for the addon.
 //
 // What is to fail stands in a file that the environment variable SANSWITCH_FAIL_CALLS names and that the test writes
 // (test/fault/fail-calls.ts): a `Control`.
@@ -190,7 +190,7 @@ INTERPOSE_FCNTL(fcntl64)
 
 extern "C" int epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept {
   static auto real = next(&epoll_ctl, "epoll_ctl");
-  // libuv ends the process when one of its own fails in earnest; only the trial in uv_poll_init has a caller who hears of it.
+  // libuv ends the process when one of its own fails in earnest; only the trial in uv_poll_init reports its failure.
   if (operation == EPOLL_CTL_ADD && isArmed("epoll_ctl") && isAddonBehind(false) && isToFail()) return -1;
   return real(epoll, operation, fd, event);
 }
