@@ -263,7 +263,7 @@ class Round {
     const isExpected = this.failed > 0 || this.phase === 'start' || this.phase === 'listen';
     demand(isExpected, `nothing failed, but shm does: ${reason}`);
     // Somebody does listen, whatever became of the link.
-    demand(!reason.includes('ECONNREFUSED'), `a misleading reason: ${reason}`);
+    demand(!/ECONNREFUSED|\(\d+\)/.test(reason), `a misleading or unreadable reason: ${reason}`);
     this.seen = this.companion ?? reason;
   }
 
