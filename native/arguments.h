@@ -2,9 +2,11 @@
 // number out of range is a TypeError or RangeError there, never undefined behaviour here.
 #pragma once
 
+#include <errno.h>
 #include <napi.h>
 
 #include <cstdint>
+#include <new>
 #include <string>
 
 namespace sanswitch {
@@ -45,6 +47,16 @@ class Arguments {
   const Napi::CallbackInfo& info_;
   bool failed_ = false;
 };
+
+// A function as JavaScript gets it: out of memory, it returns -ENOMEM, as any other failure returns its errno.
+template <Napi::Value (*kFunction)(const Napi::CallbackInfo&)>
+Napi::Value guarded(const Napi::CallbackInfo& info) {
+  try {
+    return kFunction(info);
+  } catch (const std::bad_alloc&) {
+    return Napi::Number::New(info.Env(), -ENOMEM);
+  }
+}
 
 // Bytes behind `value` if it is a typed array of any kind, over ordinary or shared memory. False if it is none.
 bool bytesOf(napi_env env, napi_value value, Bytes* out);

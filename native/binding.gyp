@@ -29,7 +29,11 @@
       'include_dirs': ['.'],
       'defines': [
         'NAPI_VERSION=8',
-        'NAPI_DISABLE_CPP_EXCEPTIONS',
+        # An allocation or a Node-API call that fails ends in JavaScript, not in std::terminate.
+        'NODE_ADDON_API_CPP_EXCEPTIONS',
+        'NODE_ADDON_API_CPP_EXCEPTIONS_ALL',
+        # What can't be thrown because the thread is being terminated must not end the process either.
+        'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
         'NODE_ADDON_API_DISABLE_DEPRECATED',
         '_GNU_SOURCE',
       ],
@@ -43,8 +47,8 @@
         # The headers of node-addon-api are not ours: no warnings from them.
         '-isystem<!(node include-dir.mjs)',
       ],
-      'cflags_cc!': ['-std=gnu++14', '-std=gnu++17', '-std=gnu++20', '-std=c++20'],
-      'cflags_cc': ['-std=c++17', '-fno-exceptions', '-fno-rtti'],
+      'cflags_cc!': ['-fno-exceptions', '-std=gnu++14', '-std=gnu++17', '-std=gnu++20', '-std=c++20'],
+      'cflags_cc': ['-std=c++17', '-fexceptions', '-fno-rtti'],
       'ldflags': ['-Wl,-z,now', '-Wl,-z,relro'],
       'conditions': [
         ['sanswitch_werror==1', {'cflags': ['-Werror']}],

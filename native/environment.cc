@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include <new>
+
 namespace sanswitch {
 
 Environment::~Environment() {
@@ -10,8 +12,14 @@ Environment::~Environment() {
 }
 
 int Environment::own(int fd) {
-  if (fd >= 0) descriptors_.insert(fd);
-  return fd;
+  if (fd < 0) return fd;
+  try {
+    descriptors_.insert(fd);
+    return fd;
+  } catch (const std::bad_alloc&) {
+    ::close(fd);
+    return -ENOMEM;
+  }
 }
 
 int Environment::release(int fd) {

@@ -24,7 +24,7 @@ class Environment {
   static Environment* of(Napi::Env env) { return env.GetInstanceData<Environment>(); }
 
   // Notes that this environment owns `fd`, so that it is closed with it at the latest. Negative numbers (errors) are
-  // passed through. Returns `fd`.
+  // passed through. Returns `fd`, or -ENOMEM: it can't be noted, and is closed.
   int own(int fd);
 
   // Hands `fd` over to somebody else: no longer closed by the addon. 0, or -EBADF if it is not owned here.

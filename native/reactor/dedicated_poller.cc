@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <new>
 
 #include "reactor/clock.h"
 
@@ -98,8 +99,7 @@ void DedicatedPoller::loop() {
     if (emptyPasses_ % kPassesPerClock == 0) {
       std::lock_guard<std::mutex> lock(mutex_);
       if (isStopping_) return;
-      if (isChanged_) slots = slots_;
-      isChanged_ = isSignalled_ = false;
+      isSignalled_ = isChanged_ && !copySlots(&slots);
       strategy = strategy_;
     }
     if (pass(slots)) {
@@ -108,6 +108,16 @@ void DedicatedPoller::loop() {
       emptyPasses_++;
       idle(strategy, slots);
     }
+  }
+}
+
+bool DedicatedPoller::copySlots(Slots* slots) {
+  try {
+    *slots = slots_;
+    isChanged_ = false;
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
   }
 }
 

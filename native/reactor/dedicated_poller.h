@@ -50,6 +50,8 @@ class DedicatedPoller {
   DedicatedPoller() = default;
   static void* run(void* self);
   void loop();
+  // Under mutex_: takes over who has joined and left. False: no memory for it now; the slots known so far are safe.
+  bool copySlots(Slots* slots);
   // Waits until signal(), or returns at once if that has come meanwhile.
   void block();
   // One pass. True if there was work.

@@ -2,12 +2,6 @@
 
 namespace sanswitch {
 
-// What travels in a closing handle's data.
-struct LoopObject::Closing {
-  LoopObject* owner;
-  void (*released)(uv_handle_t* handle);
-};
-
 bool LoopObject::attach(napi_env env) {
   env_ = env;
   napi_value name = nullptr;
@@ -16,7 +10,10 @@ bool LoopObject::attach(napi_env env) {
       napi_async_init(env, nullptr, name, &asyncContext_) != napi_ok) {
     return false;
   }
-  return napi_add_async_cleanup_hook(env, onEnvironmentEnd, this, &hook_) == napi_ok;
+  if (napi_add_async_cleanup_hook(env, onEnvironmentEnd, this, &hook_) == napi_ok) return true;
+  napi_async_destroy(env, asyncContext_);
+  asyncContext_ = nullptr;
+  return false;
 }
 
 void LoopObject::opened(uv_handle_t* handle) {
@@ -24,17 +21,13 @@ void LoopObject::opened(uv_handle_t* handle) {
   uv_unref(handle);
 }
 
-void LoopObject::closeHandle(uv_handle_t* handle, void (*released)(uv_handle_t* handle)) {
+void LoopObject::closeHandle(uv_handle_t* handle, uv_close_cb released) {
   if (uv_is_closing(handle)) return;
-  handle->data = new Closing{this, released};
-  uv_close(handle, onHandleClosed);
+  handle->data = this;
+  uv_close(handle, released);
 }
 
-void LoopObject::onHandleClosed(uv_handle_t* handle) {
-  auto* closing = static_cast<Closing*>(handle->data);
-  LoopObject* owner = closing->owner;
-  if (closing->released != nullptr) closing->released(handle);
-  delete closing;
+void LoopObject::handleClosed(LoopObject* owner) {
   owner->openHandles_--;
   owner->finishIfClosed();
 }

@@ -31,8 +31,12 @@ class LoopObject {
   // Counts `handle`, which has been initialised in loop() and belongs to this object.
   void opened(uv_handle_t* handle);
 
-  // Closes one handle. `released`, if not null, is called once libuv is done with its memory.
-  void closeHandle(uv_handle_t* handle, void (*released)(uv_handle_t* handle) = nullptr);
+  // Closes one handle; allocates nothing, for it must not fail. `released` is called once libuv is done with the
+  // handle's memory, with this object in its data: the last thing that it does is handleClosed.
+  void closeHandle(uv_handle_t* handle, uv_close_cb released = onHandleClosed);
+
+  // One handle of `owner`, which may be gone when this returns, is closed.
+  static void handleClosed(LoopObject* owner);
 
   uv_loop_t* loop() const { return loop_; }
   napi_env env() const { return env_; }
@@ -42,6 +46,9 @@ class LoopObject {
 
   // Called once, when the last handle is closed: release what is held for JavaScript. JavaScript must not be called.
   virtual void closed() = 0;
+
+  // Gives up the reference that kept the JavaScript object while handles were open. Never throws: libuv is the caller.
+  void letGo(napi_ref object) { napi_reference_unref(env_, object, nullptr); }
 
   // Calls `function` as libuv callbacks do: with async hooks, microtasks and process.nextTick behind it. An exception
   // goes where every uncaught exception goes. `result`, if not null, gets the returned number, 0 if there is none.
@@ -53,10 +60,8 @@ class LoopObject {
   bool callInScope(napi_value function, size_t count, const napi_value* arguments, napi_value* returned);
 
  private:
-  struct Closing;
-
   static void onEnvironmentEnd(napi_async_cleanup_hook_handle hook, void* data);
-  static void onHandleClosed(uv_handle_t* handle);
+  static void onHandleClosed(uv_handle_t* handle) { handleClosed(static_cast<LoopObject*>(handle->data)); }
   void finishIfClosed();
 
   napi_env env_ = nullptr;

@@ -86,7 +86,7 @@ void Poll::closeHandles() {
 void Poll::closed() {
   if (callback_ != nullptr) napi_delete_reference(env(), callback_);
   callback_ = nullptr;
-  Unref();
+  letGo(*this);
 }
 
 }  // namespace sanswitch

@@ -4,6 +4,8 @@
 #include <sched.h>
 #include <sys/socket.h>
 
+#include <new>
+
 #include "environment.h"
 #include "reactor/clock.h"
 #include "reactor/dedicated_poller.h"
@@ -84,8 +86,7 @@ bool Reactor::fallAsleep() {
     if (loopIsBusy()) return true;
   }
   asleep_ = true;
-  if (slot_ != nullptr) {
-    handOver();
+  if (slot_ != nullptr && handOver()) {
     control_->sleeps++;
     return false;
   }
@@ -110,23 +111,27 @@ bool Reactor::keepHot() {
   return true;
 }
 
-void Reactor::handOver() {
+bool Reactor::handOver() {
   SleepingThread& left = slot_->next();
-  poller_.collect(&left.words);
-  for (Link* link : links_) {
-    if (link != nullptr) left.epochs.push_back(link->epochWord);
+  try {
+    poller_.collect(&left.words);
+    for (Link* link : links_) {
+      if (link != nullptr) left.epochs.push_back(link->epochWord);
+    }
+  } catch (const std::bad_alloc&) {
+    left.words.clear();
+    left.epochs.clear();
+    return false;
   }
   // The dedicated poller takes the last look: its first pass comes after this.
   slot_->fallAsleep();
   DedicatedPoller::instance().signal();
+  return true;
 }
 
 void Reactor::wakeUp() {
   asleep_ = false;
-  if (slot_ != nullptr) {
-    slot_->takeBack();
-    return;
-  }
+  if (slot_ != nullptr) slot_->takeBack();
   for (Link* link : links_) {
     // A link that came while we slept has an even epoch already.
     if (link != nullptr && (*link->epochWord & 1) != 0) {

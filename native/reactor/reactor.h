@@ -65,8 +65,10 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
   void closeHandles() override;
   void closed() override;
 
+  // Closes the handle of link `id`, if there is one; the link is gone as soon as libuv lets go of it.
+  void closeLink(size_t id);
   bool takeControl(Napi::Value value);
-  bool startHandles();
+  void startHandles();
 
   // Spins for at most a slice. True if the loop must not block in this turn.
   bool runSlice();
@@ -74,8 +76,8 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
   bool fallAsleep();
   // Takes that back on every link.
   void wakeUp();
-  // Leaves the watched words and the links to the dedicated poller.
-  void handOver();
+  // Leaves the watched words and the links to the dedicated poller. False: no memory for it, so sleep as inline.
+  bool handOver();
   // Whether there is work for a thread that has just been woken.
   bool hasWork();
   int joinDedicated(int32_t strategy);

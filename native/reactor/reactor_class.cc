@@ -43,13 +43,15 @@ Reactor::Reactor(const Napi::CallbackInfo& info)
     return;
   }
   if (!takeControl(info[0])) return;
-  napi_create_reference(info.Env(), info[1], 1, &onReady_);
-  napi_create_reference(info.Env(), info[2], 1, &onBeforeSleep_);
-  napi_create_reference(info.Env(), info[3], 1, &onLinkEvent_);
-  if (!attach(info.Env()) || !startHandles()) {
+  if (!attach(info.Env())) {
+    napi_delete_reference(info.Env(), controlReference_);
     Napi::Error::New(info.Env(), "this environment has no event loop for a reactor").ThrowAsJavaScriptException();
     return;
   }
+  napi_create_reference(info.Env(), info[1], 1, &onReady_);
+  napi_create_reference(info.Env(), info[2], 1, &onBeforeSleep_);
+  napi_create_reference(info.Env(), info[3], 1, &onLinkEvent_);
+  startHandles();
   // While its handles are open, the object stays, whether JavaScript still refers to it or not.
   Ref();
 }
@@ -71,7 +73,7 @@ bool Reactor::takeControl(Napi::Value value) {
   return true;
 }
 
-bool Reactor::startHandles() {
+void Reactor::startHandles() {
   // None of these can fail but for a null callback.
   uv_prepare_init(loop(), &prepare_);
   uv_check_init(loop(), &check_);
@@ -82,7 +84,6 @@ bool Reactor::startHandles() {
   opened(reinterpret_cast<uv_handle_t*>(&keepRunning_));
   uv_prepare_start(&prepare_, onPrepare);
   uv_check_start(&check_, onCheck);
-  return true;
 }
 
 Napi::Value Reactor::setControl(const Napi::CallbackInfo& info) {
@@ -139,6 +140,8 @@ Napi::Value Reactor::addLink(const Napi::CallbackInfo& info) {
   if (closing()) return Napi::Number::New(info.Env(), -ECANCELED);
   if (epochWord == nullptr) return Napi::Number::New(info.Env(), -EINVAL);
   if (id < links_.size() && links_[id] != nullptr) return Napi::Number::New(info.Env(), -EEXIST);
+  // Everything that may fail comes before the handle, which only closing it would give back.
+  if (id >= links_.size()) links_.resize(id + 1, nullptr);
   Link* link = new Link{};
   int error = uv_poll_init(loop(), &link->poll, fd);
   if (error < 0) {
@@ -151,9 +154,10 @@ Napi::Value Reactor::addLink(const Napi::CallbackInfo& info) {
   link->epochWord = epochWord;
   link->poll.data = link;
   opened(reinterpret_cast<uv_handle_t*>(&link->poll));
-  if (id >= links_.size()) links_.resize(id + 1, nullptr);
   links_[id] = link;
-  return Napi::Number::New(info.Env(), uv_poll_start(&link->poll, UV_READABLE, onSocket));
+  error = uv_poll_start(&link->poll, UV_READABLE, onSocket);
+  if (error < 0) closeLink(id);
+  return Napi::Number::New(info.Env(), error);
 }
 
 Napi::Value Reactor::removeLink(const Napi::CallbackInfo& info) {
@@ -163,11 +167,19 @@ Napi::Value Reactor::removeLink(const Napi::CallbackInfo& info) {
   if (closing() || id >= links_.size() || links_[id] == nullptr) return Napi::Number::New(info.Env(), -ENOTCONN);
   // In the middle of a turn the dedicated poller may still hold what is about to be unmapped.
   if (asleep_ && slot_ != nullptr) wakeUp();
-  Link* link = links_[id];
-  links_[id] = nullptr;
-  closeHandle(reinterpret_cast<uv_handle_t*>(&link->poll),
-              [](uv_handle_t* handle) { delete reinterpret_cast<Link*>(handle); });
+  closeLink(id);
   return Napi::Number::New(info.Env(), 0);
+}
+
+void Reactor::closeLink(size_t id) {
+  Link* link = links_[id];
+  if (link == nullptr) return;
+  links_[id] = nullptr;
+  closeHandle(reinterpret_cast<uv_handle_t*>(&link->poll), [](uv_handle_t* handle) {
+    auto* owner = static_cast<LoopObject*>(handle->data);
+    delete reinterpret_cast<Link*>(handle);
+    handleClosed(owner);
+  });
 }
 
 void Reactor::ref(const Napi::CallbackInfo&) {
@@ -188,12 +200,7 @@ void Reactor::closeHandles() {
   closeHandle(reinterpret_cast<uv_handle_t*>(&prepare_));
   closeHandle(reinterpret_cast<uv_handle_t*>(&check_));
   closeHandle(reinterpret_cast<uv_handle_t*>(&keepRunning_));
-  for (Link* link : links_) {
-    if (link == nullptr) continue;
-    closeHandle(reinterpret_cast<uv_handle_t*>(&link->poll),
-                [](uv_handle_t* handle) { delete reinterpret_cast<Link*>(handle); });
-  }
-  links_.clear();
+  for (size_t id = 0; id < links_.size(); id++) closeLink(id);
 }
 
 void Reactor::closed() {
@@ -202,7 +209,7 @@ void Reactor::closed() {
   napi_delete_reference(env(), onLinkEvent_);
   napi_delete_reference(env(), controlReference_);
   onReady_ = onBeforeSleep_ = onLinkEvent_ = controlReference_ = nullptr;
-  Unref();
+  letGo(*this);
 }
 
 }  // namespace sanswitch

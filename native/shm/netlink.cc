@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <new>
 #include <vector>
 
 #include "arguments.h"
@@ -106,7 +107,11 @@ int dumpSockets(Environment* environment, uint32_t states, uint16_t port, std::v
     DumpState state;
     for (int attempt = 0; attempt < kDumpAttempts; attempt++) {
       out->resize(before);
-      state = dumpOnce(environment->diagSocket, family, states, port, out);
+      try {
+        state = dumpOnce(environment->diagSocket, family, states, port, out);
+      } catch (const std::bad_alloc&) {
+        state.error = -ENOMEM;
+      }
       if (state.error != 0 || !state.interrupted) break;
     }
     // An answer that may miss somebody is no answer.
@@ -184,10 +189,10 @@ Napi::Value drainAddressChanges(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void exportNetlink(Napi::Env env, Napi::Object exports) {
-  exports.Set("listeningSockets", Napi::Function::New<listeningSockets>(env, "listeningSockets"));
-  exports.Set("boundSockets", Napi::Function::New<boundSockets>(env, "boundSockets"));
-  exports.Set("addressChanges", Napi::Function::New<addressChanges>(env, "addressChanges"));
-  exports.Set("drainAddressChanges", Napi::Function::New<drainAddressChanges>(env, "drainAddressChanges"));
+  exports.Set("listeningSockets", Napi::Function::New<guarded<listeningSockets>>(env, "listeningSockets"));
+  exports.Set("boundSockets", Napi::Function::New<guarded<boundSockets>>(env, "boundSockets"));
+  exports.Set("addressChanges", Napi::Function::New<guarded<addressChanges>>(env, "addressChanges"));
+  exports.Set("drainAddressChanges", Napi::Function::New<guarded<drainAddressChanges>>(env, "drainAddressChanges"));
 }
 
 }  // namespace sanswitch

@@ -123,10 +123,10 @@ Napi::Value descriptorInode(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void exportSockets(Napi::Env env, Napi::Object exports) {
-  exports.Set("bindTcp", Napi::Function::New<bindTcp>(env, "bindTcp"));
-  exports.Set("localPort", Napi::Function::New<localPort>(env, "localPort"));
-  exports.Set("socketCookie", Napi::Function::New<socketCookie>(env, "socketCookie"));
-  exports.Set("descriptorInode", Napi::Function::New<descriptorInode>(env, "descriptorInode"));
+  exports.Set("bindTcp", Napi::Function::New<guarded<bindTcp>>(env, "bindTcp"));
+  exports.Set("localPort", Napi::Function::New<guarded<localPort>>(env, "localPort"));
+  exports.Set("socketCookie", Napi::Function::New<guarded<socketCookie>>(env, "socketCookie"));
+  exports.Set("descriptorInode", Napi::Function::New<guarded<descriptorInode>>(env, "descriptorInode"));
 }
 
 }  // namespace sanswitch

@@ -182,8 +182,9 @@ Napi::Value receiveFunction(const Napi::CallbackInfo& info) {
   if (arguments.failed()) return info.Env().Undefined();
   int descriptor = -1;
   int result = receiveMessage(fd, bytes.data, bytes.length, &descriptor);
-  *received = Environment::of(info.Env())->own(descriptor);
-  return Napi::Number::New(info.Env(), result);
+  int owned = Environment::of(info.Env())->own(descriptor);
+  *received = owned < 0 ? -1 : owned;
+  return Napi::Number::New(info.Env(), descriptor >= 0 && owned < 0 ? owned : result);
 }
 
 // peerCredentials(fd, out: Int32Array(3)) -> 0 or -errno; out: pid, uid, gid
@@ -255,17 +256,17 @@ Napi::Value releaseFunction(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void exportUnix(Napi::Env env, Napi::Object exports) {
-  exports.Set("unixListen", Napi::Function::New<listenFunction>(env, "unixListen"));
-  exports.Set("unixConnect", Napi::Function::New<connectFunction>(env, "unixConnect"));
-  exports.Set("unixAccept", Napi::Function::New<acceptFunction>(env, "unixAccept"));
-  exports.Set("sendMessage", Napi::Function::New<sendFunction>(env, "sendMessage"));
-  exports.Set("receiveMessage", Napi::Function::New<receiveFunction>(env, "receiveMessage"));
-  exports.Set("peerCredentials", Napi::Function::New<credentialsFunction>(env, "peerCredentials"));
-  exports.Set("peerPidfd", Napi::Function::New<peerPidfdFunction>(env, "peerPidfd"));
-  exports.Set("openPidfd", Napi::Function::New<openPidfdFunction>(env, "openPidfd"));
-  exports.Set("pidfdAlive", Napi::Function::New<pidfdAliveFunction>(env, "pidfdAlive"));
-  exports.Set("closeDescriptor", Napi::Function::New<closeFunction>(env, "closeDescriptor"));
-  exports.Set("releaseDescriptor", Napi::Function::New<releaseFunction>(env, "releaseDescriptor"));
+  exports.Set("unixListen", Napi::Function::New<guarded<listenFunction>>(env, "unixListen"));
+  exports.Set("unixConnect", Napi::Function::New<guarded<connectFunction>>(env, "unixConnect"));
+  exports.Set("unixAccept", Napi::Function::New<guarded<acceptFunction>>(env, "unixAccept"));
+  exports.Set("sendMessage", Napi::Function::New<guarded<sendFunction>>(env, "sendMessage"));
+  exports.Set("receiveMessage", Napi::Function::New<guarded<receiveFunction>>(env, "receiveMessage"));
+  exports.Set("peerCredentials", Napi::Function::New<guarded<credentialsFunction>>(env, "peerCredentials"));
+  exports.Set("peerPidfd", Napi::Function::New<guarded<peerPidfdFunction>>(env, "peerPidfd"));
+  exports.Set("openPidfd", Napi::Function::New<guarded<openPidfdFunction>>(env, "openPidfd"));
+  exports.Set("pidfdAlive", Napi::Function::New<guarded<pidfdAliveFunction>>(env, "pidfdAlive"));
+  exports.Set("closeDescriptor", Napi::Function::New<guarded<closeFunction>>(env, "closeDescriptor"));
+  exports.Set("releaseDescriptor", Napi::Function::New<guarded<releaseFunction>>(env, "releaseDescriptor"));
 }
 
 }  // namespace sanswitch

@@ -93,6 +93,8 @@ int WindowTable::add(Napi::Uint8Array view) {
   uint64_t page = pageBytes();
   if (memory.length == 0 || memory.length > kWindowLimit || memory.length % page != 0) return -EINVAL;
   if (reinterpret_cast<uintptr_t>(memory.data) % page != 0) return -EINVAL;
+  // Room first: the two tables must not disagree.
+  views_.reserve(views_.size() + 1);
   windows_.push_back(Window{memory.length, {}, Napi::Reference<Napi::Uint8Array>::New(view, 1)});
   views_.push_back(WindowView{memory.data, static_cast<uint32_t>(memory.length / sizeof(int32_t))});
   return static_cast<int>(windows_.size()) - 1;
@@ -113,26 +115,36 @@ int WindowTable::check(uint32_t windowId, uint64_t offset, uint64_t bytes) const
   return 0;
 }
 
+template <typename Map>
+int WindowTable::place(uint32_t windowId, uint64_t offset, uint64_t bytes, Map map) {
+  std::map<uint64_t, uint64_t>& segments = windows_[windowId].segments;
+  std::map<uint64_t, uint64_t>::iterator noted;
+  try {
+    noted = segments.emplace(offset, bytes).first;
+  } catch (const std::bad_alloc&) {
+    return -ENOMEM;
+  }
+  int error = map(views_[windowId].base + offset);
+  if (error < 0) segments.erase(noted);
+  return error;
+}
+
 int WindowTable::mapOwn(uint32_t windowId, uint64_t offset, uint64_t bytes) {
   int error = check(windowId, offset, bytes);
   if (error < 0) return error;
   int fd = createSealable();
   if (fd < 0) return fd;
-  error = sizeMapAndSeal(fd, views_[windowId].base + offset, bytes);
-  if (error < 0) {
-    ::close(fd);
-    return error;
-  }
-  windows_[windowId].segments[offset] = bytes;
-  return fd;
+  error = place(windowId, offset, bytes, [&](uint8_t* address) { return sizeMapAndSeal(fd, address, bytes); });
+  if (error == 0) return fd;
+  ::close(fd);
+  return error;
 }
 
 int WindowTable::mapPeer(uint32_t windowId, uint64_t offset, uint64_t bytes, int fd) {
   int error = check(windowId, offset, bytes);
   if (error == 0) error = checkPeerSegment(fd, bytes);
-  if (error == 0) error = mapShared(views_[windowId].base + offset, bytes, PROT_READ, fd);
-  if (error == 0) windows_[windowId].segments[offset] = bytes;
-  return error;
+  if (error < 0) return error;
+  return place(windowId, offset, bytes, [&](uint8_t* address) { return mapShared(address, bytes, PROT_READ, fd); });
 }
 
 int WindowTable::unmap(uint32_t windowId, uint64_t offset, uint64_t bytes) {
@@ -166,7 +178,10 @@ Napi::Value mapOwnSegment(const Napi::CallbackInfo& info) {
   auto bytes = static_cast<uint64_t>(arguments.integer(2, 0, kWindowLimit));
   if (arguments.failed()) return info.Env().Undefined();
   Environment* environment = Environment::of(info.Env());
-  return Napi::Number::New(info.Env(), environment->own(environment->windows.mapOwn(windowId, offset, bytes)));
+  int mapped = environment->windows.mapOwn(windowId, offset, bytes);
+  int fd = environment->own(mapped);
+  if (mapped >= 0 && fd < 0) environment->windows.unmap(windowId, offset, bytes);
+  return Napi::Number::New(info.Env(), fd);
 }
 
 // mapPeerSegment(windowId, offset, bytes, fd) -> 0 or -errno
@@ -193,10 +208,10 @@ Napi::Value unmapSegment(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void exportWindows(Napi::Env env, Napi::Object exports) {
-  exports.Set("registerWindow", Napi::Function::New<registerWindow>(env, "registerWindow"));
-  exports.Set("mapOwnSegment", Napi::Function::New<mapOwnSegment>(env, "mapOwnSegment"));
-  exports.Set("mapPeerSegment", Napi::Function::New<mapPeerSegment>(env, "mapPeerSegment"));
-  exports.Set("unmapSegment", Napi::Function::New<unmapSegment>(env, "unmapSegment"));
+  exports.Set("registerWindow", Napi::Function::New<guarded<registerWindow>>(env, "registerWindow"));
+  exports.Set("mapOwnSegment", Napi::Function::New<guarded<mapOwnSegment>>(env, "mapOwnSegment"));
+  exports.Set("mapPeerSegment", Napi::Function::New<guarded<mapPeerSegment>>(env, "mapPeerSegment"));
+  exports.Set("unmapSegment", Napi::Function::New<guarded<unmapSegment>>(env, "unmapSegment"));
 }
 
 }  // namespace sanswitch

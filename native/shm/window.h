@@ -53,6 +53,11 @@ class WindowTable {
   // 0 if a segment may be mapped there, else -EINVAL (range, alignment) or -EEXIST (another stands there).
   int check(uint32_t windowId, uint64_t offset, uint64_t bytes) const;
 
+  // Notes a segment and has `map` put it at its address; undoes the note if that fails. 0 or -errno. The note comes
+  // first, for it may fail, and a mapping without one could not be taken back.
+  template <typename Map>
+  int place(uint32_t windowId, uint64_t offset, uint64_t bytes, Map map);
+
   std::vector<Window> windows_;
   std::vector<WindowView> views_;
 };

@@ -1,7 +1,7 @@
 /**
  * What the native addon offers, as it is: numbers and typed arrays in, a number out. A negative number is a negated
  * errno. Everything is synchronous and belongs to the thread that calls it. A wrong type or a number out of range throws
- * a TypeError. `os.ts` turns the errnos into Node's errors.
+ * a TypeError, a class that can't be made an Error. `os.ts` turns the errnos into Node's errors.
  */
 
 /** A TCP socket as the kernel's sock_diag reports it. */
@@ -47,7 +47,7 @@ export interface NativeReactor {
   addLink(linkId: number, fd: number, windowId: number, ownEpochWordIndex: number): number;
   /** Forgets a link; its descriptor may be closed and its segments unmapped as soon as this returns. 0 or -ENOTCONN */
   removeLink(linkId: number): number;
-  /** Wakes the peer of a link: one message, never waits. 0, -ENOTCONN, or the socket's -errno (its end is reported too). */
+  /** Wakes the peer of a link: one message, never waits. 0, or it is not woken: -ENOTCONN or the socket's -errno. */
   wake(linkId: number): number;
   /** Replaces the control block, from the next poll on. The caller copies its contents first. */
   setControl(control: Int32Array): void;

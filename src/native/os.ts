@@ -32,7 +32,14 @@ export function check(result: number, syscall: string): number {
 }
 
 /** Negated errnos that are told apart by value. */
-export const ERRNO = { EAGAIN: -11, ECONNREFUSED: -111, EPROTO: -71, ENOPROTOOPT: -92, EPERM: -1 } as const;
+export const ERRNO = {
+  EAGAIN: -11,
+  EINVAL: -22,
+  ECONNREFUSED: -111,
+  EPROTO: -71,
+  ENOPROTOOPT: -92,
+  EPERM: -1,
+} as const;
 
 /** Listens by a name in the abstract namespace (SOCK_SEQPACKET). @returns the descriptor @throws EADDRINUSE */
 export function unixListen(name: string, backlog: number): number {
@@ -156,9 +163,12 @@ let boundKnown: boolean | undefined;
 export function boundSocketsKnown(): boolean {
   if (boundKnown === undefined) {
     const fd = bindTcp('127.0.0.1', 0, 4);
-    const cookie = socketCookie(fd);
-    boundKnown = boundSockets(localPort(fd)).some((report) => report.cookie === cookie);
-    closeDescriptor(fd);
+    try {
+      const cookie = socketCookie(fd);
+      boundKnown = boundSockets(localPort(fd)).some((report) => report.cookie === cookie);
+    } finally {
+      closeDescriptor(fd);
+    }
   }
   return boundKnown;
 }

@@ -44,6 +44,16 @@ export function isVirtualPort(port: number): boolean {
   return port >= LOWEST_PORT && port < PORTS && (first + BLOCK_PORTS <= low || first > high);
 }
 
+/** @throws SystemError; `fd` is closed then */
+function acceptorOf(fd: number): Acceptor {
+  try {
+    return new Acceptor(fd, closeDescriptor);
+  } catch (error) {
+    closeDescriptor(fd);
+    throw error;
+  }
+}
+
 function claimBlock(first: number): Block | null {
   let fd: number;
   try {
@@ -53,7 +63,7 @@ function claimBlock(first: number): Block | null {
     throw error;
   }
   // Whoever wants to know the owner connects and asks the kernel; those connections are only taken off the queue.
-  const acceptor = new Acceptor(fd, closeDescriptor);
+  const acceptor = acceptorOf(fd);
   return { first, fd, acceptor, free: Array.from({ length: BLOCK_PORTS }, (_, i) => first + BLOCK_PORTS - 1 - i) };
 }
 
@@ -91,7 +101,7 @@ export function holdsVirtualPort(port: number): boolean {
   return blocks.some(({ first, free }) => port >= first && port < first + BLOCK_PORTS && !free.includes(port));
 }
 
-/** The process that owns a virtual port's block now; 0: nobody. */
+/** The process that owns a virtual port's block now; 0: nobody, or it can't be found out. */
 export function virtualPortOwner(port: number): number {
   let fd: number;
   try {
@@ -99,7 +109,11 @@ export function virtualPortOwner(port: number): number {
   } catch {
     return 0;
   }
-  const { pid } = peerCredentials(fd);
-  closeDescriptor(fd);
-  return pid;
+  try {
+    return peerCredentials(fd).pid;
+  } catch {
+    return 0;
+  } finally {
+    closeDescriptor(fd);
+  }
 }

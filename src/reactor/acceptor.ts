@@ -19,7 +19,8 @@ export class Acceptor {
   constructor(fd: number, accepted: (fd: number) => void) {
     this.fd = fd;
     this.accepted = accepted;
-    this.poll = new Poll(fd, () => this.acceptSome()).start();
+    this.poll = new Poll(fd, () => this.acceptSome());
+    this.poll.start();
   }
 
   /** No more callbacks; the listening socket may be closed as soon as this returns. */

@@ -192,7 +192,7 @@ export class Reactor {
     this.freeLink(linkId);
   }
 
-  /** Wakes the peer of a link; never waits. False: the socket has ended, as `ended` says too. */
+  /** Wakes the peer of a link; never waits. False: it is not woken. If the socket has ended, `ended` says so too. */
   wake(linkId: number): boolean {
     return this.native.wake(linkId) === 0;
   }

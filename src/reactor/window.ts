@@ -6,13 +6,15 @@
 import { NoWindowError } from '../errors.js';
 import type { NativeAddon } from '../native/addon.js';
 import { requireNative } from '../native/load.js';
-import { check } from '../native/os.js';
+import { check, ERRNO, systemError } from '../native/os.js';
 
 /** Bytes of one window. */
 const WINDOW_BYTES = 4 * 1024 ** 3;
 const WASM_PAGE_BYTES = 64 * 1024;
 /** Regions start at multiples of this, a multiple of every page size. */
 const GRANULE_BYTES = 64 * 1024;
+/** How soon a segment that could not be unmapped is tried again. */
+const UNMAP_RETRY_MS = 20;
 
 /** A piece of a window. `bytes` and `words` cover exactly the region. */
 export interface Region {
@@ -84,7 +86,6 @@ export class WindowPool {
   private readonly addon: NativeAddon;
   private readonly windows: Window[] = [];
   private mapped = 0;
-
   /** @throws NativeUnavailableError */
   constructor(addon: NativeAddon = requireNative()) {
     this.addon = addon;
@@ -125,10 +126,16 @@ export class WindowPool {
     return region;
   }
 
-  /** Unmaps a segment. Its arrays then show empty memory that may become another segment's: drop them. */
+  /**
+   * Unmaps a segment. Its arrays then show empty memory that may become another segment's: drop them. One that the system
+   * is too short of memory to unmap is tried again a little later, and meanwhile given to nobody.
+   * @throws SystemError EINVAL: there is no such segment
+   */
   unmap(region: Region): void {
-    check(this.addon.unmapSegment(region.windowId, region.offset, region.bytes.length), 'mmap');
-    this.release(region);
+    const result = this.addon.unmapSegment(region.windowId, region.offset, region.bytes.length);
+    if (result === ERRNO.EINVAL) throw systemError(result, 'mmap');
+    if (result >= 0) this.release(region);
+    else setTimeout(() => this.unmap(region), UNMAP_RETRY_MS).unref();
   }
 
   private allocate(bytes: number): Region {

@@ -199,11 +199,21 @@ export class Companion implements HandleOwner {
   private demand(call: string, reason: string, run: () => WsaCode): void {
     const { fault } = this.provider;
     let code: WsaCode;
+    let detail: string | undefined;
+    const noting = (): WsaCode => {
+      try {
+        return run();
+      } catch (error) {
+        // What the provider says of its code goes into the decision record.
+        if (isWsaError(error)) detail = error.message;
+        throw error;
+      }
+    };
     try {
-      code = statusOf(call, reason, fault, run);
+      code = statusOf(call, reason, fault, noting);
     } catch (error) {
       throw failureOf(call, reason, fault, error);
     }
-    if (code !== NO_ERROR) throw new StepFailure(reason, code);
+    if (code !== NO_ERROR) throw new StepFailure(reason, code, detail);
   }
 }

@@ -14,7 +14,7 @@ export interface RunningProvider extends StartedProvider {
   readonly query: Companion;
   /** What it answered last. */
   subnets: readonly ServedSubnet[];
-  /** How it broke the SPI, the last time that it did. */
+  /** How it broke the SPI, the last time that it did, or what it does without. */
   lastFault: string;
 }
 
@@ -38,6 +38,6 @@ export interface ProviderStatus {
   readonly detail?: string;
   /** The subnets that it serves now, as `address/prefix`; TCP/IP serves everything and lists nothing. */
   readonly subnets: readonly string[];
-  /** How it broke the SPI, the last time that it did; their number stands in the counters. */
+  /** How it broke the SPI, the last time that it did (their number stands in the counters), or what it does without. */
   readonly lastFault?: string;
 }

@@ -92,7 +92,7 @@ export function bindSource(address: ParsedAddress, wantedPort: number | undefine
 
 function virtualSource(address: ParsedAddress): SourceBinding {
   const shared = loadNative().addon !== null;
-  const port = shared ? acquireVirtualPort(address.address) : ownPort();
+  const port = shared ? sharedPort(address) : ownPort();
   if (port === null) throw new StepFailure('no-virtual-port', NO_ERROR, 'every virtual port of this host is in use');
   let held = true;
   return {
@@ -107,6 +107,15 @@ function virtualSource(address: ParsedAddress): SourceBinding {
   };
 }
 
+/** @returns null: all are taken @throws StepFailure */
+function sharedPort(address: ParsedAddress): number | null {
+  try {
+    return acquireVirtualPort(address.address);
+  } catch (error) {
+    throw new StepFailure('no-virtual-port', NO_ERROR, (error as Error).message);
+  }
+}
+
 const FIRST_OWN_PORT = 1_024;
 const LAST_OWN_PORT = 32_767;
 let lastOwnPort = LAST_OWN_PORT;
@@ -118,12 +127,13 @@ function ownPort(): number {
 }
 
 function realSource(address: ParsedAddress, wantedPort: number): SourceBinding {
-  let fd: number;
+  let fd = -1;
   let port: number;
   try {
     fd = bindTcp(address.address, wantedPort, address.family);
     port = localPort(fd);
   } catch (error) {
+    if (fd >= 0) closeDescriptor(fd);
     // The application hears of its own bad choice from TCP/IP, which comes next (rule 2.0).
     throw new StepFailure('bind-failed', WSAEADDRNOTAVAIL, (error as Error).message);
   }

@@ -48,7 +48,18 @@ export class Switch {
   /** Use `createSwitch`. */
   constructor(context: SwitchContext, watchAddresses: WatchAddresses) {
     this.context = context;
-    this.watch = context.running.length > 0 ? watchAddresses(() => this.addressesChanged()) : null;
+    this.watch = context.running.length > 0 ? this.watchFor(watchAddresses) : null;
+  }
+
+  /** Without notifications (rule 1.3) everything goes on by the addresses of now; the providers' status says so. */
+  private watchFor(watchAddresses: WatchAddresses): AddressWatch | null {
+    try {
+      return watchAddresses(() => this.addressesChanged());
+    } catch (error) {
+      const note = `changes of the host's addresses go unnoticed: ${(error as Error).message}`;
+      for (const provider of this.context.running) provider.lastFault = note;
+      return null;
+    }
   }
 
   /**

@@ -64,6 +64,16 @@ export async function buildProgram(name, variant) {
   return program;
 }
 
+/** Compiles `NAME.cc` into a shared library; resolves to its path. */
+export async function buildLibrary(name) {
+  const library = join(output, `${basename(name, '.cc')}.so`);
+  await once(basename(library), () => {
+    const args = [...flags, '-O2', '-fPIC', '-shared', join(folder, name), '-o', library, '-ldl'];
+    return execute(process.env.CXX || 'g++', args);
+  });
+  return library;
+}
+
 /** Builds the addon that lets JavaScript drive the C++ ends. */
 export async function buildAddon() {
   await once('addon', () => {

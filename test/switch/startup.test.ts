@@ -1,8 +1,10 @@
 import { createSwitch, type SwitchOptions } from 'sanswitch';
 import { NullProvider, type ProtocolInfo, type SanProvider, SPI_VERSION, WSAENOBUFS, WsaError } from 'sanswitch/spi';
 import { describe, expect, it } from 'vitest';
+import { systemError } from '#src/native/os.js';
 import { LoopFabric } from '#src/providers/loop/fabric.js';
 import { LoopProvider } from '#src/providers/loop/provider.js';
+import { createSwitchWith } from '#src/switch/switch.js';
 import { afterwards, failure, listening, makeRig, order, plainServer } from './helpers.js';
 
 class Bare extends NullProvider {
@@ -234,6 +236,18 @@ describe('start-up and routing', () => {
     expect(socket.state).toBe('closed');
     expect(sw.stats().providers.san).toMatchObject({ open: 0 });
     delete script.WPUCloseSocketHandle;
+  });
+
+  it('[WSD-1.3] goes on without notifications of address changes where there are none, and says so', async () => {
+    const provider = new LoopProvider({ fabric: new LoopFabric() });
+    const sw = await createSwitchWith({ providers: [{ name: 'san', provider }] }, () => {
+      throw systemError(-24, 'netlink');
+    });
+    afterwards(() => sw.close());
+    expect(sw.providers()[1]).toMatchObject({ state: 'started', lastFault: expect.stringContaining('netlink EMFILE') });
+    expect(sw.stats().providers.san).toMatchObject({ faults: 0 });
+    const { port } = await listening(sw);
+    expect((await sw.connect({ port, host: '127.0.0.1' })).provider).toBe('san');
   });
 
   it('the addon’s absence leaves shm out, with a reason, and everything works over TCP/IP', async () => {

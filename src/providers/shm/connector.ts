@@ -3,7 +3,7 @@
  * sockets TCP would reach (sock_diag); the rendezvous named after such a socket's cookie is answered by a process that is
  * verified once per link and cookie. No rendezvous: TCP/IP at once (rule 3.5), remembered for a short time.
  */
-import { SEGMENT_BYTES, WELCOME_OK } from '../../layout/layout.gen.js';
+import { SEGMENT_BYTES, WELCOME_OK, WELCOME_RESOURCES, WELCOME_SEGMENT } from '../../layout/layout.gen.js';
 import type { SocketReport } from '../../native/addon.js';
 import { closeDescriptor, listeningSockets, unixConnect } from '../../native/os.js';
 import type { Region } from '../../reactor/window.js';
@@ -20,6 +20,12 @@ import { listenersFor, unverifiable } from './verify.js';
 const ABSENT_MS = 500;
 /** Cookies remembered, of one kind or the other. */
 const COOKIES_MAX = 1024;
+
+/** Why a peer makes no link with us, as its WELCOME says it. */
+const REFUSALS: Readonly<Record<number, string>> = {
+  [WELCOME_SEGMENT]: 'it can not use our segment',
+  [WELCOME_RESOURCES]: 'it is short of memory or descriptors',
+};
 
 /** Where a connection can be opened. */
 export interface Located {
@@ -130,8 +136,9 @@ export class ShmConnector {
       const { code } = error as NodeJS.ErrnoException;
       return unreachable(code === 'ECONNREFUSED' ? 'no-rendezvous' : `rendezvous-failed: ${code}`);
     }
-    const socket = new HandshakeSocket(fd);
+    let socket: HandshakeSocket | null = null;
     try {
+      socket = new HandshakeSocket(fd);
       const greeting = await socket.receive();
       if (greeting.descriptor >= 0) closeDescriptor(greeting.descriptor);
       const ident = decodeIdent(greeting.bytes, greeting.length);
@@ -146,7 +153,7 @@ export class ShmConnector {
     } catch (error) {
       return unreachable(`handshake-failed: ${(error as Error).message}`);
     } finally {
-      socket.close();
+      socket?.close();
     }
   }
 
@@ -189,9 +196,10 @@ export class ShmConnector {
   }
 
   private mapPeer(status: number, descriptor: number): Region {
-    if (descriptor < 0) throw new Error(`the peer refuses the link (${status})`);
+    const refused = (): Error => new Error(`the peer refuses the link (${REFUSALS[status] ?? status})`);
+    if (descriptor < 0) throw refused();
     try {
-      if (status !== WELCOME_OK) throw new Error(`the peer refuses the link (${status})`);
+      if (status !== WELCOME_OK) throw refused();
       const region = this.host.windows.mapPeer(SEGMENT_BYTES, descriptor);
       if (isSegment(region)) return region;
       this.host.windows.unmap(region);

@@ -27,9 +27,15 @@ export class HandshakeSocket {
   private waiting: { resolve(message: HandshakeMessage): void; reject(error: Error): void } | null = null;
   private isClosed = false;
 
+  /** Takes `fd` over. @throws SystemError; it is closed then */
   constructor(fd: number) {
     this.fd = fd;
-    this.poll = new Poll(fd, () => this.readable());
+    try {
+      this.poll = new Poll(fd, () => this.readable());
+    } catch (error) {
+      closeDescriptor(fd);
+      throw error;
+    }
   }
 
   credentials(): PeerCredentials {

@@ -39,6 +39,10 @@ const COMMIT_POLLS = 4096;
 const RECORDS_PER_POLL = 256;
 /** How soon records that found the link ring full are tried again. */
 const BACKLOG_RETRY_MS = 1;
+/** How soon a wake-up that the system had no memory for is sent again. */
+const WAKE_RETRY_MS = 1;
+/** So many failures in a row, about half a second, and the peer is given up. */
+const WAKE_FAILURES_MAX = 400;
 
 /** What happens on a link that concerns its provider. */
 export interface LinkOwner {
@@ -97,6 +101,9 @@ export class Link {
   private readonly backlog: Int32Array[] = [];
   private backlogTypes: number[] = [];
   private backlogTimer: NodeJS.Timeout | undefined;
+  private wakeTimer: NodeJS.Timeout | undefined;
+  /** In a row. */
+  private wakeFailures = 0;
   readonly fd: number;
   private readonly windows: WindowPool;
   private readonly owner: LinkOwner;
@@ -212,8 +219,25 @@ export class Link {
     this.own.words.set(payload, at >>> 2);
     this.out.commit(type, payload.byteLength);
     this.out.publish();
-    if (this.waker.isDue()) this.reactor.wake(this.linkId);
+    if (this.waker.isDue()) this.wake();
     return true;
+  }
+
+  /** A sleeper whose wake-up was lost would sleep on: what can't be sent now is sent later, or the link ends. */
+  private wake(): void {
+    if (this.isDead) return;
+    if (this.reactor.wake(this.linkId)) {
+      this.wakeFailures = 0;
+      return;
+    }
+    // Not at once: whoever writes is in the middle of something.
+    if (this.wakeFailures++ === WAKE_FAILURES_MAX) {
+      process.nextTick(() => this.die('the peer can not be woken', false));
+    }
+    this.wakeTimer ??= setTimeout(() => {
+      this.wakeTimer = undefined;
+      this.wake();
+    }, WAKE_RETRY_MS);
   }
 
   /** The link ring is full: the peer holds many consumed records uncommitted. They go out a little later, in order. */
@@ -387,6 +411,7 @@ export class Link {
     if (!this.isBroken) this.lastLook();
     this.isDead = true;
     clearTimeout(this.backlogTimer);
+    clearTimeout(this.wakeTimer);
     this.reactor.removeLink(this.linkId);
     this.reactor.removeWatch(this.watch);
     closeDescriptor(this.fd);

@@ -40,12 +40,22 @@ export class ShmListener {
     this.listenerFd = listenerFd;
     this.cookie = socketCookie(listenerFd);
     this.fd = unixListen(rendezvousName(this.cookie), QUEUE);
-    this.acceptor = new Acceptor(this.fd, (peer) => this.meet(peer));
+    try {
+      this.acceptor = new Acceptor(this.fd, (peer) => this.meet(peer));
+    } catch (error) {
+      closeDescriptor(this.fd);
+      throw error;
+    }
     host.listeners.set(this.cookie, this);
   }
 
   private meet(fd: number): void {
-    const socket = new HandshakeSocket(fd);
+    let socket: HandshakeSocket;
+    try {
+      socket = new HandshakeSocket(fd);
+    } catch {
+      return; // No memory or descriptors to listen to it: closed, and so it goes by TCP/IP.
+    }
     if (this.handshakes.size >= HANDSHAKES_MAX) socket.close();
     else void this.handshake(socket);
   }

@@ -15,6 +15,7 @@ import {
   WSAEFAULT,
   WSAEINVAL,
   WSAEMSGSIZE,
+  WSAENOBUFS,
   WSAENOPROTOOPT,
   WSAENOTCONN,
   WSAENOTSOCK,
@@ -155,7 +156,12 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
     const listening = this.socket(socket);
     // Without the TCP listener nobody could tell that we are the one that TCP would reach.
     if (listening.tcpListener < 0) return WSAEINVAL;
-    listening.listen(backlog);
+    try {
+      listening.listen(backlog);
+    } catch (error) {
+      // What the system is short of is no fault of this provider's.
+      throw new WsaError(WSAENOBUFS, (error as Error).message);
+    }
     return NO_ERROR;
   }
 

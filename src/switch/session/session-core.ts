@@ -4,7 +4,15 @@
  */
 import { ProviderFaultError, SessionProtocolError } from '../../errors.js';
 import { keepAlive } from '../../reactor/keep-alive.js';
-import { type EdgePlace, NO_ERROR, nodeError, WSAECONNABORTED, type WsaCode, WsaError } from '../../spi/codes.js';
+import {
+  type EdgePlace,
+  NO_ERROR,
+  nodeError,
+  WSAECONNABORTED,
+  WSAECONNRESET,
+  type WsaCode,
+  WsaError,
+} from '../../spi/codes.js';
 import type { Socket } from '../../spi/types.js';
 import type { StartedProvider } from '../started-provider.js';
 import type { TransportEvents } from '../transport.js';
@@ -122,10 +130,9 @@ export abstract class SessionCore {
 
   /** The connection is gone (7.3): in order if both ends of the stream have passed, with the error otherwise. */
   lose(code: WsaCode): void {
-    this.finish(
-      this.orderly || code === NO_ERROR ? null : nodeError(code, this.place(this.stood ? 'read' : 'connect')),
-      code,
-    );
+    // The provider did connect: a reset while the session is negotiated is not what one of a connect means (rule 3.3).
+    const syscall = this.stood || code === WSAECONNRESET ? 'read' : 'connect';
+    this.finish(this.orderly || code === NO_ERROR ? null : nodeError(code, this.place(syscall)), code);
   }
 
   abort(error: Error | null): void {
