@@ -1,0 +1,50 @@
+/** What a thread does without end, so that it can be ended in the middle of it. */
+import type { Switch } from 'sanswitch';
+
+/** `connect`, `listen`, `close`: over and over. `handler`: never returns from a received handler. */
+export type Restless = 'connect' | 'listen' | 'close' | 'handler' | 'waiting-handler';
+
+const host = '127.0.0.1';
+
+async function connectForever(sw: Switch, port: number): Promise<never> {
+  for (;;) (await sw.connect({ host, port })).abort();
+}
+
+/** Each listener is met by a connect of our own at the very moment when it closes. */
+async function listenForever(sw: Switch): Promise<never> {
+  for (;;) {
+    const listener = await sw.listen({ host, port: 0 }, (socket) => socket.abort());
+    const connecting = sw.connect({ host, port: listener.address().port }).then(
+      (socket) => socket.abort(),
+      () => {},
+    );
+    await listener.close();
+    await connecting;
+  }
+}
+
+async function closeForever(sw: Switch, port: number): Promise<never> {
+  for (let i = 0; ; i++) {
+    const socket = await sw.connect({ host, port, handlers: { received: () => {} } });
+    socket.send(Buffer.alloc(1 << (i % 18)));
+    await socket.close();
+  }
+}
+
+/** The handler of the first bytes that an echo server sends back never returns. */
+async function stayInHandler(sw: Switch, port: number, waits: boolean): Promise<void> {
+  const received = (): void => {
+    if (waits) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    for (;;);
+  };
+  const socket = await sw.connect({ host, port, handlers: { received } });
+  socket.send(Buffer.from('come in'));
+}
+
+/** Starts it. `port` is an echo server's. */
+export function restless(sw: Switch, kind: Restless, port: number): void {
+  if (kind === 'connect') void connectForever(sw, port);
+  else if (kind === 'listen') void listenForever(sw);
+  else if (kind === 'close') void closeForever(sw, port);
+  else void stayInHandler(sw, port, kind === 'waiting-handler');
+}
