@@ -213,7 +213,7 @@ export class PeerCommands {
 
   /** All that hold start to read. */
   async readAll(): Promise<void> {
-    for (const party of this.parties) if (!party.closed) party.read();
+    for (const party of this.parties) if (party.holds) party.read();
   }
 
   /** Drops the parties that are closed; the numbers of the others change. @returns how many are left, and the error codes */
