@@ -9,13 +9,17 @@ import { namedMemory, namedSockets, namedSocketsOf, type Resources, resources } 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** A survivor knows within 2 to 11 ms of the signal, twice that on a busy machine; ten times that is too late. */
-const KNOWS_MS = 200;
+/**
+ * A survivor knows within 2 to 12 ms of the signal. Ten times that is too late for the median of all that follows; a
+ * single one may have waited for a processor on a busy machine.
+ */
+const KNOWS_MEDIAN_MS = 120;
+const KNOWS_MS = 2_000;
 
 let sw: Switch;
 let before: Resources;
 let parties: Party[] = [];
-const figures: string[] = [];
+const figures: { readonly what: string; readonly ms: number }[] = [];
 
 beforeEach(async () => {
   // What a thread makes once stays: its window, its netlink socket.
@@ -34,7 +38,8 @@ afterEach(async () => {
 });
 
 afterAll(() => {
-  process.stdout.write(`kill -9, ms from the signal until the other side knew: ${figures.join('; ')}\n`);
+  const list = figures.map(({ what, ms }) => `${what} ${ms.toFixed(1)}`).join('; ');
+  process.stdout.write(`kill -9, ms from the signal until the other side knew: ${list}\n`);
 });
 
 async function listen(behaviour: 'echo' | 'sink' | 'hold'): Promise<number> {
@@ -60,7 +65,7 @@ async function killAndSee<T>(what: string, peer: Peer, follows: () => Promise<T>
   peer.child?.kill('SIGKILL');
   const outcome = await follows();
   const ms = performance.now() - start;
-  figures.push(`${what} ${ms.toFixed(1)}`);
+  figures.push({ what, ms });
   expect(ms).toBeLessThan(KNOWS_MS);
   await peer.kill();
   await eventually('its names are gone', () => ![...namedSockets()].some((inode) => names.has(inode)));
@@ -69,12 +74,11 @@ async function killAndSee<T>(what: string, peer: Peer, follows: () => Promise<T>
 
 /** Nothing of the dead is left in this process, nor of the switch, which closes. */
 async function nothingStays(): Promise<void> {
-  const counts = ({ descriptors, segments, threads }: Resources): number[] => [descriptors, segments, threads];
-  await eventually('no segment is left', () => resources().segments === 0);
+  const counts = (now: Resources): number[] => [now.descriptors, now.segments, now.threads, now.namedSockets];
   await sw.close();
   const met = (): boolean => counts(resources()).every((count, i) => count <= (counts(before)[i] as number));
   // The IPC channels of killed peers are among the descriptors, and close by themselves.
-  await eventually('descriptors, mappings and threads are as before', met);
+  await eventually('descriptors, mappings, threads and names are as before', met);
   expect(namedMemory()).toEqual([]);
 }
 
@@ -188,6 +192,7 @@ describe.each(['server', 'client'])('[WSD-7.3] kill -9 of a %s', (role) => {
     expect(party.socket.send(Buffer.from('to nobody'))).toBe(false);
     await exchange(other);
     await bystander.kill();
+    await eventually('no segment is left', () => resources().segments === 0);
     await nothingStays();
   });
 });
@@ -237,13 +242,12 @@ describe('[WSD-3.4] kill -9 of a server during the handshake: the connect fails 
       const connecting = connectTo(port);
       connecting.catch(() => {});
       await delay(round / 3);
-      await killAndSee('', peer, async () => {
+      await killAndSee(`server, ${(round / 3).toFixed(1)} ms after connect()`, peer, async () => {
         const party = await connecting.catch(() => null);
         await party?.closing();
         seen[party === null ? 'failed' : 'reset']++;
         if (party !== null) expect(party.facts().errorCode).toBe('ECONNRESET');
       });
-      figures.pop();
     }
     expect(seen.failed + seen.reset).toBe(12);
     await nothingStays();
@@ -279,4 +283,10 @@ describe('kill -9 of a client that has come so far and no further', () => {
     expect(party.facts()).toMatchObject({ received, ended: false, errorCode: 'ECONNRESET' });
     await nothingStays();
   });
+});
+
+it('the other side knows quickly', () => {
+  const times = figures.map(({ ms }) => ms).sort((a, b) => a - b);
+  expect(times.length).toBeGreaterThan(20);
+  expect(times[times.length >> 1]).toBeLessThan(KNOWS_MEDIAN_MS);
 });

@@ -8,6 +8,8 @@ export interface Resources {
   readonly segments: number;
   /** Abstract Unix sockets with a name of ours, of this whole network namespace. */
   readonly names: readonly string[];
+  /** How many such sockets of all kinds this process has open. */
+  readonly namedSockets: number;
   readonly rssBytes: number;
 }
 
@@ -58,6 +60,7 @@ export function resources(): Resources {
     threads: readdirSync('/proc/self/task').length,
     segments: maps.split('\n').filter((line) => line.includes('memfd:')).length,
     names: abstractNames('sanswitch/1/'),
+    namedSockets: namedSocketsOf(process.pid).size,
     rssBytes: process.memoryUsage().rss,
   };
 }
