@@ -1,8 +1,13 @@
 /** What a thread does without end, so that it can be ended in the middle of it. */
 import type { Switch } from 'sanswitch';
+import { closeDescriptor, listeningSockets, unixListen } from '#src/native/os.js';
+import { Poll } from '#src/reactor/poll.js';
 
-/** `connect`, `listen`, `close`: over and over. `handler`: never returns from a received handler. */
-export type Restless = 'connect' | 'listen' | 'close' | 'handler' | 'waiting-handler';
+/**
+ * `connect`, `listen`, `close`: over and over. `handler`, `waiting-handler`: never returns from a received handler.
+ * `native`: calls into the addon that make objects, one after the other.
+ */
+export type Restless = 'connect' | 'listen' | 'close' | 'handler' | 'waiting-handler' | 'native';
 
 const host = '127.0.0.1';
 
@@ -41,10 +46,23 @@ async function stayInHandler(sw: Switch, port: number, waits: boolean): Promise<
   socket.send(Buffer.from('come in'));
 }
 
+/** The end of the thread finds it inside the addon, more often than not. */
+function callForever(port: number): void {
+  const name = `sanswitch-test-restless-${process.pid}`;
+  for (let i = 0; i < 100; i++) listeningSockets(port);
+  for (let i = 0; i < 10; i++) {
+    const fd = unixListen(`${name}-${Math.random()}`, 1);
+    new Poll(fd, () => {}).start().close();
+    closeDescriptor(fd);
+  }
+  setImmediate(callForever, port);
+}
+
 /** Starts it. `port` is an echo server's. */
 export function restless(sw: Switch, kind: Restless, port: number): void {
   if (kind === 'connect') void connectForever(sw, port);
   else if (kind === 'listen') void listenForever(sw);
   else if (kind === 'close') void closeForever(sw, port);
+  else if (kind === 'native') setImmediate(callForever, port);
   else void stayInHandler(sw, port, kind === 'waiting-handler');
 }
