@@ -11,6 +11,8 @@ export interface Resources {
   /** How many such sockets of all kinds this process has open. */
   readonly namedSockets: number;
   readonly rssBytes: number;
+  /** Address space: a window that is not given back shows here. */
+  readonly virtualBytes: number;
 }
 
 /** Abstract names that begin with this, in this network namespace. */
@@ -62,5 +64,6 @@ export function resources(): Resources {
     names: abstractNames('sanswitch/1/'),
     namedSockets: namedSocketsOf(process.pid).size,
     rssBytes: process.memoryUsage().rss,
+    virtualBytes: 1024 * Number(/^VmSize:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1]),
   };
 }

@@ -5,9 +5,9 @@ import { Poll } from '#src/reactor/poll.js';
 
 /**
  * `connect`, `listen`, `close`: over and over. `handler`, `waiting-handler`: never returns from a received handler.
- * `native`: calls into the addon that make objects, one after the other.
+ * `exit`: calls process.exit() in one, which ends the thread. `native`: calls into the addon that make objects, one after the other.
  */
-export type Restless = 'connect' | 'listen' | 'close' | 'handler' | 'waiting-handler' | 'native';
+export type Restless = 'connect' | 'listen' | 'close' | 'handler' | 'waiting-handler' | 'exit' | 'native';
 
 const host = '127.0.0.1';
 
@@ -37,9 +37,10 @@ async function closeForever(sw: Switch, port: number): Promise<never> {
 }
 
 /** The handler of the first bytes that an echo server sends back never returns. */
-async function stayInHandler(sw: Switch, port: number, waits: boolean): Promise<void> {
+async function stayInHandler(sw: Switch, kind: Restless, port: number): Promise<void> {
   const received = (): void => {
-    if (waits) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    if (kind === 'exit') process.exit();
+    if (kind === 'waiting-handler') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
     for (;;);
   };
   const socket = await sw.connect({ host, port, handlers: { received } });
@@ -64,5 +65,5 @@ export function restless(sw: Switch, kind: Restless, port: number): void {
   else if (kind === 'listen') void listenForever(sw);
   else if (kind === 'close') void closeForever(sw, port);
   else if (kind === 'native') setImmediate(callForever, port);
-  else void stayInHandler(sw, port, kind === 'waiting-handler');
+  else void stayInHandler(sw, kind, port);
 }
