@@ -35,6 +35,8 @@
         # What can't be thrown because the thread is being terminated must not end the process either.
         'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
         'NODE_ADDON_API_DISABLE_DEPRECATED',
+        # A thread that is being terminated takes no exception: that must not end the process.
+        'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
         '_GNU_SOURCE',
       ],
       'cflags!': ['-O3', '-fno-omit-frame-pointer'],

@@ -21,6 +21,8 @@ void Poll::exportClass(Napi::Env env, Napi::Object exports) {
 }
 
 Poll::Poll(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Poll>(info) {
+  // The thread is being terminated, and no JavaScript object holds this one.
+  if (IsEmpty()) return;
   Arguments arguments(info);
   auto fd = static_cast<int>(arguments.integer(0, 0, INT32_MAX));
   if (arguments.failed()) return;

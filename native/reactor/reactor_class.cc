@@ -37,6 +37,8 @@ void Reactor::exportClass(Napi::Env env, Napi::Object exports) {
 
 Reactor::Reactor(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<Reactor>(info), environment_(Environment::of(info.Env())), poller_(&environment_->windows) {
+  // The thread is being terminated, and no JavaScript object holds this one.
+  if (IsEmpty()) return;
   if (!info[1].IsFunction() || !info[2].IsFunction() || !info[3].IsFunction()) {
     Napi::TypeError::New(info.Env(), "Reactor takes (control, onReady, onBeforeSleep, onLinkEvent)")
         .ThrowAsJavaScriptException();

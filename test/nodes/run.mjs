@@ -1,17 +1,23 @@
 // Proves that the one binary that was built runs on every supported Node: installs the npm package `node` at each
-// major version into build/nodes and runs smoke.mjs with it. Prints `ok` and `not ok` lines and the counts.
+// major version into build/nodes, runs smoke.mjs with it, and ends 200 workers. Prints `ok` and `not ok` lines and the
+// counts.
 //
 //   node test/nodes/run.mjs [MAJOR...]
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '..', '..');
 const majors = process.argv.length > 2 ? process.argv.slice(2) : ['20', '22', '24', '26'];
 const install_limit_ms = 180_000;
 const smoke_limit_ms = 60_000;
+const terminate_limit_ms = 300_000;
+/** More or less of them: TERMINATE_CYCLES=1000. */
+const cycles = process.env.TERMINATE_CYCLES ?? '200';
+const run = promisify(execFile);
 
 function npm(args, cwd) {
   const program = process.env.npm_execpath ?? '';
@@ -42,30 +48,51 @@ function nodeOf(major) {
   return program;
 }
 
-function check(major) {
-  const result = spawnSync(nodeOf(major), [join(here, 'smoke.mjs')], {
-    cwd: root,
-    encoding: 'utf8',
-    timeout: smoke_limit_ms,
-  });
-  const version = /^node (\S+)$/m.exec(result.stdout)?.[1] ?? '?';
-  if (!version.startsWith(`${major}.`)) throw new Error(`it calls itself ${version}\n${result.stdout}${result.stderr}`);
-  if (result.status !== 0) {
-    throw new Error(`exit code ${result.status}, signal ${result.signal}\n${result.stdout}${result.stderr}`);
+/** Runs a program with that Node. @returns what it printed; throws an Error with all that it said if it fails */
+async function runWith(node, args, timeout) {
+  try {
+    const { stdout } = await run(node, args, { cwd: root, timeout, killSignal: 'SIGKILL' });
+    return stdout;
+  } catch (error) {
+    const { code, signal, stdout, stderr } = error;
+    throw new Error(`exit code ${code}, signal ${signal}\n${stdout}${stderr}`);
   }
-  return version;
+}
+
+/** @returns the line for `ok` */
+async function smoke(major, node) {
+  const stdout = await runWith(node, [join(here, 'smoke.mjs')], smoke_limit_ms);
+  const version = /^node (\S+)$/m.exec(stdout)?.[1] ?? '?';
+  if (!version.startsWith(`${major}.`)) throw new Error(`it calls itself ${version}\n${stdout}`);
+  return `Node ${version} (engines ${engines.node}) runs the addon`;
+}
+
+/** @returns the line for `ok` */
+async function terminate(_, node) {
+  const program = join(root, 'build', 'test', 'fixtures', 'terminate-cycles.js');
+  return (await runWith(node, [program, cycles], terminate_limit_ms)).trim();
 }
 
 const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const counts = { passed: 0, failed: 0 };
-for (const major of majors) {
-  try {
-    process.stdout.write(`ok Node ${check(major)} (engines ${engines.node}) runs the addon\n`);
-    counts.passed += 1;
-  } catch (error) {
-    process.stdout.write(`not ok Node ${major}: ${error.message}\n`);
-    counts.failed += 1;
+const waiting = [...majors];
+
+/** Takes one Node after the other. */
+async function work() {
+  for (let major = waiting.shift(); major !== undefined; major = waiting.shift()) {
+    for (const check of [smoke, terminate]) {
+      try {
+        process.stdout.write(`ok ${await check(major, nodeOf(major))}\n`);
+        counts.passed += 1;
+      } catch (error) {
+        process.stdout.write(`not ok Node ${major}, ${check.name}: ${error.message}\n`);
+        counts.failed += 1;
+      }
+    }
   }
 }
+
+// Two at a time: the programs wait as much as they work.
+await Promise.all([work(), work()]);
 process.stdout.write(`${counts.passed} passed, ${counts.failed} failed\n`);
 process.exitCode = counts.failed > 0 ? 1 : 0;

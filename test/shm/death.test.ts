@@ -1,7 +1,4 @@
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { createSwitch, type Switch } from 'sanswitch';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { virtualPortOwner } from '#src/ports/virtual-ports.js';
@@ -12,7 +9,6 @@ import { abstractNames, resources } from './resources.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-const run = promisify(execFile);
 
 let sw: Switch;
 const parties: Party[] = [];
@@ -142,56 +138,6 @@ describe('[WSD-7.3] kill -9', () => {
     await peer.kill();
     await eventually('the server hears of it', () => parties[0]?.closed === true);
     expect(parties[0]?.facts().errorCode).toBe('ECONNRESET');
-  });
-});
-
-describe('processes that end by themselves', () => {
-  const fixture = join(process.cwd(), 'build', 'test', 'fixtures', 'shm-exit.js');
-  const bytes = 5 * MIB;
-
-  it.each([
-    ['after end(), when everything has arrived', 'end', null],
-    ['by process.exit() after the last send', 'exit', 'ECONNRESET'],
-  ])('%s', async (_, how, errorCode) => {
-    const port = await listen('sink');
-    await run(process.execPath, [fixture, String(port), String(bytes), how], { timeout: 20_000 });
-    await eventually('all has come', () => parties[0]?.closed === true);
-    expect(parties[0]?.facts()).toMatchObject({ received: bytes, errorCode });
-  });
-
-  it('with an unreferenced socket: at once', async () => {
-    const port = await listen('hold');
-    await run(process.execPath, [fixture, String(port), String(bytes), 'abandon'], { timeout: 20_000 });
-    parties[0]?.read();
-    await parties[0]?.closing();
-    expect(parties[0]?.facts().errorCode).toBe('ECONNRESET');
-  });
-});
-
-describe('worker.terminate()', () => {
-  it('20 times with live connections: peers see ECONNRESET, nothing crashes or stays', {
-    timeout: 90_000,
-  }, async () => {
-    const port = await listen('echo');
-    let before = resources();
-    for (let cycle = 0; cycle < 20; cycle++) {
-      parties.length = 0;
-      const worker = await Peer.thread();
-      const outgoing = await worker.do.connect('sink', { port });
-      const incoming = await connect((await worker.do.listen('echo')).port);
-      void worker.do.flood(outgoing, { totalBytes: 2_000 * MIB, seed: cycle, maxBytes: 100 * KIB }).catch(() => {});
-      void incoming.flood({ totalBytes: 2_000 * MIB, seed: cycle, maxBytes: 9_000 }).catch(() => {});
-      await delay(cycle * 2);
-      await worker.kill();
-      await incoming.closing();
-      await parties[0]?.closing();
-      expect([incoming.facts().errorCode, parties[0]?.facts().errorCode]).toEqual(['ECONNRESET', 'ECONNRESET']);
-      if (cycle === 2) before = resources();
-    }
-    await eventually('nothing stays', () => {
-      const now = resources();
-      return now.descriptors <= before.descriptors + 2 && now.segments <= before.segments;
-    });
   });
 });
 

@@ -92,6 +92,11 @@ export class Party {
     this.crc = crc32(bytes, this.crc);
   }
 
+  /** Does it hold, told to do so and not told to read? */
+  get holds(): boolean {
+    return !this.closed && this.socket.handlers.received === undefined;
+  }
+
   /** A holding party starts to read. */
   read(): void {
     this.socket.handlers = { ...this.handlers, received: (_, bytes) => this.count(bytes) };

@@ -7,9 +7,11 @@ import { acquireVirtualPort, releaseVirtualPort } from '#src/ports/virtual-ports
 import { encodeIdent } from '#src/providers/shm/handshake.js';
 import { rendezvousName } from '#src/providers/shm/host.js';
 import { Acceptor } from '#src/reactor/acceptor.js';
+import { listenSilently, type Point, stopAt } from './last-words.js';
 import { type Behaviour, type Facts, Party } from './party.js';
 import type { PatternOptions } from './pattern.js';
 import { type Resources, resources } from './resources.js';
+import { type Restless, restless } from './restless.js';
 
 /** Those of the face that are plain data. */
 export interface PeerListenOptions {
@@ -31,6 +33,12 @@ export interface PeerConnectOptions {
 export interface Listening {
   readonly listener: number;
   readonly port: number;
+}
+
+/** What `forget` found. */
+export interface Forgotten {
+  readonly left: number;
+  readonly codes: readonly (string | null)[];
 }
 
 function codeOf(error: unknown): string {
@@ -192,6 +200,34 @@ export class PeerCommands {
     let back = '';
     for await (const chunk of socket) back += String(chunk);
     return back;
+  }
+
+  /** A client that goes so far and no further. */
+  async stopAt(point: Point, port: number): Promise<void> {
+    await stopAt(point, port);
+  }
+
+  /** A server that never answers a JOIN. @returns its port */
+  async listenSilently(): Promise<number> {
+    return listenSilently();
+  }
+
+  /** Never rests from now on. */
+  async restless(kind: Restless, port: number): Promise<void> {
+    restless(this.switch, kind, port);
+  }
+
+  /** All that hold start to read. */
+  async readAll(): Promise<void> {
+    for (const party of this.parties) if (party.holds) party.read();
+  }
+
+  /** Drops the parties that are closed; the numbers of the others change. @returns how many are left, and the error codes */
+  async forget(): Promise<Forgotten> {
+    const all = this.parties.splice(0);
+    this.parties.push(...all.filter(({ closed }) => !closed));
+    const codes = all.filter(({ closed }) => closed).map((party) => party.facts().errorCode);
+    return { left: this.parties.length, codes };
   }
 
   /** Takes virtual ports. */

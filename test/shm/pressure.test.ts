@@ -119,24 +119,60 @@ describe('[WSD-5.4] a reader that does not read', () => {
     expect(chunks.reduce((sum, length) => sum + length, 0)).toBe(totalBytes);
     expect(overrun).toBe(0);
   });
+});
 
-  it('a stopped process is only a slow reader', async () => {
+describe('[WSD-5.4] SIGSTOP is not death', () => {
+  /** Longer than any time-out of a handshake, a cancelled transfer or a start. */
+  const STOPPED_MS = 5_500;
+  const totalBytes = 8 * MIB;
+  const flood = { totalBytes, maxBytes: 64 * KIB };
+
+  it('a stopped process is only a slow reader, in whose stead nothing is lost', { timeout: 40_000 }, async () => {
     const stopped = await Peer.process();
     const { port } = await stopped.do.listen('sink');
     const party = new Party('sink');
-    party.socket = await sw.connect({ host: '127.0.0.1', port, handlers: party.handlers });
-    party.socket.send(Buffer.from('first'));
-    await eventually('it has come', async () => (await stopped.do.allFacts())[0]?.received === 5);
+    const handlers = party.handlers;
+    party.socket = await sw.connect({ host: '127.0.0.1', port, handlers, highWaterMarkBytes: 64 * KIB });
+    await eventually('accepted', async () => (await stopped.do.count()) === 1);
+    const theirs = stopped.do.flood(0, { ...flood, seed: 5 });
+    await party.got(MIB);
     stopped.child?.kill('SIGSTOP');
-    const totalBytes = 8 * MIB;
-    const flood = party.flood({ totalBytes, seed: 4, maxBytes: 64 * KIB });
-    await eventually('the sender is stopped', () => party.stops > 0);
-    await delay(1_500);
-    expect(party.facts()).toMatchObject({ closed: false, drains: 0 });
+    const ours = party.flood({ ...flood, seed: 4 });
+    // `send` has returned false. A signal takes a moment to arrive.
+    await eventually('the sender is stopped', () => party.stops > party.drains);
+    await delay(200);
+    const { stops, drains, queuedBytes } = party.facts();
+    expect(stops).toBe(drains + 1);
+    // Not more is taken than the high-water mark and one piece.
+    expect(queuedBytes).toBeLessThanOrEqual(128 * KIB);
+    await delay(STOPPED_MS);
+    expect(party.facts()).toMatchObject({ closed: false, state: 'open', stops, drains, queuedBytes });
     stopped.child?.kill('SIGCONT');
-    await flood;
-    await eventually('all has come', async () => (await stopped.do.allFacts())[0]?.received === totalBytes + 5);
-    expect(party.closed).toBe(false);
+    const sums = [await ours, await theirs];
+    await party.got(totalBytes);
+    await stopped.do.got(0, totalBytes);
+    expect(await stopped.do.facts(0)).toMatchObject({ received: totalBytes, crc: sums[0], closed: false });
+    expect(party.facts()).toMatchObject({ received: totalBytes, crc: sums[1], closed: false });
+    await stopped.kill();
+  });
+
+  it('and keeps its idle connections', { timeout: 40_000 }, async () => {
+    const stopped = await Peer.process();
+    const { port } = await stopped.do.listen('echo');
+    const all = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const party = new Party('sink');
+        party.socket = await sw.connect({ host: '127.0.0.1', port, handlers: party.handlers });
+        return party;
+      }),
+    );
+    stopped.child?.kill('SIGSTOP');
+    for (const party of all.slice(0, 10)) party.socket.send(Buffer.from('before'));
+    await delay(STOPPED_MS);
+    for (const party of all.slice(10)) party.socket.send(Buffer.from('behind'));
+    stopped.child?.kill('SIGCONT');
+    await Promise.all(all.map((party) => party.got(6)));
+    expect(all.filter(({ closed }) => closed)).toEqual([]);
     await stopped.kill();
   });
 });

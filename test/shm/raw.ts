@@ -119,12 +119,17 @@ export class RawLink {
   }
 
   record(type: number, words: Int32Array | readonly number[]): void {
+    this.append(type, words);
+    this.wake();
+  }
+
+  /** A link record without a wake-up. */
+  append(type: number, words: Int32Array | readonly number[]): void {
     const payload = Int32Array.from(words);
     const at = this.out.claim(payload.byteLength, payload.byteLength);
     this.own.words.set(payload, at >>> 2);
     this.out.commit(type, payload.byteLength);
     this.out.publish();
-    this.wake();
   }
 
   /** The next link record of the other side, as [type, ...words]. */
@@ -166,11 +171,16 @@ export class RawLink {
 
   /** Writes a record into the ring of connection 0, and says so. */
   write(ring: RingProducer, payload: Uint8Array, type = RECORD_DATA): void {
+    this.publish(ring, payload, type);
+    this.record(RECORD_LINK_NEWS, [0]);
+  }
+
+  /** Writes a record into a ring, and tells nobody. */
+  publish(ring: RingProducer, payload: Uint8Array, type = RECORD_DATA): void {
     const at = ring.claim(payload.length, payload.length);
     this.own.bytes.set(payload, at);
     ring.commit(type, payload.length);
     ring.publish();
-    this.record(RECORD_LINK_NEWS, [0]);
   }
 
   /** A word of our cell of connection `id`. */
