@@ -6,7 +6,7 @@
  * The link rings are channels: in order, never full (proven by the model `ring`). A thread handles one event at a time,
  * but each load and store of a shared word is a step of its own.
  *
- * Bounds: one id, so that every open takes the same; 3 opens; each end sends at most one record per open.
+ * Bounds: one id, so that every open takes the same; 3 opens; each end sends at most two records per open.
  * Holds: an id is taken only when both its rings are drained; an end reads only what was written for it; OPEN finds no
  * connection in its place, an answer the one that it answers; when everything stands still, all opens have been made,
  * both ends of each are dropped, and the id is free again.
@@ -18,7 +18,7 @@
  * broken: CROSSED_REJECT  a REJECT that crosses the CLOSE of a cancelled connect does not free the id
  */
 #define OPENS 3
-#define RECORDS 1
+#define RECORDS 2
 
 mtype = { OPEN, ACCEPT, REJECT, CLOSE };
 chan toServer = [4] of { mtype, byte }; /* the initiator's link ring: type; for the proof, which open it belongs to */
@@ -26,7 +26,7 @@ chan toClient = [4] of { mtype, byte };
 
 /* The words of the two cells of the id, and what stands in the rings: the number of the open that wrote it. */
 byte clientProd, clientCons, serverProd, serverCons;
-byte clientData[8], serverData[8];
+byte clientData[OPENS * RECORDS], serverData[OPENS * RECORDS];
 
 /* For the proof: who has a connection, which, and whether the initiator could take the id. */
 byte clientOpen, serverOpen, opens;

@@ -13,11 +13,7 @@ describe('model checks', () => {
 
   it('believe that a model holds after a whole search only', () => {
     expect(readVerdict(counts(0))).toEqual({ verdict: 'holds', states: 42, message: '' });
-    const cuts = [
-      'error: max search depth too small',
-      'Warning: Search not completed',
-      'pan: reached -DMEMLIM bound',
-    ];
+    const cuts = ['error: max search depth too small', 'Warning: Search not completed', 'pan: reached -DMEMLIM bound'];
     for (const cut of cuts) expect(readVerdict(`${cut}\n${counts(0)}`).verdict, cut).toBe('unfinished');
     expect(readVerdict(counts(0, 0)).verdict).toBe('unfinished');
     expect(readVerdict('').verdict).toBe('unfinished');
