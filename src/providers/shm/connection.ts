@@ -189,14 +189,18 @@ export class ShmConnection implements SlotHolder {
    * peer may have consumed in between. One of us sees the other (design: Dekker's pattern).
    */
   private block(minBytes: number, maxBytes: number): number {
+    const { producer } = this;
     const { words } = this.link.own;
-    this.producer.publish();
+    producer.publish();
     this.link.news(this);
-    words[this.ownCell + CELL_BLOCKED_NEED_WORD] = this.producer.needPosition(minBytes);
+    words[this.ownCell + CELL_BLOCKED_NEED_WORD] = producer.needPosition(minBytes);
     Atomics.add(words, this.ownCell + CELL_BLOCKED_SEQ_WORD, 1);
-    const at = this.producer.claim(minBytes, maxBytes);
+    const { position } = producer;
+    const at = producer.claim(minBytes, maxBytes);
     this.waitsForSpace = at < 0;
-    return at;
+    // This look has published padding. Without it the peer may have found its ring less than half full meanwhile, and so
+    // not looked for a blocked producer. Once only: at the start of the ring there is nothing to pad.
+    return at < 0 && producer.position !== position ? this.block(minBytes, maxBytes) : at;
   }
 
   /** A SPACE record: the peer has consumed as far as we needed. */
@@ -297,8 +301,10 @@ export class ShmConnection implements SlotHolder {
       if (consumer.type === RECORD_DATA) this.complete();
       else this.follow();
       if (this.closeSent) return records;
-      if (consumer.release()) this.commit();
+      const isDue = consumer.release();
+      // Before the commit: once the writer sees the ring drained it may move it again, by the name in its cell.
       if (consumer.type === RECORD_SWITCH) this.rebase();
+      if (isDue) this.commit();
     }
     // `watch` is gone if a handler closed this connection.
     if (this.watch !== null) this.link.reactor.setSeen(this.watch, consumer.position);
