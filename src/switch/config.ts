@@ -1,5 +1,5 @@
 /** The switch's configuration: what it may say, its defaults, and its check. */
-import { InvalidOptionError } from '../errors.js';
+import { InvalidOptionError, showValue } from '../errors.js';
 import type { SanProvider } from '../spi/provider.js';
 
 /** A provider with its own settings, or a stranger's provider. */
@@ -84,7 +84,7 @@ const NUMBERS: {
 export function integerOption(name: string, value: unknown, least: number, most: number, usual: number): number {
   if (value === undefined) return usual;
   if (!Number.isInteger(value) || (value as number) < least || (value as number) > most) {
-    throw new InvalidOptionError(`${name} must be an integer from ${least} to ${most}, not ${String(value)}`);
+    throw new InvalidOptionError(`${name} must be an integer from ${least} to ${most}, not ${showValue(value)}`);
   }
   return value as number;
 }
@@ -157,9 +157,7 @@ function checkEntry(entry: unknown): CheckedProvider {
 
 function checkName(name: unknown): string {
   if (typeof name !== 'string' || !/^[a-z][a-z0-9-]{0,31}$/.test(name)) {
-    throw new InvalidOptionError(
-      `a provider's name is lower-case letters, digits and hyphens, not ${JSON.stringify(name)}`,
-    );
+    throw new InvalidOptionError(`a provider's name is lower-case letters, digits and hyphens, not ${showValue(name)}`);
   }
   return name;
 }

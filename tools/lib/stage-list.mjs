@@ -22,6 +22,7 @@ export const groups = {
       limit_s: 900,
       optional: 'test/native/run.mjs',
     },
+    { name: 'fuzz', command: ['node', 'test/fuzz/run.mjs', '--budget'], count: 'lines', limit_s: 300 },
     { name: 'pack', command: ['node', 'test/pack/run.mjs'], count: 'lines', limit_s: 600 },
   ],
   check: [
