@@ -87,7 +87,7 @@ describe.each([
     () => {
       fc.assert(
         fc.property(conversation, ([first, steps]) => converse(loop, first, steps)),
-        budget(600),
+        { ...budget(600), examples: [[[hello({ receiveBuffers: 4, messageBytes: 64 }), [{ send: 900 }]]]] },
       );
     },
     TIMEOUT_MS,
