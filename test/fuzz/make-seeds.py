@@ -10,7 +10,7 @@ FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus", "net
 SEQUENCE = 1  # As in netlink_fuzz.cc.
 PORT = 4711
 NETLINK_SOCK_DIAG, NETLINK_ROUTE = 4, 0
-SOCK_DIAG_BY_FAMILY = 20
+SOCK_DIAG_BY_FAMILY, INET_DIAG_SKV6ONLY = 20, 11
 NLM_F_REQUEST, NLM_F_DUMP = 1, 0x300
 RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR = 0x10, 0x100
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
@@ -64,6 +64,12 @@ def anonymous(datagram):
     return bytes(data)
 
 
+def cut_behind(datagram, attribute):
+    """The first message alone, whose last attribute lacks its value."""
+    end = datagram.index(attribute) + len(attribute)
+    return struct.pack("=I", end) + datagram[4:end]
+
+
 def keep(name, datagram):
     with open(os.path.join(FOLDER, name), "wb") as seed:
         seed.write(datagram)
@@ -78,7 +84,9 @@ keep("real-end", end)
 keep("real-dump-v4-and-end", v4 + end)
 keep("real-other-question", dump(socket.AF_INET, 1 << 10, sequence=2)[0])
 sockets += [listen(socket.AF_INET6, "::1", 1), listen(socket.AF_INET6, "::", 1)]
-keep("real-dump-v6", dump(socket.AF_INET6, 1 << 10)[0])
+v6 = dump(socket.AF_INET6, 1 << 10)[0]
+keep("real-dump-v6", v6)
+keep("cut-v6only", cut_behind(v6, struct.pack("=HH", 5, INET_DIAG_SKV6ONLY)))
 keep("real-refusal", refusal())
 with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_ROUTE) as changes:
     changes.bind((0, RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR))

@@ -105,7 +105,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t length) {
         *rings.prod = reader.position() + input.byte() * layout::RECORD_ALIGN;
         break;
       case 1:
-        *rings.prod = input.word();
+        // Between records, or anywhere.
+        *rings.prod = input.below(2) == 0 ? reader.position() + input.byte() : input.word();
         break;
       case 2:
         spoil(&input, &rings, reader);

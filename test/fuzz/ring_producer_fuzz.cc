@@ -143,7 +143,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t length) {
         *rings.cons = *rings.prod - input.byte() * layout::RECORD_ALIGN;
         break;
       case 1:
-        *rings.cons = input.word();
+        // Between records, or anywhere.
+        *rings.cons = input.below(2) == 0 ? *rings.prod - input.byte() : input.word();
         break;
       case 2:
         *rings.cons = *rings.prod;

@@ -55,7 +55,8 @@ void shape(int fd, fuzz::Input* input) {
   for (int step = 0; step < 6 && !input->isDone(); step++) {
     uint32_t what = input->below(4);
     if (what == 0) {
-      if (ftruncate(fd, input->below(4) == 0 ? input->word() % (4 * kBytes) : static_cast<off_t>(kBytes)) != 0) continue;
+      uint64_t bytes = input->below(4) == 0 ? input->word() % (4 * kBytes) : kBytes;
+      if (ftruncate(fd, static_cast<off_t>(bytes)) != 0) continue;
     } else if (what == 1) {
       int seals = 0;
       uint8_t chosen = input->byte();
