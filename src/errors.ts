@@ -3,6 +3,8 @@
  * (`ECONNREFUSED`, `EADDRINUSE`, ...); what only this library can say is an `ERR_SANSWITCH_*` with a class of its own.
  */
 
+import { inspect } from 'node:util';
+
 /** The fields that Node adds to system errors, and that ours carry too where they apply. */
 export interface ErrorDetails {
   readonly errno?: number;
@@ -10,6 +12,14 @@ export interface ErrorDetails {
   readonly address?: string;
   readonly port?: number;
   readonly cause?: unknown;
+}
+
+/** The longest text that an error quotes, in characters. */
+const SHOWN_MAX = 128;
+
+/** Any value as an error quotes it, cut short. Never throws, which `String` does for some objects. */
+export function showValue(value: unknown): string {
+  return inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY, customInspect: false }).slice(0, SHOWN_MAX);
 }
 
 /** Base of all errors made by this library; `code` says which one it is. */

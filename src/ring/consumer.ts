@@ -207,8 +207,9 @@ export class RingConsumer {
 
   /** Releases a padding record, which must end where the ring ends. */
   private skipPadding(record: number): void {
-    this.head = (this.head + record) | 0;
-    this.end = this.head;
-    if ((this.head & (this.size - 1)) !== 0) throw new RingCorruptError('padding in the middle of a ring');
+    const next = (this.head + record) | 0;
+    if ((next & (this.size - 1)) !== 0) throw new RingCorruptError('padding in the middle of a ring');
+    this.head = next;
+    this.end = next;
   }
 }

@@ -1,5 +1,5 @@
 /** Errors for a socket's misuse: the ones that Node gives for the same mistake, and ours where Node has none. */
-import { InvalidOptionError } from '../errors.js';
+import { InvalidOptionError, showValue } from '../errors.js';
 import type { AnyBytes, SocketHandlers } from './stream-socket.js';
 
 function nodeCoded<E extends Error>(error: E, code: string): E & { code: string } {
@@ -10,7 +10,10 @@ function nodeCoded<E extends Error>(error: E, code: string): E & { code: string 
 export function describeReceived(value: unknown): string {
   if (value == null) return `Received ${value}`;
   if (typeof value === 'function') return `Received function ${value.name}`;
-  if (typeof value === 'object') return `Received an instance of ${value.constructor?.name ?? 'Object'}`;
+  if (typeof value === 'object') {
+    const name: unknown = value.constructor?.name;
+    return `Received an instance of ${typeof name === 'string' ? name : 'Object'}`;
+  }
   const text =
     typeof value === 'bigint' ? `${value}n` : typeof value === 'string' ? `'${value.slice(0, 25)}'` : String(value);
   return `Received type ${typeof value} (${text})`;
@@ -25,7 +28,7 @@ export function invalidArgType(name: string, expected: string, value: unknown): 
 
 /** `ERR_OUT_OF_RANGE`, as Node words it. */
 export function outOfRange(name: string, range: string, value: unknown): RangeError {
-  const message = `The value of "${name}" is out of range. It must be ${range}. Received ${String(value)}`;
+  const message = `The value of "${name}" is out of range. It must be ${range}. Received ${showValue(value)}`;
   return nodeCoded(new RangeError(message), 'ERR_OUT_OF_RANGE');
 }
 

@@ -1,5 +1,6 @@
 /** The switch's configuration: what it may say, its defaults, and its check. */
-import { InvalidOptionError } from '../errors.js';
+
+import { InvalidOptionError, showValue } from '../errors.js';
 import { IDLE_STRATEGIES, type IdleStrategy, POLLERS, type PollerKind } from '../reactor/poller-kind.js';
 import type { SanProvider } from '../spi/provider.js';
 
@@ -106,14 +107,14 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
 function wordOption<T extends string>(name: string, value: T | undefined): T | undefined {
   const words = WORDS[name] as readonly string[];
   if (value === undefined || words.includes(value)) return value;
-  throw new InvalidOptionError(`${name} must be one of ${words.join(', ')}, not ${String(value)}`);
+  throw new InvalidOptionError(`${name} must be one of ${words.join(', ')}, not ${showValue(value)}`);
 }
 
 /** An integer option within its limits, or its default. @throws InvalidOptionError */
 export function integerOption(name: string, value: unknown, least: number, most: number, usual: number): number {
   if (value === undefined) return usual;
   if (!Number.isInteger(value) || (value as number) < least || (value as number) > most) {
-    throw new InvalidOptionError(`${name} must be an integer from ${least} to ${most}, not ${String(value)}`);
+    throw new InvalidOptionError(`${name} must be an integer from ${least} to ${most}, not ${showValue(value)}`);
   }
   return value as number;
 }
@@ -188,9 +189,7 @@ function checkEntry(entry: unknown): CheckedProvider {
 
 function checkName(name: unknown): string {
   if (typeof name !== 'string' || !/^[a-z][a-z0-9-]{0,31}$/.test(name)) {
-    throw new InvalidOptionError(
-      `a provider's name is lower-case letters, digits and hyphens, not ${JSON.stringify(name)}`,
-    );
+    throw new InvalidOptionError(`a provider's name is lower-case letters, digits and hyphens, not ${showValue(name)}`);
   }
   return name;
 }

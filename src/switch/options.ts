@@ -3,7 +3,7 @@
  * (message and RDMA sizes, SO_DEBUG, groups, quality of service) goes to the provider where it supports it.
  */
 import type { Socket as PlatformSocket } from 'node:net';
-import { InvalidOptionError } from '../errors.js';
+import { InvalidOptionError, showValue } from '../errors.js';
 import type { SocketOptionTarget } from '../socket/socket.js';
 import type { SocketOptionName } from '../socket/stream-socket.js';
 import { NO_ERROR, nodeError, WSAENOPROTOOPT, WSAEOPNOTSUPP, type WsaCode } from '../spi/codes.js';
@@ -149,6 +149,7 @@ function edge(error: unknown, syscall: string): Error {
 
 /** @throws InvalidOptionError */
 export function checkFlag(name: string, value: unknown): boolean {
-  if (typeof value !== 'boolean') throw new InvalidOptionError(`${name} must be true or false, not ${String(value)}`);
+  if (typeof value !== 'boolean')
+    throw new InvalidOptionError(`${name} must be true or false, not ${showValue(value)}`);
   return value;
 }

@@ -46,6 +46,11 @@ export interface CheckedListen extends CheckedCommon {
   readonly failed: ListenOptions['failed'];
 }
 
+/** Node's error, if it is one with a code: an exception by the way (a symbol as a host) says nothing of the mistake. */
+function nodeError(error: unknown): Error | null {
+  return error instanceof Error && 'code' in error ? error : null;
+}
+
 /** Node's error for a connect with these options; null if it finds nothing wrong. */
 function nodeConnectError(options: object): Error | null {
   const socket = new Socket();
@@ -54,7 +59,7 @@ function nodeConnectError(options: object): Error | null {
     socket.connect(options as SocketConnectOpts);
     return null;
   } catch (error) {
-    return error as Error;
+    return nodeError(error);
   } finally {
     socket.destroy();
   }
@@ -68,7 +73,7 @@ function nodeListenError(options: object): Error | null {
     server.listen(options);
     return null;
   } catch (error) {
-    return error as Error;
+    return nodeError(error);
   } finally {
     server.close();
   }

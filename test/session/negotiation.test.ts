@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SessionProtocolError } from '#src/errors.js';
 import { Delay } from '#src/providers/interpose/delay.js';
 import { Failure } from '#src/providers/interpose/failure.js';
-import { codeOf, HARDWARE, Pair, RING } from './pair.js';
+import { bytesOf, codeOf, HARDWARE, Pair, RING } from './pair.js';
 
 describe.each([
   ['ring', RING],
@@ -28,6 +28,14 @@ describe.each([
       expect(names.indexOf('WSPRecv')).toBeGreaterThan(-1);
       expect(names.indexOf('WSPRecv')).toBeLessThan(names.indexOf('WSPSend'));
     }
+  });
+
+  it('[WSD-3.6] a peer that takes small messages only is sent small ones', () => {
+    const pair = new Pair({ loop, server: { loop: { maxMessageBytes: 64 } } });
+    const sent = bytesOf(900);
+    pair.run(() => pair.client.session.send(sent));
+    expect(pair.server.received).toEqual(Buffer.from(sent));
+    expect(pair.client.closedWith).toBeUndefined();
   });
 
   it('[WSD-3.6] the connect completes when the answer has come, not before', () => {

@@ -71,6 +71,19 @@ describe('[WSD-7.3] kill -9', () => {
     await eventually('nothing is left of the link', () => resources().segments === 0);
   });
 
+  it('of the server, while our event loop never rests: it is heard of all the same', async () => {
+    const peer = await Peer.process();
+    const party = await connect((await peer.do.listen('echo')).port);
+    party.socket.send(Buffer.from('hello'));
+    await party.got(5);
+    const gone = peer.kill();
+    // Each turn has more to do: the reactor is never about to sleep.
+    const until = performance.now() + 3_000;
+    while (!party.closed && performance.now() < until) await new Promise((resolve) => setImmediate(resolve));
+    expect(party.error?.code).toBe('ECONNRESET');
+    await gone;
+  });
+
   it('of the client: what it had published is delivered first', async () => {
     const peer = await Peer.process();
     const port = await listen('hold');

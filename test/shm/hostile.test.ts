@@ -190,6 +190,7 @@ describe('a link whose peer writes nonsense ends; others live on', () => {
     ['a negative id', (link) => link.record(RECORD_LINK_NEWS, [-1])],
     ['an id beyond the limit', (link) => link.record(RECORD_LINK_SPACE, [LINK_CONNECTION_LIMIT])],
     ['an OPEN of what is open', (link) => link.open(0, port)],
+    ['an OPEN of what waits to be accepted', (link) => link.atOnce(() => [link.open(7, port), link.open(7, port)])],
     ['a short OPEN', (link) => link.record(RECORD_LINK_OPEN, [5, 0, 0])],
     ['an ACCEPT by the one who opens', (link) => link.record(RECORD_LINK_ACCEPT, [0])],
     ['a REJECT by the one who opens', (link) => link.record(RECORD_LINK_REJECT, [0, 1])],

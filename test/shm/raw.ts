@@ -80,6 +80,7 @@ export class RawLink {
   readonly out: RingProducer;
   readonly in: RingConsumer;
   readonly cookie: bigint;
+  private isHeld = false;
 
   constructor(fd: number, own: Region, peer: Region, cookie: bigint) {
     this.fd = fd;
@@ -129,6 +130,16 @@ export class RawLink {
     const at = this.out.claim(payload.byteLength, payload.byteLength);
     this.own.words.set(payload, at >>> 2);
     this.out.commit(type, payload.byteLength);
+    if (this.isHeld) return;
+    this.out.publish();
+    this.wake();
+  }
+
+  /** All link records that `write` writes become visible in one moment. */
+  atOnce(write: () => void): void {
+    this.isHeld = true;
+    write();
+    this.isHeld = false;
     this.out.publish();
   }
 

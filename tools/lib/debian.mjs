@@ -18,10 +18,15 @@ function aptGet(args) {
  *
  * @param {string} purpose what needs them, for the message
  * @param {Record<string, string>} programs
- * @param {{ args?: string[], env?: NodeJS.ProcessEnv }} [options]
+ * @param {{ args?: string[], env?: NodeJS.ProcessEnv, isThere?: typeof isOnPath }} [options] `isThere`: whether one is
+ *   there, for what is no program (a library)
  */
-export function ensurePrograms(purpose, programs, { args = process.argv.slice(2), env = process.env } = {}) {
-  const missing = () => Object.keys(programs).filter((name) => !isOnPath(name, env));
+export function ensurePrograms(
+  purpose,
+  programs,
+  { args = process.argv.slice(2), env = process.env, isThere = isOnPath } = {},
+) {
+  const missing = () => Object.keys(programs).filter((name) => !isThere(name, env));
   const packages = [...new Set(missing().map((name) => programs[name]))];
   if (packages.length > 0 && mayInstall(env, args) && isOnPath('apt-get', env)) {
     process.stdout.write(`${purpose}: installing ${packages.join(' ')} ...\n`);

@@ -23,6 +23,7 @@ export const groups = {
       optional: 'test/native/run.mjs',
     },
     { name: 'models', command: ['node', 'test/models/run.mjs'], count: 'lines', limit_s: 600 },
+    { name: 'fuzz', command: ['node', 'test/fuzz/run.mjs', '--budget'], count: 'lines', limit_s: 300 },
     { name: 'pack', command: ['node', 'test/pack/run.mjs'], count: 'lines', limit_s: 600 },
   ],
   check: [

@@ -422,6 +422,8 @@ export class Link {
     }
     this.owner.died(this, reason);
     if (this.connectionCount === 0) this.release();
+    // No watched word tells the reactor of what is left to do, and a busy event loop is never about to sleep.
+    else process.nextTick(() => this.work());
   }
 
   /** What the peer had written before its end still counts: a CLOSE behind the last bytes is an orderly end. */

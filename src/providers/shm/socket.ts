@@ -238,6 +238,11 @@ export class ShmSocket implements ConnectionOwner, Incoming {
       link.record(RECORD_LINK_REJECT, id, REJECT_REFUSED);
       throw new WsaError(WSAECONNREFUSED);
     }
+    // Opened twice before the first was accepted: the second would push the first out of the link's books.
+    if (link.get(id) !== undefined) {
+      link.distrust(new RingCorruptError(`a second OPEN of connection ${id}`));
+      throw new WsaError(WSAECONNREFUSED);
+    }
     const socket = this.context.adopt();
     const connection = newConnection(link, id, socket);
     if (connection === null) {

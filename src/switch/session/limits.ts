@@ -1,5 +1,5 @@
 /** What a session may use of its provider, asked once per connection (rule 5.5), and what it tells the peer of it. */
-import { ProviderFaultError } from '../../errors.js';
+import { ProviderFaultError, showValue } from '../../errors.js';
 import { CAPABILITY_FLOW_CONTROL, CAPABILITY_RDMA_READ, CAPABILITY_RDMA_WRITE } from '../../layout/layout.gen.js';
 import { SO_MAX_MSG_SIZE, SO_MAX_RDMA_SIZE, SO_RDMA_THRESHOLD_SIZE, SOL_SOCKET, type Socket } from '../../spi/types.js';
 import type { StartedProvider } from '../started-provider.js';
@@ -25,7 +25,7 @@ function sizeOption(provider: StartedProvider, socket: Socket, name: number): nu
   const value = provider.spi.WSPGetSockOpt(socket, SOL_SOCKET, name);
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > 0xffffffff) {
     throw new ProviderFaultError(
-      `provider ${provider.name} answers ${String(value)} for size option 0x${name.toString(16)}`,
+      `provider ${provider.name} answers ${showValue(value)} for size option 0x${name.toString(16)}`,
     );
   }
   return value;

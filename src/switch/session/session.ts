@@ -228,7 +228,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
     }
     if (this.phase !== OPEN) return false;
     const bulk = this.bulkCopy;
-    const min = Math.min(SESSION_HEADER_BYTES + Math.min(left, PIECE_MIN_BYTES), this.limits.messageBytes);
+    const min = Math.min(SESSION_HEADER_BYTES + Math.min(left, PIECE_MIN_BYTES), this.messageBytesMax);
     if (!this.claim(min, SESSION_HEADER_BYTES + Math.min(left, bulk.pieceBytes), CLAIM_STREAM, true)) {
       bulk.waited();
       return false;
@@ -281,9 +281,12 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
     this.tear();
   }
 
+  private get messageBytesMax(): number {
+    return Math.min(this.limits.messageBytes, this.peerHello?.messageBytes ?? 0);
+  }
+
   get urgentBytesMax(): number {
-    const messageBytes = Math.min(this.limits.messageBytes, this.peerHello?.messageBytes ?? 0);
-    return Math.min(URGENT_MAX_BYTES, messageBytes - SESSION_HEADER_BYTES);
+    return Math.min(URGENT_MAX_BYTES, this.messageBytesMax - SESSION_HEADER_BYTES);
   }
 
   urgent(bytes: Uint8Array): void {
