@@ -1,5 +1,4 @@
 /** The switch's configuration: what it may say, its defaults, and its check. */
-
 import { InvalidOptionError, showValue } from '../errors.js';
 import { IDLE_STRATEGIES, type IdleStrategy, POLLERS, type PollerKind } from '../reactor/poller-kind.js';
 import type { SanProvider } from '../spi/provider.js';
