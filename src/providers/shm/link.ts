@@ -71,6 +71,8 @@ export class Link {
   readonly peer: Region;
   /** The process at the other end, as the kernel names it. */
   readonly credentials: PeerCredentials;
+  /** See Client in verify.ts. */
+  readonly portBlocks = new Map<number, number>();
   /** Only the side that made the link opens connections on it, so it alone chooses ids. */
   readonly initiator: boolean;
   /** What the peer's reactor calls itself; '' where it did not say. */

@@ -94,7 +94,7 @@ function newConnection(link: Link, id: number, owner: ConnectionOwner): ShmConne
 
 function isGenuine({ claim, source }: OpenRequest, link: Link): boolean {
   try {
-    return isSourceGenuine(claim, source, link.credentials);
+    return isSourceGenuine(claim, source, link);
   } catch {
     return false; // No descriptors left, for instance: what can't be verified goes by TCP/IP.
   }
@@ -152,7 +152,7 @@ export class ShmSocket implements ConnectionOwner, Incoming {
   // ------------------------------------------------------------- connecting
 
   connect(destination: SocketAddress): WsaCode {
-    const location = this.context.connector.locate(destination);
+    const location = this.context.connector.locate(this.bound as SocketAddress, destination);
     if (location instanceof Promise) void location.then((found) => this.located(found, destination));
     else this.located(location, destination);
     return WSAEWOULDBLOCK;
