@@ -62,7 +62,7 @@ export class SwitchListener {
       return listener;
     } catch (error) {
       if (listener === null) {
-        draft.add('tcp', 'failed', operation.signal.aborted ? 'cancelled' : 'listen-failed', (error as Error).message);
+        draft.add('tcp', 'failed', operation.cancelled ? 'cancelled' : 'listen-failed', (error as Error).message);
         record(context, draft, null);
       }
       throw error;

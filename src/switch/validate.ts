@@ -113,6 +113,7 @@ const COMMON = [
   'signal',
 ];
 const REMEMBERED = ['noDelay', 'keepAlive', 'debug'] as const;
+const NOTHING_REMEMBERED: ReadonlyMap<SocketOptionName, unknown> = new Map();
 const CONNECT_NAMES = new Set([...COMMON, 'port', 'host', 'localAddress', 'localPort', 'family', 'timeoutMs']);
 const LISTEN_NAMES = new Set([...COMMON, 'port', 'host', 'backlog', 'ipv6Only', 'admit', 'failed']);
 
@@ -134,8 +135,10 @@ function checkCommon(options: CommonOptions<AnyBytes>, usualMarkBytes: number): 
     throw invalidArgType('options.signal', 'an instance of AbortSignal', signal);
   }
   boolean('debug', options.debug, false);
-  const remembered = new Map<SocketOptionName, unknown>();
-  for (const name of REMEMBERED) if (options[name] !== undefined) remembered.set(name, options[name]);
+  let remembered = NOTHING_REMEMBERED;
+  if (REMEMBERED.some((name) => options[name] !== undefined)) {
+    remembered = new Map(REMEMBERED.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])));
+  }
   return {
     highWaterMarkBytes: highWaterMarkOption(options.highWaterMarkBytes, usualMarkBytes),
     handlers: options.handlers === undefined ? NO_HANDLERS : checkHandlers(options.handlers),

@@ -62,6 +62,9 @@ export interface SocketContext {
   complete(handle: Socket, overlapped: Overlapped, bytes: number): void;
 }
 
+/** Ends every turn's accepts, so it is made once. */
+const NOBODY_WAITS = new WsaError(WSAEWOULDBLOCK);
+
 interface Arrival {
   readonly link: Link;
   readonly id: number;
@@ -232,7 +235,7 @@ export class ShmSocket implements ConnectionOwner, Incoming {
 
   accept(condition: AcceptCondition): AcceptedSocket {
     const arrival = this.arrivals.shift();
-    if (arrival === undefined) throw new WsaError(WSAEWOULDBLOCK);
+    if (arrival === undefined) throw NOBODY_WAITS;
     const { link, id, remote, local } = arrival;
     if (condition({ remote, local, credentials: link.credentials }) !== CF_ACCEPT) {
       link.record(RECORD_LINK_REJECT, id, REJECT_REFUSED);
