@@ -1,10 +1,12 @@
 /** One connect or listen under way, and the three ways in which it may be cancelled: signal, time-out, closing switch. */
 import { AbortError } from '../socket/abort.js';
+import type { Listed, Roster } from './roster.js';
 
 /** Lives from the call to its outcome; `end` must be called. */
-export class Operation {
+export class Operation implements Listed {
+  rosterIndex = -1;
   private readonly user: AbortSignal | undefined;
-  private readonly all: Set<Operation>;
+  private readonly all: Roster<Operation>;
   private readonly onUserAbort: (() => void) | undefined;
   private timer: NodeJS.Timeout | undefined;
   private error: Error | null = null;
@@ -18,7 +20,7 @@ export class Operation {
    * @param user the application's signal
    * @throws AbortError if the application's signal has fired already
    */
-  constructor(all: Set<Operation>, user: AbortSignal | undefined) {
+  constructor(all: Roster<Operation>, user: AbortSignal | undefined) {
     if (user?.aborted) throw new AbortError(user.reason);
     this.all = all;
     this.user = user;

@@ -40,11 +40,11 @@ import {
   type WsaEvent,
 } from '../../spi/types.js';
 import { type ConnectionOwner, ShmConnection } from './connection.js';
-import type { Location, ShmConnector } from './connector.js';
+import type { Located, Location, ShmConnector } from './connector.js';
 import type { ShmHost } from './host.js';
 import type { Link } from './link.js';
 import { type Incoming, ShmListener } from './listener.js';
-import { decodeOpen, encodeOpen, type OpenRequest } from './open-record.js';
+import { encodeOpen, OPEN_WORDS, type OpenRequest } from './open-record.js';
 import { isSourceGenuine } from './verify.js';
 
 /** What all sockets of a provider share. */
@@ -52,8 +52,6 @@ export interface SocketContext {
   readonly host: ShmHost;
   readonly connector: ShmConnector;
   readonly upcalls: UpcallTable;
-  /** The sockets whose OPEN waits for an answer. */
-  readonly opening: Map<ShmConnection, ShmSocket>;
   /** Gives an accepted connection a socket. */
   adopt(): ShmSocket;
   /** Forgets such a socket again, before the switch has heard of it. */
@@ -121,9 +119,11 @@ export class ShmSocket implements ConnectionOwner, Incoming {
   private happened = 0;
   private connectError: WsaCode = NO_ERROR;
   private connectReason = '';
+  /** Our OPEN waits for an answer. */
+  private isOpening = false;
   private retried = false;
-  /** Looks for the listener once more. */
-  private retry: () => void = () => {};
+  private location: Located | null = null;
+  private destination: SocketAddress | null = null;
   private readonly context: SocketContext;
 
   constructor(context: SocketContext, descriptor: Socket) {
@@ -173,29 +173,33 @@ export class ShmSocket implements ConnectionOwner, Incoming {
     if (connection === null) return this.connected(WSAETIMEDOUT, 'link-died');
     this.connection = connection;
     this.connectReason = location.detail;
-    this.retry = () => {
-      this.context.connector.forget(cookie);
-      this.connect(destination);
-    };
-    this.context.opening.set(connection, this);
+    this.location = location;
+    this.destination = destination;
+    this.isOpening = true;
     link.add(connection);
     // By its number it could be either: an application may have bound a real one of the same range.
     const claim = holdsVirtualPort(source.port) ? CLAIM_VIRTUAL_PORT : CLAIM_BOUND_PORT;
-    connection.newsAt = link.write(RECORD_LINK_OPEN, encodeOpen(id, { cookie, claim, source, destination }));
+    const open = encodeOpen(id, { cookie, claim, source, destination });
+    connection.newsAt = link.write(RECORD_LINK_OPEN, open, OPEN_WORDS);
   }
 
-  /** The peer has answered our OPEN. */
-  answered(reason: number | null): void {
+  answered(reason: number | null): boolean {
+    if (!this.isOpening) return false;
+    this.isOpening = false;
+    if (reason === null) {
+      this.connected(NO_ERROR, this.connectReason);
+      return true;
+    }
     const connection = this.connection as ShmConnection;
-    this.context.opening.delete(connection);
-    if (reason === null) return this.connected(NO_ERROR, this.connectReason);
     this.connection = null;
     connection.link.freeId(connection.id);
     // The listener that we knew is gone; another may have taken the port since.
     if (reason === REJECT_NOT_LISTENING && !this.retried) {
       this.retried = true;
-      this.retry();
+      this.context.connector.forget((this.location as Located).cookie);
+      this.connect(this.destination as SocketAddress);
     } else this.connected(refusalCode(reason), REFUSALS[reason] ?? 'peer-out-of-resources');
+    return true;
   }
 
   private connected(code: WsaCode, detail: string): void {
@@ -211,9 +215,8 @@ export class ShmSocket implements ConnectionOwner, Incoming {
     this.listener = new ShmListener(this.context.host, this.tcpListener, this);
   }
 
-  opened(link: Link, id: number, record: Int32Array): void {
-    const request = decodeOpen(record);
-    if (request === null || !isGenuine(request, link)) link.record(RECORD_LINK_REJECT, id, REJECT_SOURCE);
+  opened(link: Link, id: number, request: OpenRequest): void {
+    if (!isGenuine(request, link)) link.record(RECORD_LINK_REJECT, id, REJECT_SOURCE);
     else if (this.arrivals.length >= this.backlog) link.record(RECORD_LINK_REJECT, id, REJECT_BACKLOG);
     else {
       this.arrivals.push({ link, id, remote: request.source, local: request.destination });
@@ -262,8 +265,10 @@ export class ShmSocket implements ConnectionOwner, Incoming {
   peerClosed(): void {
     const { connection } = this;
     if (connection === null) return;
-    if (this.context.opening.delete(connection)) this.connected(WSAETIMEDOUT, 'link-died');
-    else this.signal(FD_CLOSE);
+    if (this.isOpening) {
+      this.isOpening = false;
+      this.connected(WSAETIMEDOUT, 'link-died');
+    } else this.signal(FD_CLOSE);
   }
 
   received(overlapped: Overlapped, bytes: number): void {
@@ -285,7 +290,7 @@ export class ShmSocket implements ConnectionOwner, Incoming {
     for (const { link, id } of this.arrivals) link.record(RECORD_LINK_REJECT, id, REJECT_NOT_LISTENING);
     this.arrivals = [];
     const { connection, upcalls } = { connection: this.connection, upcalls: this.context.upcalls };
-    if (connection !== null) this.context.opening.delete(connection);
+    this.isOpening = false;
     const posted = connection?.close() ?? null;
     if (posted !== null) upcalls.WPUCompleteOverlappedRequest(this.handle, posted, WSA_OPERATION_ABORTED, 0);
     upcalls.WPUCloseSocketHandle(this.handle);

@@ -46,6 +46,8 @@ export interface SessionOptions {
 export abstract class SessionCore {
   readonly provider: string;
   readonly socket: Socket;
+  /** Its place among those that negotiate. */
+  rosterIndex = -1;
   /** Replaced when a socket object takes the connection over. */
   events: TransportEvents;
   protected phase = NEGOTIATING;
