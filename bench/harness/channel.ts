@@ -1,4 +1,5 @@
-/** The one connection of a pair, as the workloads see it, and the means by which it comes about. */
+/** A connection of a pair, as the workloads see it, and the means by which it comes about. */
+import type { CrowdService } from './crowd.js';
 import type { Arrived, Connected, RoundTrips, ServerMode } from './messages.js';
 
 const nothing = (): void => {};
@@ -9,7 +10,7 @@ export abstract class Channel {
   received: (bytes: Uint8Array) => void = nothing;
   /** Called when sending may go on after `send` has returned false. */
   drained: () => void = nothing;
-  /** Called once when the connection is gone; the benchmark never closes one while it measures. */
+  /** Called once when the connection is gone. */
   closed: (error: Error | null) => void = nothing;
 
   /** One public call of the transport for one message; false: wait for `drained`. */
@@ -17,6 +18,8 @@ export abstract class Channel {
   /** Stops delivery until `resume`. */
   abstract pause(): void;
   abstract resume(): void;
+  /** Ends the connection in order; `closed` follows. */
+  abstract end(): void;
   /** Who serves the connection, and why. */
   abstract describe(): Connected;
 }
@@ -39,8 +42,11 @@ export interface ServiceEnd extends End {
 
 /** The connecting end. */
 export interface DriverEnd extends End {
-  /** One message under way at a time, each sent when the last byte of the one before is back. */
-  roundTrips(size: number, warmup_ms: number, duration_ms: number): Promise<RoundTrips>;
+  /**
+   * One message under way at a time, each sent when the last byte of the one before is back, or with `interval_ms` at that
+   * pace, so that both ends have nothing to do in between.
+   */
+  roundTrips(size: number, warmup_ms: number, duration_ms: number, interval_ms?: number): Promise<RoundTrips>;
   /** Sends messages of `size` bytes until `stop`, one call each, and waits whenever the transport says so. */
   pump(size: number): void;
   /** Ends `pump`. @returns bytes handed over since the connection stands */
@@ -54,6 +60,10 @@ export interface Endpoint {
   /** The first accepted connection. */
   serve(): Promise<ServiceEnd>;
   connect(place: string): Promise<DriverEnd>;
+  /** A further connection to the same place. Not every transport has them. */
+  open?(): Promise<Channel>;
+  /** What the accepting end does with further connections. */
+  readonly crowd?: CrowdService;
   /** Gives everything back before the process ends. */
   close(): Promise<void>;
 }

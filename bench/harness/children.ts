@@ -15,9 +15,10 @@ export function profileInto(directory: string): void {
 
 /** The file name of a process's CPU profile, without its ending. */
 export function profileName(setup: PeerSetup): string {
-  const { transport, lend, ownBuffer, highWaterMarkBytes, role } = setup;
+  const { transport, lend, ownBuffer, highWaterMarkBytes, label, role } = setup;
   const mark = highWaterMarkBytes === undefined ? '' : `-${highWaterMarkBytes}`;
-  return `${transport}${lend ? '-lent' : ''}${ownBuffer ? '-own-buffer' : ''}${mark}.${role}`;
+  const also = label === undefined ? '' : `-${label}`;
+  return `${transport}${lend ? '-lent' : ''}${ownBuffer ? '-own-buffer' : ''}${mark}${also}.${role}`;
 }
 
 /** Starts one process of a pair. Its standard output goes where our standard error goes: ours carries results only. */
@@ -30,7 +31,7 @@ export function forkPeer(setup: PeerSetup): ChildProcess {
   ];
   const child = fork(PEER_FILE, [], {
     env: { ...process.env, [SETUP_VARIABLE]: JSON.stringify(setup) },
-    execArgv: profileDirectory === undefined ? [] : profile,
+    execArgv: ['--expose-gc', ...(profileDirectory === undefined ? [] : profile)],
     stdio: ['ignore', 2, 2, 'ipc'],
   });
   running.add(child);

@@ -20,7 +20,11 @@ export interface Contest {
   readonly contenders: readonly Variant[];
   /** Neither baseline nor contender: measured in the same rounds, put beside each line by `annotate`. */
   readonly references?: readonly Variant[];
-  measure(pair: Pair, slot: Slot): Promise<Figures>;
+  /** Rounds, an odd number; as many as find time where nothing is said. */
+  readonly rounds?: number;
+  /** What a pair needs before it is measured. @returns figures that are taken once */
+  prepare?(pair: Pair, variant: Variant): Promise<Partial<Figures>>;
+  measure(pair: Pair, slot: Slot, variant: Variant): Promise<Figures>;
   /** How many times better `ours` is than `baseline`. */
   ratio(ours: Figures, baseline: Figures): number;
   /** Further fields of a line. */
@@ -83,9 +87,13 @@ const SLOT_MS = 400;
 const ROUNDS = { least: 3, most: 9 };
 
 /** Rounds (an odd number, so that each median is a measured one) and slots for a run of `total_ms` with `variants` takers. */
-export function plan(total_ms: number, variants: number): { readonly rounds: number; readonly slot: Slot } {
+export function plan(
+  total_ms: number,
+  variants: number,
+  fixedRounds?: number,
+): { readonly rounds: number; readonly slot: Slot } {
   const wanted = Math.floor((total_ms / variants / SLOT_MS - 1) / 2) * 2 + 1;
-  const rounds = Math.min(ROUNDS.most, Math.max(ROUNDS.least, wanted));
+  const rounds = fixedRounds ?? Math.min(ROUNDS.most, Math.max(ROUNDS.least, wanted));
   const slot_ms = total_ms / variants / rounds;
   const warmup_ms = slot_ms * WARMUP_SHARE;
   return { rounds, slot: { warmup_ms, duration_ms: slot_ms - warmup_ms } };
@@ -106,24 +114,30 @@ export interface Observer {
 export async function run(contest: Contest, total_ms: number, observer: Observer): Promise<Line[]> {
   const references = contest.references ?? [];
   const variants = [contest.baseline, ...contest.contenders, ...references];
-  const { rounds, slot } = plan(total_ms, variants.length);
+  const { rounds, slot } = plan(total_ms, variants.length, contest.rounds);
   const pairs: Pair[] = [];
   const measured = variants.map((): Figures[] => []);
+  const prepared: Partial<Figures>[] = [];
   try {
     observer.tell('starting');
-    for (const variant of variants) pairs.push(await Pair.start(variant.name, variant.spec, variant.provider));
+    for (const variant of variants) {
+      const pair = await Pair.start(variant.name, variant.spec, variant.provider);
+      pairs.push(pair);
+      prepared.push((await contest.prepare?.(pair, variant)) ?? {});
+    }
     for (let round = 1; round <= rounds; round++) {
       for (const [index, pair] of pairs.entries()) {
         observer.tell(`round ${round} of ${rounds}: ${pair.name}`);
         const start_us = now_us();
-        measured[index]?.push(await contest.measure(pair, slot));
-        observer.measured?.(variants[index] as Variant, start_us);
+        const variant = variants[index] as Variant;
+        measured[index]?.push(await contest.measure(pair, slot, variant));
+        observer.measured?.(variant, start_us);
       }
     }
   } finally {
     for (const pair of pairs) await pair.close();
   }
-  const medians = measured.map(medianFigures);
+  const medians = measured.map((figures, index) => ({ ...medianFigures(figures), ...prepared[index] }));
   const beside = medians.slice(1 + contest.contenders.length);
   const baseline = { name: contest.baseline.name, ...(medians[0] as Figures) };
   const lines = contest.contenders.map((variant, index): Line => {
@@ -160,6 +174,7 @@ export function medianFigures(rounds: readonly Figures[]): Figures {
     provider: first.provider,
     size: first.size,
     ...times,
+    ...(first.bulk_gb_per_s === undefined ? {} : { bulk_gb_per_s: of((f) => f.bulk_gb_per_s) }),
     msgs_per_s: of((f) => f.msgs_per_s),
     gb_per_s: of((f) => f.gb_per_s),
     cpu_percent: of((f) => f.cpu_percent),

@@ -12,6 +12,8 @@ export interface TransportSpec {
   readonly ownBuffer?: boolean;
   /** Another high-water mark for sending than the transport's own default. */
   readonly highWaterMarkBytes?: number;
+  /** Tells two pairs of one contest apart that differ in nothing else. */
+  readonly label?: string;
 }
 
 /** Which end of the connection a process is; the accepting one is the server. */
@@ -20,13 +22,25 @@ export type Role = 'server' | 'client';
 /** What the accepting end does with what it receives. */
 export type ServerMode = 'echo' | 'sink';
 
+/** Messages of one size, for a time of which the beginning is not measured. */
+interface Phase {
+  readonly size: number;
+  readonly warmup_ms: number;
+  readonly duration_ms: number;
+}
+
 /** What a process can be asked. Times are milliseconds, sizes bytes. */
 export type Request =
   | { readonly op: 'listen' }
   | { readonly op: 'connect'; readonly place: string }
   | { readonly op: 'accepted' }
   | { readonly op: 'mode'; readonly mode: ServerMode }
-  | { readonly op: 'rtt'; readonly size: number; readonly warmup_ms: number; readonly duration_ms: number }
+  | (Phase & { readonly op: 'rtt'; readonly interval_ms?: number })
+  | (Phase & { readonly op: 'churn'; readonly concurrency: number })
+  | (Phase & { readonly op: 'crowd-rtt' })
+  | { readonly op: 'gather'; readonly count: number; readonly bytes: number }
+  | { readonly op: 'expect'; readonly load_bytes: number }
+  | { readonly op: 'memory' }
   | { readonly op: 'pump'; readonly size: number }
   | { readonly op: 'stop' }
   | { readonly op: 'watch'; readonly duration_ms: number }
@@ -72,6 +86,13 @@ export interface Usage {
   readonly at_us: number;
 }
 
+/** What a process holds, after a garbage collection. */
+export interface Memory {
+  /** Its part of all memory: a page that n processes share counts as an n-th. */
+  readonly pss_bytes: number;
+  readonly descriptors: number;
+}
+
 /** What each request is answered with. */
 export interface Answers {
   listen: Listening;
@@ -79,6 +100,11 @@ export interface Answers {
   accepted: Connected;
   mode: null;
   rtt: RoundTrips;
+  churn: RoundTrips;
+  'crowd-rtt': RoundTrips;
+  gather: null;
+  expect: null;
+  memory: Memory;
   pump: null;
   stop: Sent;
   watch: Arrived;

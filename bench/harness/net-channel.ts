@@ -1,6 +1,7 @@
 /** The baseline: `node:net` over TCP loopback, used as its documentation recommends (no delay, back-pressure). */
 import { type AddressInfo, createServer, type Server, Socket, type SocketConstructorOpts } from 'node:net';
 import { Channel, type DriverEnd, type Endpoint, type ServiceEnd } from './channel.js';
+import { CrowdService } from './crowd.js';
 import type { Connected, TransportSpec } from './messages.js';
 import { Driver, Service } from './workloads.js';
 
@@ -34,6 +35,10 @@ class NetChannel extends Channel {
     this.#socket.resume();
   }
 
+  end(): void {
+    this.#socket.end();
+  }
+
   describe(): Connected {
     return { provider: 'node:net', decision: 'no switch: TCP loopback by the platform' };
   }
@@ -44,8 +49,13 @@ export class NetEndpoint implements Endpoint {
   readonly #options: SocketConstructorOpts;
   readonly #server: Server = createServer();
   readonly #accepted: Promise<ServiceEnd> = new Promise((resolve) => {
-    this.#server.once('connection', (socket) => resolve(new Service(new NetChannel(socket))));
+    this.#server.once('connection', (socket) => {
+      resolve(new Service(new NetChannel(socket)));
+      this.#server.on('connection', (further) => this.crowd.joined(new NetChannel(further)));
+    });
   });
+  readonly crowd = new CrowdService();
+  #port = 0;
 
   constructor({ highWaterMarkBytes }: TransportSpec) {
     // The constructor hands stream options on, though its type does not list them.
@@ -64,15 +74,20 @@ export class NetEndpoint implements Endpoint {
     return this.#accepted;
   }
 
-  connect(place: string): Promise<DriverEnd> {
+  async connect(place: string): Promise<DriverEnd> {
+    this.#port = Number(place);
+    return new Driver(await this.open());
+  }
+
+  open(): Promise<Channel> {
     return new Promise((resolve, reject) => {
       const socket = new Socket(this.#options);
       socket.once('error', reject);
       socket.once('connect', () => {
         socket.off('error', reject);
-        resolve(new Driver(new NetChannel(socket)));
+        resolve(new NetChannel(socket));
       });
-      socket.connect({ host: HOST, port: Number(place), noDelay: true });
+      socket.connect({ host: HOST, port: this.#port, noDelay: true });
     });
   }
 

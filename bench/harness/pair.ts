@@ -2,10 +2,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { forkPeer } from './children.js';
 import { BenchFailure } from './failure.js';
-import type { Answers, Connected, Reply, Request, Role, TransportSpec, Usage } from './messages.js';
+import type { Answers, Connected, Memory, Reply, Request, Role, TransportSpec, Usage } from './messages.js';
 
 const SETUP_LIMIT_MS = 8_000;
 const SLACK_MS = 6_000;
+/** A crowd of 10,000 that moves 10 GB. */
+const GATHER_LIMIT_MS = 30_000;
 const QUIT_LIMIT_MS = 2_000;
 /** How long the news of a death may come after the news of the connection's end, which it explains. */
 const DEATH_NEWS_MS = 250;
@@ -22,7 +24,16 @@ export interface Figures {
   /** Both processes together; 200 is two whole cores. */
   readonly cpu_percent: number;
   readonly cpu_percent_by_process?: { readonly server: number; readonly client: number };
+  /** What each further connection takes of the process that pays the most for it. */
+  readonly pss_bytes_per_connection?: number;
+  /** What further connections have added to the descriptors of the process that has the most. */
+  readonly descriptors?: number;
+  /** What a neighbour that moves data in bulk has moved meanwhile. */
+  readonly bulk_gb_per_s?: number;
 }
+
+/** What a crowd costs. */
+export type CrowdFigures = Required<Pick<Figures, 'pss_bytes_per_connection' | 'descriptors'>>;
 
 /** How a round is divided: the warm-up is not measured. */
 export interface Slot {
@@ -109,6 +120,8 @@ export class Pair {
   readonly #client: Remote;
   #client_: Connected = { provider: '', decision: '' };
   #server_: Connected = { provider: '', decision: '' };
+  /** Bytes that the first connection has carried in bulk. */
+  #bulkBytes = 0;
 
   private constructor(name: string, spec: TransportSpec) {
     this.name = name;
@@ -146,12 +159,61 @@ export class Pair {
     return { server: this.#server.pid, client: this.#client.pid };
   }
 
-  /** Round trips of one message at a time. */
-  async roundTrips(size: number, slot: Slot): Promise<Figures> {
+  /** Round trips of one message at a time; with `interval_ms` one each so many milliseconds. */
+  async roundTrips(size: number, slot: Slot, interval_ms?: number): Promise<Figures> {
     await this.#both(this.#server.ask({ op: 'mode', mode: 'echo' }));
+    return this.#timed({ op: 'rtt', size, ...slot, interval_ms });
+  }
+
+  /** Connections that carry one message there and back and close again, `concurrency` at a time. */
+  churn(size: number, concurrency: number, slot: Slot): Promise<Figures> {
+    return this.#timed({ op: 'churn', size, concurrency, ...slot });
+  }
+
+  /** Makes `count` further connections, each of which carries `bytes` once. @returns what they cost */
+  async gather(count: number, bytes: number): Promise<CrowdFigures> {
+    const before = await this.#memories();
+    if (bytes > 0) await this.#both(this.#server.ask({ op: 'expect', load_bytes: bytes }));
+    await this.#both(this.#client.ask({ op: 'gather', count, bytes }, GATHER_LIMIT_MS));
+    const after = await this.#memories();
+    const added = (what: keyof Memory): number =>
+      Math.max(after.server[what] - before.server[what], after.client[what] - before.client[what]);
+    return { pss_bytes_per_connection: Math.round(added('pss_bytes') / count), descriptors: added('descriptors') };
+  }
+
+  /** Round trips on every further connection at once, on request while the first one is used for messages of `bulk_bytes`. */
+  async crowdRoundTrips(size: number, slot: Slot, bulk_bytes = 0): Promise<Figures> {
+    if (bulk_bytes === 0) return this.#timed({ op: 'crowd-rtt', size, ...slot });
+    await this.#both(this.#server.ask({ op: 'mode', mode: 'sink' }));
+    await this.#both(this.#client.ask({ op: 'pump', size: bulk_bytes }));
+    const start_ms = performance.now();
+    const figures = await this.#timed({ op: 'crowd-rtt', size, ...slot });
+    const sent = await this.#both(this.#client.ask({ op: 'stop' }));
+    await this.#both(this.#server.ask({ op: 'drain', bytes: sent.bytes }, SLACK_MS));
+    const bulk_gb_per_s = (sent.bytes - this.#bulkBytes) / 1e6 / (performance.now() - start_ms);
+    this.#bulkBytes = sent.bytes;
+    return { ...figures, bulk_gb_per_s };
+  }
+
+  /** What the processes use while nothing happens. */
+  async rest(slot: Slot): Promise<Figures> {
+    const wait = (ms: number): Promise<void> => this.#both(new Promise((resolve) => setTimeout(resolve, ms)));
+    await wait(slot.warmup_ms);
     const before = await this.#usages();
-    const limit_ms = slot.warmup_ms + slot.duration_ms + SLACK_MS;
-    const result = await this.#both(this.#client.ask({ op: 'rtt', size, ...slot }, limit_ms));
+    await wait(slot.duration_ms);
+    return {
+      provider: this.provider,
+      size: 0,
+      msgs_per_s: 0,
+      gb_per_s: 0,
+      ...cpuPercent(before, await this.#usages()),
+    };
+  }
+
+  async #timed(request: Request & { readonly op: 'rtt' | 'churn' | 'crowd-rtt' }): Promise<Figures> {
+    const { size, warmup_ms, duration_ms } = request;
+    const before = await this.#usages();
+    const result = await this.#both(this.#client.ask(request, warmup_ms + duration_ms + SLACK_MS));
     const cpu = cpuPercent(before, await this.#usages());
     const perSecond = (result.count / result.elapsed_us) * 1e6;
     return {
@@ -207,6 +269,13 @@ export class Pair {
   /** The death of either process ends the wait for the other. */
   #both<T>(work: Promise<T>): Promise<T> {
     return Promise.race([work, this.#server.died, this.#client.died]);
+  }
+
+  async #memories(): Promise<Record<Role, Memory>> {
+    const [server, client] = await this.#both(
+      Promise.all([this.#server.ask({ op: 'memory' }), this.#client.ask({ op: 'memory' })]),
+    );
+    return { server, client };
   }
 
   async #usages(): Promise<Record<Role, Usage>> {

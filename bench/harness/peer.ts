@@ -2,10 +2,13 @@
  * A process of a pair: does what the harness asks over IPC, and ends with the harness, however that ends. Started by
  * `child_process.fork` with its set-up in an environment variable.
  */
+
+import { readdirSync, readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import type { DriverEnd, Endpoint, ServiceEnd } from './channel.js';
+import { CrowdDriver, type CrowdService } from './crowd.js';
 import { makeEndpoint } from './endpoints.js';
-import { type Answers, type Envelope, type PeerSetup, type Reply, SETUP_VARIABLE } from './messages.js';
+import { type Answers, type Envelope, type Memory, type PeerSetup, type Reply, SETUP_VARIABLE } from './messages.js';
 
 const setup = JSON.parse(process.env[SETUP_VARIABLE] ?? '{}') as PeerSetup;
 
@@ -13,6 +16,7 @@ class Peer {
   readonly #endpoint: Promise<Endpoint> = makeEndpoint(setup);
   #service: Promise<ServiceEnd> | undefined;
   #driver: DriverEnd | undefined;
+  #crowd: CrowdDriver | undefined;
 
   constructor() {
     this.#endpoint.catch(() => {});
@@ -27,6 +31,8 @@ class Peer {
         return this.#driver.describe();
       case 'usage':
         return usage();
+      case 'memory':
+        return memory();
       case 'quit':
         return this.#quit();
       default:
@@ -49,6 +55,9 @@ class Peer {
       case 'mode':
         service.setMode(request.mode);
         return null;
+      case 'expect':
+        (await this.#crowdService()).load_bytes = request.load_bytes;
+        return null;
       case 'watch':
         return Promise.race([service.broken, service.watch(request.duration_ms)]);
       case 'drain':
@@ -63,8 +72,19 @@ class Peer {
     const driver = this.#driver;
     if (driver === undefined) throw new Error(`'${request.op}' before there is a connection`);
     switch (request.op) {
-      case 'rtt':
-        return Promise.race([driver.broken, driver.roundTrips(request.size, request.warmup_ms, request.duration_ms)]);
+      case 'rtt': {
+        const { size, warmup_ms, duration_ms, interval_ms } = request;
+        return Promise.race([driver.broken, driver.roundTrips(size, warmup_ms, duration_ms, interval_ms)]);
+      }
+      case 'gather':
+        await (await this.#crowdDriver()).gather(request.count, request.bytes);
+        return null;
+      case 'crowd-rtt':
+        return (await this.#crowdDriver()).roundTrips(request.size, request.warmup_ms, request.duration_ms);
+      case 'churn': {
+        const { size, concurrency, warmup_ms, duration_ms } = request;
+        return (await this.#crowdDriver()).churn(size, concurrency, warmup_ms, duration_ms);
+      }
       case 'pump':
         driver.pump(request.size);
         return null;
@@ -73,6 +93,19 @@ class Peer {
       default:
         throw new Error(`a client can't do '${request.op}'`);
     }
+  }
+
+  async #crowdDriver(): Promise<CrowdDriver> {
+    const endpoint = await this.#endpoint;
+    if (endpoint.open === undefined) throw new Error('this transport has one connection only');
+    this.#crowd ??= new CrowdDriver(() => (endpoint as Required<Endpoint>).open());
+    return this.#crowd;
+  }
+
+  async #crowdService(): Promise<CrowdService> {
+    const { crowd } = await this.#endpoint;
+    if (crowd === undefined) throw new Error('this transport has one connection only');
+    return crowd;
   }
 
   async #quit(): Promise<null> {
@@ -85,6 +118,15 @@ class Peer {
 function usage() {
   const { user, system } = process.cpuUsage();
   return { cpu_us: user + system, at_us: performance.now() * 1000 };
+}
+
+function memory(): Memory {
+  globalThis.gc?.();
+  const [, kib] = /^Pss:\s*(\d+) kB$/m.exec(readFileSync('/proc/self/smaps_rollup', 'latin1')) as unknown as [
+    string,
+    string,
+  ];
+  return { pss_bytes: Number(kib) * 1024, descriptors: readdirSync('/proc/self/fd').length };
 }
 
 function main(): void {

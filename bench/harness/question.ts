@@ -8,5 +8,7 @@ export interface Question {
   readonly title: string;
   /** What the judged variants must reach, in words. */
   readonly target: string;
+  /** How long to measure unless the caller says, in seconds; 15 where nothing is said. */
+  readonly duration_s?: number;
   readonly contests: readonly Contest[];
 }

@@ -8,6 +8,7 @@ import {
   type Switch,
 } from 'sanswitch';
 import { Channel, type DriverEnd, type Endpoint, type ServiceEnd } from './channel.js';
+import { CrowdService } from './crowd.js';
 import type { Connected, TransportSpec } from './messages.js';
 import { Driver, Service } from './workloads.js';
 
@@ -38,6 +39,10 @@ class SwitchChannel extends Channel {
     this.#socket.resume();
   }
 
+  end(): void {
+    void this.#socket.close();
+  }
+
   describe(): Connected {
     return { provider: this.#socket.provider, decision: decisionText(this.#socket.decision) };
   }
@@ -58,16 +63,21 @@ export function decisionText({ operation, candidates, localPortKind, durationUs 
 export class SwitchEndpoint implements Endpoint {
   readonly #spec: TransportSpec;
   readonly #switch: Promise<Switch>;
-  readonly #accepted: Promise<StreamSocket>;
-  #accept: (socket: StreamSocket) => void = () => {};
+  readonly #accepted: Promise<Channel>;
+  readonly crowd = new CrowdService();
+  #accept: (channel: Channel) => void = () => {};
   #listener: Listener | undefined;
+  #port = 0;
 
   constructor(spec: TransportSpec) {
     this.#spec = spec;
     this.#switch = createSwitch({ providers: spec.transport === 'shm' ? ['shm!'] : [] });
     this.#switch.catch(() => {});
     this.#accepted = new Promise((resolve) => {
-      this.#accept = resolve;
+      this.#accept = (first) => {
+        this.#accept = (channel) => this.crowd.joined(channel);
+        resolve(first);
+      };
     });
   }
 
@@ -75,20 +85,29 @@ export class SwitchEndpoint implements Endpoint {
     const options = { host: HOST, port: 0, ...receiving(this.#spec) };
     const sw = await this.#switch;
     this.#listener = this.#spec.lend
-      ? await sw.listen({ ...options, lend: true }, (socket) => this.#accept(asCopied(socket)))
-      : await sw.listen(options, (socket) => this.#accept(socket));
+      ? await sw.listen({ ...options, lend: true }, (socket) => this.#arrived(asCopied(socket)))
+      : await sw.listen(options, (socket) => this.#arrived(socket));
     return String(this.#listener.address().port);
   }
 
   async serve(): Promise<ServiceEnd> {
-    return new Service(new SwitchChannel(await this.#accepted));
+    return new Service(await this.#accepted);
   }
 
   async connect(place: string): Promise<DriverEnd> {
-    const options = { host: HOST, port: Number(place), ...receiving(this.#spec) };
+    this.#port = Number(place);
+    return new Driver(await this.open());
+  }
+
+  async open(): Promise<Channel> {
+    const options = { host: HOST, port: this.#port, ...receiving(this.#spec) };
     const sw = await this.#switch;
     const socket = this.#spec.lend ? asCopied(await sw.connect({ ...options, lend: true })) : await sw.connect(options);
-    return new Driver(new SwitchChannel(socket));
+    return new SwitchChannel(socket);
+  }
+
+  #arrived(socket: StreamSocket): void {
+    this.#accept(new SwitchChannel(socket));
   }
 
   async close(): Promise<void> {

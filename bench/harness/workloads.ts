@@ -77,7 +77,7 @@ export class Driver extends ChannelEnd implements DriverEnd {
   #sentBytes = 0;
   #pumping = false;
 
-  roundTrips(size: number, warmup_ms: number, duration_ms: number): Promise<RoundTrips> {
+  roundTrips(size: number, warmup_ms: number, duration_ms: number, interval_ms = 0): Promise<RoundTrips> {
     const channel = this.channel;
     const samples = this.#samples;
     const message = patterned(size);
@@ -95,6 +95,13 @@ export class Driver extends ChannelEnd implements DriverEnd {
         this.#sentBytes += size;
         channel.send(message);
       };
+      const nextInTime = (): void => {
+        if (interval_ms === 0) return next();
+        setTimeout(() => {
+          last_ms = performance.now();
+          next();
+        }, interval_ms);
+      };
       const finish = (): void => {
         channel.received = stray;
         const [p50_us = 0, p99_us = 0, p999_us = 0] = samples.at(0.5, 0.99, 0.999);
@@ -108,7 +115,7 @@ export class Driver extends ChannelEnd implements DriverEnd {
         last_ms = now_ms;
         count += 1;
         if (now_ms >= endAt_ms) finish();
-        else next();
+        else nextInTime();
       };
       const warming = (bytes: Uint8Array): void => {
         if (!check.accepts(bytes)) reject(new Error('the echo differs from what was sent'));
@@ -120,7 +127,7 @@ export class Driver extends ChannelEnd implements DriverEnd {
           endAt_ms = start_ms + duration_ms;
           channel.received = measured;
         }
-        next();
+        nextInTime();
       };
       channel.received = warming;
       next();

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <new>
+#include <string>
 #include <vector>
 
 #include "arguments.h"
@@ -27,6 +28,8 @@ constexpr uint32_t kTcpListenState = 10;
 constexpr uint32_t kTcpBoundInactiveState = 13;
 // A dump that the kernel calls interrupted is asked for again, this often.
 constexpr int kDumpAttempts = 4;
+// LOOPBACK_IFINDEX, the same in every network namespace.
+constexpr uint32_t kLoopbackInterface = 1;
 constexpr size_t kReceiveBytes = 32 * 1024;
 
 struct DiagRequest {
@@ -62,16 +65,22 @@ ssize_t receiveFromKernel(int fd, uint8_t* data, size_t limit) {
   }
 }
 
-int sendDumpRequest(int fd, uint8_t family, uint32_t states, uint16_t port, uint32_t sequence) {
+// Tells apart the answers to the questions of this thread.
+thread_local uint32_t lastSequence = 0;
+
+DiagRequest diagRequest(uint8_t family, uint32_t states, uint16_t flags) {
   DiagRequest request{};
   request.header.nlmsg_len = sizeof request;
   request.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  request.header.nlmsg_seq = sequence;
+  request.header.nlmsg_flags = NLM_F_REQUEST | flags;
+  request.header.nlmsg_seq = ++lastSequence;
   request.body.sdiag_family = family;
   request.body.sdiag_protocol = IPPROTO_TCP;
   request.body.idiag_states = states;
-  request.body.id.idiag_sport = htons(port);
+  return request;
+}
+
+int ask(int fd, const DiagRequest& request) {
   sockaddr_nl kernel{};
   kernel.nl_family = AF_NETLINK;
   ssize_t sent =
@@ -81,10 +90,12 @@ int sendDumpRequest(int fd, uint8_t family, uint32_t states, uint16_t port, uint
 
 // Asks once for the sockets of one family. The kernel answers synchronously, so nothing here ever waits.
 DumpState dumpOnce(int fd, uint8_t family, uint32_t states, uint16_t port, std::vector<DiagSocket>* out) {
-  static thread_local uint32_t sequence = 0;
   static thread_local uint8_t buffer[kReceiveBytes];
+  DiagRequest request = diagRequest(family, states, NLM_F_DUMP);
+  request.body.id.idiag_sport = htons(port);
+  uint32_t sequence = request.header.nlmsg_seq;
   DumpState state;
-  state.error = sendDumpRequest(fd, family, states, port, ++sequence);
+  state.error = ask(fd, request);
   while (state.error == 0 && !state.done) {
     ssize_t length = receiveFromKernel(fd, buffer, sizeof buffer);
     if (length < 0) {
@@ -96,19 +107,29 @@ DumpState dumpOnce(int fd, uint8_t family, uint32_t states, uint16_t port, std::
   return state;
 }
 
+// The thread's socket for questions, opened when it is first needed: a descriptor or -errno.
+int diagSocket(Environment* environment) {
+  if (environment->diagSocket < 0) environment->diagSocket = environment->own(openNetlink(NETLINK_SOCK_DIAG, 0));
+  return environment->diagSocket;
+}
+
+// An answer that was not read to its end would answer the next question: start afresh then.
+void dropDiagSocket(Environment* environment) {
+  environment->close(environment->diagSocket);
+  environment->diagSocket = -1;
+}
+
 // All TCP sockets on `port` in one of `states`, both families. 0 or -errno.
 int dumpSockets(Environment* environment, uint32_t states, uint16_t port, std::vector<DiagSocket>* out) {
-  if (environment->diagSocket < 0) {
-    environment->diagSocket = environment->own(openNetlink(NETLINK_SOCK_DIAG, 0));
-    if (environment->diagSocket < 0) return environment->diagSocket;
-  }
+  int fd = diagSocket(environment);
+  if (fd < 0) return fd;
   for (uint8_t family : {static_cast<uint8_t>(AF_INET), static_cast<uint8_t>(AF_INET6)}) {
     size_t before = out->size();
     DumpState state;
     for (int attempt = 0; attempt < kDumpAttempts; attempt++) {
       out->resize(before);
       try {
-        state = dumpOnce(environment->diagSocket, family, states, port, out);
+        state = dumpOnce(fd, family, states, port, out);
       } catch (const std::bad_alloc&) {
         state.error = -ENOMEM;
       }
@@ -118,12 +139,37 @@ int dumpSockets(Environment* environment, uint32_t states, uint16_t port, std::v
     if (state.error == 0 && state.interrupted) state.error = -EAGAIN;
     // A host without IPv6 answers -ENOENT for that family: it has no such sockets.
     if (state.error != 0 && !(family == AF_INET6 && state.error == -ENOENT)) {
-      // An unfinished dump would answer the next question: start afresh then.
-      environment->close(environment->diagSocket);
-      environment->diagSocket = -1;
+      dropDiagSocket(environment);
       return state.error;
     }
   }
+  return 0;
+}
+
+// Has the kernel look up the socket that a connection between these two ends would reach, as it does for a SYN. 0 or
+// -errno; -ENOENT: none.
+int lookUp(Environment* environment, const DiagRequest& request, DiagSocket* found) {
+  int fd = diagSocket(environment);
+  if (fd < 0) return fd;
+  uint8_t buffer[1024];
+  DumpState state;
+  std::vector<DiagSocket> sockets;
+  state.error = ask(fd, request);
+  while (state.error == 0 && sockets.empty()) {
+    ssize_t length = receiveFromKernel(fd, buffer, sizeof buffer);
+    if (length < 0) {
+      state.error = static_cast<int>(length);
+    } else {
+      parseDiagDump(buffer, static_cast<size_t>(length), request.header.nlmsg_seq,
+                    ntohs(request.body.id.idiag_sport), &sockets, &state);
+      if (sockets.empty() && state.error == 0) state.error = -EPROTO;
+    }
+  }
+  if (sockets.empty()) {
+    if (state.error != -ENOENT) dropDiagSocket(environment);
+    return state.error;
+  }
+  *found = sockets[0];
   return 0;
 }
 
@@ -156,6 +202,34 @@ Napi::Value socketsInState(const Napi::CallbackInfo& info, uint32_t states) {
 
 // listeningSockets(port) -> array of sockets or -errno
 Napi::Value listeningSockets(const Napi::CallbackInfo& info) { return socketsInState(info, 1u << kTcpListenState); }
+
+// reachedListener(family, source, sourcePort, destination, destinationPort) -> cookie of the listening socket that TCP would
+// choose, 0n: none, or one that is bound to an interface; or -errno
+Napi::Value reachedListener(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  auto family = static_cast<uint8_t>(arguments.integer(0, 4, 6) == 6 ? AF_INET6 : AF_INET);
+  std::string source = arguments.text(1, INET6_ADDRSTRLEN);
+  auto sourcePort = static_cast<uint16_t>(arguments.integer(2, 1, 65535));
+  std::string destination = arguments.text(3, INET6_ADDRSTRLEN);
+  auto destinationPort = static_cast<uint16_t>(arguments.integer(4, 1, 65535));
+  if (arguments.failed()) return info.Env().Undefined();
+  DiagRequest request = diagRequest(family, 1u << kTcpListenState, 0);
+  // The names are those of the socket that is looked for: we are its peer.
+  inet_diag_sockid& id = request.body.id;
+  if (inet_pton(family, source.c_str(), id.idiag_dst) != 1 || inet_pton(family, destination.c_str(), id.idiag_src) != 1) {
+    return Napi::Number::New(info.Env(), -EINVAL);
+  }
+  id.idiag_dport = htons(sourcePort);
+  id.idiag_sport = htons(destinationPort);
+  // What goes to an address of this host comes in by the loopback interface.
+  id.idiag_if = kLoopbackInterface;
+  id.idiag_cookie[0] = id.idiag_cookie[1] = static_cast<uint32_t>(INET_DIAG_NOCOOKIE);
+  DiagSocket socket{};
+  int error = lookUp(Environment::of(info.Env()), request, &socket);
+  if (error < 0 && error != -ENOENT) return Napi::Number::New(info.Env(), error);
+  bool reached = error == 0 && socket.state == kTcpListenState && socket.interfaceIndex == 0;
+  return Napi::BigInt::New(info.Env(), reached ? socket.cookie : uint64_t{0});
+}
 
 // boundSockets(port) -> array of sockets or -errno; always empty on kernels before 6.8
 Napi::Value boundSockets(const Napi::CallbackInfo& info) { return socketsInState(info, 1u << kTcpBoundInactiveState); }
@@ -190,6 +264,7 @@ Napi::Value drainAddressChanges(const Napi::CallbackInfo& info) {
 
 void exportNetlink(Napi::Env env, Napi::Object exports) {
   exports.Set("listeningSockets", Napi::Function::New<guarded<listeningSockets>>(env, "listeningSockets"));
+  exports.Set("reachedListener", Napi::Function::New<guarded<reachedListener>>(env, "reachedListener"));
   exports.Set("boundSockets", Napi::Function::New<guarded<boundSockets>>(env, "boundSockets"));
   exports.Set("addressChanges", Napi::Function::New<guarded<addressChanges>>(env, "addressChanges"));
   exports.Set("drainAddressChanges", Napi::Function::New<guarded<drainAddressChanges>>(env, "drainAddressChanges"));

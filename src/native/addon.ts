@@ -153,6 +153,17 @@ export interface NativeAddon {
 
   /** Who listens on TCP port `port`, in this network namespace, IPv4 and IPv6. */
   listeningSockets(port: number): SocketReport[] | number;
+  /**
+   * Has the kernel look up whom a TCP connection between these ends would reach. @returns the listening socket's cookie;
+   * 0n: none, or one that is bound to an interface
+   */
+  reachedListener(
+    family: 4 | 6,
+    source: string,
+    sourcePort: number,
+    destination: string,
+    destinationPort: number,
+  ): bigint | number;
   /** Sockets bound to `port` that neither listen nor are connected; none is reported by kernels before 6.8. */
   boundSockets(port: number): SocketReport[] | number;
   /** @returns a descriptor that becomes readable when this host's addresses change */

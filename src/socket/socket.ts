@@ -14,19 +14,24 @@ const CANCEL_GRACE_MS = 2_000;
 /** How long a connection that was reset may take to be released. */
 const RELEASE_TIMEOUT_MS = 1_000;
 
-/** What the switch knows of a connection when it hands the socket over. */
-export interface SocketPlace {
-  readonly decision: DecisionRecord;
+/** The two ends as the application sees them (rule 9.2). */
+export interface Ends {
   readonly localAddress: string;
   readonly localPort: number;
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly family: 'IPv4' | 'IPv6';
+}
+
+/** What the switch knows of a connection when it hands the socket over. */
+export interface SocketPlace {
+  readonly decision: DecisionRecord;
+  readonly ends: Ends;
   readonly highWaterMarkBytes: number;
   readonly closeTimeoutMs: number;
   readonly options: SocketOptionTarget;
-  /** Called once when the connection is gone. */
-  closed(socket: SwitchSocket): void;
+  /** Called once when the connection is gone, with the reason if it did not end in order. */
+  closed(socket: SwitchSocket, error: Error | null): void;
 }
 
 /** Who answers the socket's option calls (rule 9.1). */
@@ -38,6 +43,8 @@ export interface SocketOptionTarget {
 /** The implementation of `StreamSocket`; made by the switch only. */
 export class SwitchSocket implements InboundOwner {
   bytesSent = 0;
+  /** Its place among the switch's sockets. */
+  rosterIndex = -1;
 
   private readonly transport: Transport;
   private readonly inbound: Inbound;
@@ -181,7 +188,7 @@ export class SwitchSocket implements InboundOwner {
   released(): void {
     this.sendable = false;
     clearTimeout(this.closeTimer);
-    this.place.closed(this);
+    this.place.closed(this, this.inbound.closeError);
     this.resolveClosing?.();
   }
 
@@ -202,23 +209,23 @@ export class SwitchSocket implements InboundOwner {
   }
 
   get localAddress(): string {
-    return this.place.localAddress;
+    return this.place.ends.localAddress;
   }
 
   get localPort(): number {
-    return this.place.localPort;
+    return this.place.ends.localPort;
   }
 
   get remoteAddress(): string {
-    return this.place.remoteAddress;
+    return this.place.ends.remoteAddress;
   }
 
   get remotePort(): number {
-    return this.place.remotePort;
+    return this.place.ends.remotePort;
   }
 
   get family(): 'IPv4' | 'IPv6' {
-    return this.place.family;
+    return this.place.ends.family;
   }
 
   get state(): SocketState {

@@ -72,7 +72,7 @@ class Attempt {
     } catch (error) {
       this.source?.release();
       // The decision that nobody serves is recorded where it is made, but for a cancelled one.
-      if (operation.signal.aborted) {
+      if (operation.cancelled) {
         if (draft.candidates.every(({ reason }) => reason !== 'cancelled')) {
           draft.add('tcp', 'failed', 'cancelled', (error as Error).message);
         }
@@ -120,7 +120,7 @@ class Attempt {
       return this.handOverSan(provider, connection, destination);
     } catch (error) {
       if (!(error instanceof AttemptFailure)) {
-        if (operation.signal.aborted) draft.add(provider.name, 'failed', 'cancelled', (error as Error).message);
+        if (operation.cancelled) draft.add(provider.name, 'failed', 'cancelled', (error as Error).message);
         throw error;
       }
       const { failure } = error;
@@ -172,7 +172,7 @@ class Attempt {
       this.found = await this.operation.race(lookupName(host, { all: true, family }));
       return this.found.map(({ address }) => address);
     } catch (error) {
-      if (!this.operation.signal.aborted) {
+      if (!this.operation.cancelled) {
         this.draft.add('tcp', 'failed', 'lookup-failed', (error as Error).message);
         record(this.context, this.draft, null);
       }
@@ -239,7 +239,7 @@ class Attempt {
         options: new TcpOptions(socket, request.remembered),
       });
     } catch (error) {
-      if (!operation.signal.aborted) {
+      if (!operation.cancelled) {
         draft.add('tcp', 'failed', 'connect-failed', (error as Error).message);
         record(context, draft, null);
       }

@@ -6,6 +6,7 @@ import type { DecisionCandidate, DecisionDraft, DecisionHistory, DecisionRecord 
 import type { SwitchListener } from './listener.js';
 import type { Operation } from './operation.js';
 import type { TcpProvider } from './registry.js';
+import type { Roster } from './roster.js';
 import type { RouteTable } from './routes.js';
 import type { LeftOutProvider, RunningProvider } from './running-provider.js';
 import type { LocalAddresses } from './source.js';
@@ -30,10 +31,10 @@ export interface SwitchContext {
   readonly counters: Counters;
   readonly history: DecisionHistory;
   /** Connections handed to the application that are open. */
-  readonly sockets: Set<SwitchSocket>;
+  readonly sockets: Roster<SwitchSocket>;
   readonly listeners: Set<SwitchListener>;
   /** Connects and listens under way. */
-  readonly operations: Set<Operation>;
+  readonly operations: Roster<Operation>;
 }
 
 /** Finishes a decision: into the history and the counters. */

@@ -2,20 +2,11 @@
 import type { Socket as PlatformSocket } from 'node:net';
 import { ProviderFaultError } from '../errors.js';
 import type { Inbound } from '../socket/inbound.js';
-import { type SocketOptionTarget, SwitchSocket } from '../socket/socket.js';
+import { type Ends, type SocketOptionTarget, type SocketPlace, SwitchSocket } from '../socket/socket.js';
 import type { SwitchContext } from './context.js';
 import type { DecisionRecord } from './decisions.js';
 import { countedFaults } from './startup.js';
 import type { Transport } from './transport.js';
-
-/** The two ends as the application sees them (rule 9.2). */
-export interface Ends {
-  readonly localAddress: string;
-  readonly localPort: number;
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-  readonly family: 'IPv4' | 'IPv6';
-}
 
 /** A connection that stands. */
 export interface Established {
@@ -29,27 +20,42 @@ export interface Established {
 
 /** Makes the application's socket and keeps the books until it closes. */
 export function handOver(context: SwitchContext, established: Established): SwitchSocket {
-  const { transport, inbound, ends, decision, highWaterMarkBytes, options } = established;
-  const counters = context.counters.of(transport.provider);
-  const socket = new SwitchSocket(transport, inbound, {
-    ...ends,
-    decision,
-    highWaterMarkBytes,
-    closeTimeoutMs: context.config.closeTimeoutMs,
-    options,
-    closed(closed) {
-      // Faults that the session found itself are counted here; those of upcalls have been.
-      const error = inbound.closeError;
-      if (error instanceof ProviderFaultError && !countedFaults.has(error)) counters.faults += 1;
-      context.sockets.delete(closed);
-      counters.open -= 1;
-      counters.bytesSent += closed.bytesSent;
-      counters.bytesReceived += closed.bytesReceived;
-    },
-  });
+  const { transport, inbound } = established;
+  const socket = new SwitchSocket(transport, inbound, new Place(context, established));
   context.sockets.add(socket);
-  counters.open += 1;
+  context.counters.of(transport.provider).open += 1;
   return socket;
+}
+
+class Place implements SocketPlace {
+  readonly decision: DecisionRecord;
+  readonly ends: Ends;
+  readonly highWaterMarkBytes: number;
+  readonly options: SocketOptionTarget;
+  private readonly context: SwitchContext;
+
+  constructor(context: SwitchContext, { decision, ends, highWaterMarkBytes, options }: Established) {
+    this.decision = decision;
+    this.ends = ends;
+    this.highWaterMarkBytes = highWaterMarkBytes;
+    this.options = options;
+    this.context = context;
+  }
+
+  get closeTimeoutMs(): number {
+    return this.context.config.closeTimeoutMs;
+  }
+
+  closed(socket: SwitchSocket, error: Error | null): void {
+    const { context } = this;
+    const counters = context.counters.of(socket.provider);
+    // Faults that the session found itself are counted here; those of upcalls have been.
+    if (error instanceof ProviderFaultError && !countedFaults.has(error)) counters.faults += 1;
+    context.sockets.delete(socket);
+    counters.open -= 1;
+    counters.bytesSent += socket.bytesSent;
+    counters.bytesReceived += socket.bytesReceived;
+  }
 }
 
 /** The ends of a TCP/IP connection, asked of the system once: the answers are gone when the socket is. */

@@ -3,13 +3,13 @@ import type { AddressInfo, Socket as PlatformSocket } from 'node:net';
 import { ProviderFaultError, ProviderRequiredError } from '../errors.js';
 import { Inbound } from '../socket/inbound.js';
 import { rethrowLater } from '../socket/rethrow.js';
-import type { SwitchSocket } from '../socket/socket.js';
+import type { Ends, SwitchSocket } from '../socket/socket.js';
 import type { CallerData } from '../spi/types.js';
 import { isWildcard, type ParsedAddress, parseAddress } from './addresses.js';
 import { record, type SwitchContext } from './context.js';
 import { DecisionDraft, type DecisionRecord, explainDecision } from './decisions.js';
 import { StepFailure } from './downcalls.js';
-import { type Ends, endsOf, handOver } from './hand-over.js';
+import { endsOf, handOver } from './hand-over.js';
 import { Operation } from './operation.js';
 import { SanOptions, TcpOptions } from './options.js';
 import type { RunningProvider } from './running-provider.js';
@@ -62,7 +62,7 @@ export class SwitchListener {
       return listener;
     } catch (error) {
       if (listener === null) {
-        draft.add('tcp', 'failed', operation.signal.aborted ? 'cancelled' : 'listen-failed', (error as Error).message);
+        draft.add('tcp', 'failed', operation.cancelled ? 'cancelled' : 'listen-failed', (error as Error).message);
         record(context, draft, null);
       }
       throw error;

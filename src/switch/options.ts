@@ -83,11 +83,18 @@ export class TcpOptions implements SocketOptionTarget {
 /** The options of a connection that a SAN provider serves. Its companion is no longer needed for anything else. */
 export class SanOptions implements SocketOptionTarget {
   private readonly companion: Companion;
-  private readonly values: RememberedOptions;
+  private readonly remembered: ReadonlyMap<SocketOptionName, unknown>;
+  /** Made when it is first needed: few applications ask. */
+  private own: RememberedOptions | null = null;
 
   constructor(companion: Companion, remembered: ReadonlyMap<SocketOptionName, unknown>) {
     this.companion = companion;
-    this.values = new Map<SocketOptionName, unknown>([['noDelay', true], ['keepAlive', false], ...remembered]);
+    this.remembered = remembered;
+  }
+
+  private get values(): RememberedOptions {
+    this.own ??= new Map<SocketOptionName, unknown>([['noDelay', true], ['keepAlive', false], ...this.remembered]);
+    return this.own;
   }
 
   set(name: SocketOptionName, value: unknown): void {

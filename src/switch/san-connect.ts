@@ -11,7 +11,7 @@ import {
   type WsaCode,
   wsaName,
 } from '../spi/codes.js';
-import { FD_CONNECT, type SocketAddress } from '../spi/types.js';
+import { FD_CONNECT } from '../spi/types.js';
 import { type ParsedAddress, socketAddress } from './addresses.js';
 import { Companion } from './companion.js';
 import type { SwitchContext } from './context.js';
@@ -54,46 +54,6 @@ export class AttemptFailure extends Error {
 }
 
 /**
- * Tries one provider. Everything that the attempt had is given back when it fails or is cancelled.
- * @throws AttemptFailure; the operation's reason when it is cancelled
- */
-export async function connectBySan(
-  context: SwitchContext,
-  provider: RunningProvider,
-  request: CheckedConnect,
-  destination: ParsedAddress,
-  operation: Operation,
-): Promise<SanConnection> {
-  let source: SourceBinding | null = null;
-  let companion: Companion | null = null;
-  let note: string | undefined;
-  try {
-    const from = await sourceAddress(destination, request.localAddress, context.local);
-    operation.check();
-    // Rule 2.4. What follows up to WSPConnect happens in one go: bind, options, events, connect.
-    companion = Companion.create(provider, destination.family);
-    source = bindSource(from, request.localPort, provider.info.virtualPorts);
-    companion.bind(socketAddress(from, source.port));
-    companion.replay(request.remembered);
-    const { sanConnectTimeoutMs } = context.config;
-    note = await connected(companion, socketAddress(destination, request.port), sanConnectTimeoutMs, operation);
-  } catch (error) {
-    // Rules 2.7, 3.3, 3.8: the companion goes, promptly.
-    companion?.close();
-    const kept = error instanceof StepFailure && !operation.signal.aborted ? source : null;
-    if (kept === null) source?.release();
-    if (operation.signal.aborted) throw operation.signal.reason;
-    if (error instanceof StepFailure) throw new AttemptFailure(error, kept);
-    throw error;
-  }
-  const bound = source;
-  // The port is the companion's as long as the provider keeps the socket.
-  companion.onReleased = () => bound.release();
-  const established = await negotiate(context, companion, request, operation);
-  return { companion, ...established, source: bound, note };
-}
-
-/**
  * Kebab-case, and behind a colon what is for people. Reasons are keys of the counters: what a provider says is taken for
  * one only if it looks like one.
  */
@@ -103,71 +63,161 @@ function splitReason(reason: unknown): { word: string; detail?: string } {
   return /^[a-z][a-z0-9-]{0,39}$/.test(word) ? { word, detail } : { word: 'connect-failed', detail: reason };
 }
 
-/** Rule 3.2: non-blocking; the outcome comes at once or with FD_CONNECT. @returns the provider's note @throws StepFailure */
-function connected(
-  companion: Companion,
-  destination: SocketAddress,
-  timeoutMs: number,
+/**
+ * Tries one provider. Everything that the attempt had is given back when it fails or is cancelled.
+ * @throws AttemptFailure; the operation's reason when it is cancelled
+ */
+export function connectBySan(
+  context: SwitchContext,
+  provider: RunningProvider,
+  request: CheckedConnect,
+  destination: ParsedAddress,
   operation: Operation,
-): Promise<string | undefined> {
+): Promise<SanConnection> {
   return new Promise((resolve, reject) => {
-    const { signal } = operation;
-    const cancelled = (): void => settle(() => reject(signal.reason));
-    // Rule 3.5: a provider that does not make up its mind must not keep the application waiting.
-    const expire = (): void => {
-      settle(() => reject(new StepFailure('connect-timed-out', WSAETIMEDOUT, `no outcome after ${timeoutMs} ms`)));
-    };
-    // If it was this thread that had no time, the outcome may be there and unseen: two turns of the loop show it.
-    const timer = setTimeout(() => setImmediate(() => setImmediate(expire)), timeoutMs);
-    let settled = false;
-    const settle = (outcome: () => void): void => {
-      if (settled) return;
-      settled = true;
-      clearTimeout(timer);
-      signal.removeEventListener('abort', cancelled);
-      companion.onFault = null;
-      outcome();
-    };
-    const outcome = (code: WsaCode, reason?: string): void => {
-      if (code === NO_ERROR) return settle(() => resolve(reason));
-      const { word, detail } = splitReason(reason);
-      settle(() => reject(new StepFailure(word, code, detail ?? wsaName(code), true)));
-    };
-    signal.addEventListener('abort', cancelled, { once: true });
-    companion.onFault = (failure) => settle(() => reject(failure));
-    try {
-      companion.select(FD_CONNECT, () => {
-        try {
-          const { events, connectError, connectReason } = companion.events();
-          if ((events & FD_CONNECT) !== 0) outcome(connectError, connectReason);
-        } catch (error) {
-          settle(() => reject(error));
-        }
-      });
-      const code = companion.connect(destination);
-      if (code !== WSAEWOULDBLOCK) outcome(code);
-    } catch (error) {
-      settle(() => reject(error));
-    }
+    new SanAttempt(context, provider, request, destination, operation, resolve, reject).begin();
   });
 }
 
-/**
- * Rule 3.6. A session that fails before it stands is no promise about TCP/IP, whatever the code: the provider did connect.
- * @throws AttemptFailure; the operation's reason
- */
-async function negotiate(
-  context: SwitchContext,
-  companion: Companion,
-  request: CheckedConnect,
-  operation: Operation,
-): Promise<{ session: Session; inbound: Inbound }> {
-  const inbound = new Inbound(request.handlers, request);
-  const { signal } = operation;
-  let cancelled: (() => void) | undefined;
-  try {
-    const session = await new Promise<Session>((resolve, reject) => {
-      const made = new Session({
+/** One attempt. Callbacks and no promises: a process may make many thousand connections a second. */
+class SanAttempt {
+  private readonly context: SwitchContext;
+  private readonly provider: RunningProvider;
+  private readonly request: CheckedConnect;
+  private readonly destination: ParsedAddress;
+  private readonly operation: Operation;
+  private readonly resolve: (connection: SanConnection) => void;
+  private readonly reject: (error: unknown) => void;
+  private source: SourceBinding | null = null;
+  private companion: Companion | null = null;
+  private session: Session | null = null;
+  private note: string | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  /** The provider has said whether it connects, or that was not waited for. */
+  private decided = false;
+  private readonly cancelled = (): void => {
+    if (this.session !== null) this.session.abort(null);
+    // Not from inside of whatever the application cancels with.
+    else queueMicrotask(() => this.failed(this.operation.reason));
+  };
+
+  constructor(
+    context: SwitchContext,
+    provider: RunningProvider,
+    request: CheckedConnect,
+    destination: ParsedAddress,
+    operation: Operation,
+    resolve: (connection: SanConnection) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.context = context;
+    this.provider = provider;
+    this.request = request;
+    this.destination = destination;
+    this.operation = operation;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+
+  /** Chooses the source address, which the system may have to be asked for. */
+  begin(): void {
+    try {
+      const from = sourceAddress(this.destination, this.request.localAddress, this.context.local);
+      if (from instanceof Promise) {
+        from.then(
+          (address) => this.connect(address),
+          (error) => this.failed(error),
+        );
+      } else this.connect(from);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  /** Rules 2.4 to 2.9, 3.2: bind, options, events, connect in one go; the outcome comes at once or with FD_CONNECT. */
+  private connect(from: ParsedAddress): void {
+    const { provider, request, destination, operation } = this;
+    try {
+      operation.check();
+      const companion = Companion.create(provider, destination.family);
+      this.companion = companion;
+      const source = bindSource(from, request.localPort, provider.info.virtualPorts);
+      this.source = source;
+      companion.bind(socketAddress(from, source.port));
+      companion.replay(request.remembered);
+      operation.onCancel(this.cancelled);
+      this.limit(this.context.config.sanConnectTimeoutMs);
+      companion.onFault = (failure) => this.failed(failure);
+      companion.select(FD_CONNECT, () => this.networkEvent(companion));
+      const code = companion.connect(socketAddress(destination, request.port));
+      if (code !== WSAEWOULDBLOCK) this.outcome(code);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  /** Rule 3.5: a provider that does not make up its mind must not keep the application waiting. */
+  private limit(timeoutMs: number): void {
+    const expire = (): void => {
+      this.failed(new StepFailure('connect-timed-out', WSAETIMEDOUT, `no outcome after ${timeoutMs} ms`));
+    };
+    // If it was this thread that had no time, the outcome may be there and unseen: two turns of the loop show it.
+    this.timer = setTimeout(() => setImmediate(() => setImmediate(expire)), timeoutMs);
+  }
+
+  private networkEvent(companion: Companion): void {
+    try {
+      const { events, connectError, connectReason } = companion.events();
+      if ((events & FD_CONNECT) !== 0) this.outcome(connectError, connectReason);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  private outcome(code: WsaCode, reason?: string): void {
+    if (this.decided) return;
+    if (code === NO_ERROR) {
+      this.decide();
+      this.note = reason;
+      this.negotiate();
+      return;
+    }
+    const { word, detail } = splitReason(reason);
+    this.failed(new StepFailure(word, code, detail ?? wsaName(code), true));
+  }
+
+  private decide(): void {
+    this.decided = true;
+    clearTimeout(this.timer);
+    if (this.companion !== null) this.companion.onFault = null;
+  }
+
+  /** Rules 2.7, 3.3, 3.8: the companion goes, promptly. */
+  private failed(error: unknown): void {
+    if (this.decided) return;
+    this.decide();
+    const { operation, source } = this;
+    operation.forget(this.cancelled);
+    this.companion?.close();
+    const kept = error instanceof StepFailure && !operation.cancelled ? source : null;
+    if (kept === null) source?.release();
+    if (operation.cancelled) this.reject(operation.reason);
+    else this.reject(error instanceof StepFailure ? new AttemptFailure(error, kept) : error);
+  }
+
+  /**
+   * Rule 3.6. A session that fails before it stands is no promise about TCP/IP, whatever the code: the provider did
+   * connect.
+   */
+  private negotiate(): void {
+    const { context, request } = this;
+    const companion = this.companion as Companion;
+    const source = this.source as SourceBinding;
+    // The port is the companion's as long as the provider keeps the socket.
+    companion.onReleased = () => source.release();
+    const inbound = new Inbound(request.handlers, request);
+    try {
+      const session = new Session({
         provider: companion.provider,
         socket: companion.socket,
         handle: companion.handle,
@@ -177,29 +227,37 @@ async function negotiate(
         lend: inbound.borrows,
         peer: { address: request.host, port: request.port },
         negotiationTimeoutMs: context.config.negotiationTimeoutMs,
-        negotiated: (error, code) => {
-          if (error === null) resolve(made);
-          else reject(new StepFailure('negotiation-failed', code === NO_ERROR ? WSAECONNABORTED : code, error.message));
-        },
+        negotiated: (error, code) => this.negotiated(inbound, error, code),
       });
-      companion.session = made;
-      cancelled = () => made.abort(null);
-      signal.addEventListener('abort', cancelled, { once: true });
-      made.start();
-    });
-    if (signal.aborted) {
-      session.abort(null);
-      throw signal.reason;
+      this.session = session;
+      companion.session = session;
+      session.start();
+    } catch (error) {
+      // A provider that can't even answer what a session asks of it at its start.
+      const fault = companion.provider.fault(`the session could not start: ${(error as Error).message}`, error);
+      companion.close();
+      this.over(new AttemptFailure(new StepFailure('provider-fault', WSAECONNABORTED, fault.message), null));
     }
-    return { session, inbound };
-  } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    if (error instanceof StepFailure) throw new AttemptFailure(error, null);
-    // A provider that can't even answer what a session asks of it at its start.
-    const fault = companion.provider.fault(`the session could not start: ${(error as Error).message}`, error);
-    companion.close();
-    throw new AttemptFailure(new StepFailure('provider-fault', WSAECONNABORTED, fault.message), null);
-  } finally {
-    if (cancelled !== undefined) signal.removeEventListener('abort', cancelled);
+  }
+
+  private negotiated(inbound: Inbound, error: Error | null, code: WsaCode): void {
+    if (error !== null) {
+      const cause = code === NO_ERROR ? WSAECONNABORTED : code;
+      this.over(new AttemptFailure(new StepFailure('negotiation-failed', cause, error.message), null));
+      return;
+    }
+    this.operation.forget(this.cancelled);
+    this.resolve({
+      companion: this.companion as Companion,
+      session: this.session as Session,
+      inbound,
+      source: this.source as SourceBinding,
+      note: this.note,
+    });
+  }
+
+  private over(failure: AttemptFailure): void {
+    this.operation.forget(this.cancelled);
+    this.reject(this.operation.cancelled ? this.operation.reason : failure);
   }
 }

@@ -19,6 +19,7 @@ import { mapped } from './addresses.js';
 import { Companion } from './companion.js';
 import type { SwitchContext } from './context.js';
 import { failureOf, StepFailure } from './downcalls.js';
+import { Roster } from './roster.js';
 import type { RunningProvider } from './running-provider.js';
 import { Session } from './session/session.js';
 import type { CheckedListen } from './validate.js';
@@ -63,7 +64,7 @@ export class SanListener {
   private readonly owner: SanListenerOwner;
   private readonly companion: Companion;
   /** Accepted, and their sessions do not stand yet. */
-  private readonly negotiating = new Set<Session>();
+  private readonly negotiating = new Roster<Session>();
   private closed = false;
   private continues = false;
 
@@ -144,7 +145,8 @@ export class SanListener {
   /** Rule 4.3. Whatever goes wrong in here, the provider gets an answer. */
   private condition(caller: CallerData): typeof CF_ACCEPT | typeof CF_REJECT {
     try {
-      const shown = { ...caller, remote: this.shown(caller.remote), local: this.shown(caller.local) };
+      const { remote, local, credentials } = caller;
+      const shown = { remote: this.shown(remote), local: this.shown(local), credentials };
       const foreign = this.request.ipv6Only && isIPv4(caller.local.address);
       if (!this.closed && !foreign && this.owner.admits(shown, this.provider.name)) return CF_ACCEPT;
     } catch (error) {

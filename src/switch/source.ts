@@ -43,12 +43,12 @@ export class LocalAddresses {
 
 const LOOPBACK = parseAddress('127.0.0.1') as ParsedAddress;
 
-/** The source address that the system would choose for a destination. @throws StepFailure */
-export async function sourceAddress(
+/** The source address that the system would choose for a destination; at once if it is plain. @throws StepFailure */
+export function sourceAddress(
   destination: ParsedAddress,
   wanted: string | undefined,
   local: LocalAddresses,
-): Promise<ParsedAddress> {
+): ParsedAddress | Promise<ParsedAddress> {
   if (wanted !== undefined) {
     const parsed = parseAddress(wanted);
     if (parsed === null || !isWildcard(parsed)) {

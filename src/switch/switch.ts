@@ -15,6 +15,7 @@ import { DecisionHistory, type DecisionRecord } from './decisions.js';
 import { SwitchListener } from './listener.js';
 import { builtInNames, loadBuiltIn, reactorDriven, setPoller, setSpinBudget, tcp } from './registry.js';
 import type { ConnectOptions, LendingConnectOptions, LendingListenOptions, ListenOptions } from './requests.js';
+import { Roster } from './roster.js';
 import { RouteTable } from './routes.js';
 import type { LeftOutProvider, ProviderStatus, RunningProvider } from './running-provider.js';
 import { LocalAddresses } from './source.js';
@@ -238,9 +239,9 @@ export async function createSwitchWith(options: SwitchOptions, watchAddresses: W
     local: new LocalAddresses(),
     counters,
     history: new DecisionHistory(config.decisionHistory),
-    sockets: new Set(),
+    sockets: new Roster(),
     listeners: new Set(),
-    operations: new Set(),
+    operations: new Roster(),
   };
   const sw = new Switch(context, watchAddresses);
   try {

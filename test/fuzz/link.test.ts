@@ -193,6 +193,7 @@ class Victim {
     let connection: ShmConnection;
     try {
       connection = new ShmConnection(link, opened, {
+        answered: () => true,
         spaceMade: () => {},
         peerClosed: () => {},
         received: (overlapped, bytes) => this.received(connection, overlapped, bytes),

@@ -109,7 +109,7 @@ describe('OPEN records', () => {
         family === 4 ? text : new PlatformAddress({ family: 'ipv6', address: text }).address;
       fc.assert(
         fc.property(claim, u64, fc.nat(2 ** 31 - 1), pair, (claimed, cookie, id, [source, destination]) => {
-          const found = decodeOpen(encodeOpen(id, { cookie, claim: claimed, source, destination }));
+          const found = decodeOpen(encodeOpen(id, { cookie, claim: claimed, source, destination }), 0);
           expect(found).toEqual({
             cookie,
             claim: claimed,
@@ -131,14 +131,14 @@ describe('OPEN records', () => {
       fc.assert(
         fc.property(words, family, (record, known) => {
           if (known !== undefined) new DataView(record.buffer).setUint16(LINK_OPEN_FAMILY, known, true);
-          const found = decodeOpen(record);
+          const found = decodeOpen(record, 0);
           if (found === null) return;
           for (const end of [found.source, found.destination]) {
             expect(isIP(end.address)).toBe(end.family);
             expect(end.port).toBeGreaterThanOrEqual(0);
             expect(end.port).toBeLessThanOrEqual(0xffff);
           }
-          expect(decodeOpen(encodeOpen(0, found))).toEqual(found);
+          expect(decodeOpen(encodeOpen(0, found), 0)).toEqual(found);
         }),
         budget(3_000),
       );

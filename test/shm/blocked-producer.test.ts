@@ -25,7 +25,7 @@ function makeEnds() {
   const segments = [region(), region()];
   const records: number[] = [];
   const reactor = { addWatch: () => ({ seenIndex: 0 }), removeWatch() {}, setSeen() {} };
-  const owner = { spaceMade() {}, peerClosed() {}, received() {}, receiveFailed() {} };
+  const owner = { answered: () => true, spaceMade() {}, peerClosed() {}, received() {}, receiveFailed() {} };
   const [writer, reader] = [0, 1].map((side) => {
     const link = {
       own: segments[side],

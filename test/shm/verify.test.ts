@@ -36,24 +36,29 @@ describe('which listening sockets TCP would reach', () => {
 });
 
 describe('who may claim which source', () => {
-  const self = { pid: process.pid, uid: process.getuid?.() ?? 0, gid: 0 };
+  const credentials = { pid: process.pid, uid: process.getuid?.() ?? 0, gid: 0 };
+  const client = (other: Partial<typeof credentials> = {}) => ({
+    credentials: { ...credentials, ...other },
+    portBlocks: new Map<number, number>(),
+  });
+  const self = client();
   const at = (port: number, address = '127.0.0.1'): SocketAddress => ({ family: 4, address, port });
 
   it('a virtual port: only the process that holds its block', async () => {
     const port = acquireVirtualPort('127.0.0.1') as number;
     expect(isSourceGenuine(CLAIM_VIRTUAL_PORT, at(port), self)).toBe(true);
     expect(isSourceGenuine(CLAIM_VIRTUAL_PORT, at(port, '127.9.9.9'), self)).toBe(true);
-    expect(isSourceGenuine(CLAIM_VIRTUAL_PORT, at(port), { ...self, pid: process.ppid })).toBe(false);
+    expect(isSourceGenuine(CLAIM_VIRTUAL_PORT, at(port), client({ pid: process.ppid }))).toBe(false);
     expect(isSourceGenuine(CLAIM_VIRTUAL_PORT, at(port, '192.0.2.1'), self)).toBe(false);
     const peer = await Peer.process();
     const [theirs] = (await peer.do.takePorts(1)) as [number];
     expect(isSourceGenuine(CLAIM_VIRTUAL_PORT, at(theirs), self)).toBe(false);
-    expect(isSourceGenuine(CLAIM_VIRTUAL_PORT, at(theirs), { ...self, pid: peer.pid })).toBe(true);
+    expect(isSourceGenuine(CLAIM_VIRTUAL_PORT, at(theirs), client({ pid: peer.pid }))).toBe(true);
   });
 
   it('a process of another pid namespace has no number, and no port either', () => {
     // Nobody holds this block: its owner is "0" too.
-    expect(isSourceGenuine(CLAIM_VIRTUAL_PORT, at(1_030), { ...self, pid: 0 })).toBe(false);
+    expect(isSourceGenuine(CLAIM_VIRTUAL_PORT, at(1_030), client({ pid: 0 }))).toBe(false);
   });
 
   it('a real port: only the user who has bound it', () => {
@@ -61,7 +66,7 @@ describe('who may claim which source', () => {
     const port = localPort(fd);
     expect(isSourceGenuine(CLAIM_BOUND_PORT, at(port), self)).toBe(true);
     expect(isSourceGenuine(CLAIM_BOUND_PORT, at(port, '127.0.0.2'), self)).toBe(false);
-    expect(isSourceGenuine(CLAIM_BOUND_PORT, at(port), { ...self, uid: self.uid + 1 })).toBe(false);
+    expect(isSourceGenuine(CLAIM_BOUND_PORT, at(port), client({ uid: credentials.uid + 1 }))).toBe(false);
     expect(isSourceGenuine(CLAIM_VIRTUAL_PORT, at(port), self)).toBe(false);
     closeDescriptor(fd);
     expect(isSourceGenuine(CLAIM_BOUND_PORT, at(port), self)).toBe(false);

@@ -37,6 +37,8 @@ const SWITCH_RESERVE_BYTES = 16;
 
 /** What a connection tells the socket that it serves. */
 export interface ConnectionOwner {
+  /** The peer has answered our OPEN, null: by ACCEPT. @returns false: nobody waits for that */
+  answered(reason: number | null): boolean;
   /** The peer has consumed: a claim that failed may succeed now. */
   spaceMade(): void;
   /** The peer has closed, or the link is gone, and nothing more can be received. */
@@ -363,6 +365,11 @@ export class ShmConnection implements SlotHolder {
   }
 
   // ----------------------------------------------------------------- ending
+
+  /** See ConnectionOwner. */
+  answered(reason: number | null): boolean {
+    return this.owner.answered(reason);
+  }
 
   /** The peer has closed or is gone: what it sent before is still delivered, then receives fail (rule 7.3). */
   endPeer(): void {

@@ -5,7 +5,7 @@
  */
 import { SEGMENT_BYTES, WELCOME_OK, WELCOME_RESOURCES, WELCOME_SEGMENT } from '../../layout/layout.gen.js';
 import type { SocketReport } from '../../native/addon.js';
-import { closeDescriptor, listeningSockets, unixConnect } from '../../native/os.js';
+import { closeDescriptor, listeningSockets, reachedListener, unixConnect } from '../../native/os.js';
 import type { Region } from '../../reactor/window.js';
 import { WSAETIMEDOUT, type WsaCode } from '../../spi/codes.js';
 import type { SocketAddress } from '../../spi/types.js';
@@ -52,8 +52,8 @@ function unreachable(reason: string): Unreachable {
 /** Finds peers and makes links with them. */
 export class ShmConnector {
   private readonly host: ShmHost;
-  /** Links over which a listening socket's owner has been verified. */
-  private readonly verified = new Map<bigint, Link>();
+  /** Where a listening socket's owner has been verified. */
+  private readonly verified = new Map<bigint, Located>();
   private readonly pending = new Map<bigint, Promise<Location>>();
   private readonly absent = new Map<bigint, { readonly until: number; readonly why: Unreachable }>();
 
@@ -62,7 +62,12 @@ export class ShmConnector {
   }
 
   /** Finds the link for a destination: at once where one stands. Never rejects. */
-  locate(destination: SocketAddress): Location | Promise<Location> {
+  locate(source: SocketAddress, destination: SocketAddress): Location | Promise<Location> {
+    // The usual case: TCP would reach, now and from this source, a socket whose owner we have verified.
+    return this.standingFor(reachedListener(source, destination)) ?? this.search(destination);
+  }
+
+  private search(destination: SocketAddress): Location | Promise<Location> {
     let candidates: SocketReport[];
     try {
       candidates = listenersFor(listeningSockets(destination.port), destination);
@@ -77,12 +82,12 @@ export class ShmConnector {
     const detail = candidates.length === 1 ? '' : `one of ${candidates.length} SO_REUSEPORT listeners`;
     // TCP would spread connections over the sockets that share the port; so do we.
     const first = Math.floor(Math.random() * candidates.length);
-    return this.standingFor(candidates[first] as SocketReport, detail) ?? this.tryEach(candidates, first, detail);
+    return this.standingFor((candidates[first] as SocketReport).cookie) ?? this.tryEach(candidates, first, detail);
   }
 
   /** Nothing is reached over this link any more. */
   linkDied(link: Link): void {
-    for (const [cookie, one] of this.verified) if (one === link) this.verified.delete(cookie);
+    for (const [cookie, one] of this.verified) if (one.link === link) this.verified.delete(cookie);
   }
 
   /** A listening socket was not there after all (it closed between our look and our OPEN). */
@@ -91,16 +96,16 @@ export class ShmConnector {
   }
 
   /** The link over which this socket's owner has been verified before. */
-  private standingFor({ cookie }: SocketReport, detail: string): Located | null {
-    const link = this.verified.get(cookie);
-    return link === undefined || link.isDead ? null : { link, cookie, detail };
+  private standingFor(cookie: bigint): Located | null {
+    const located = this.verified.get(cookie);
+    return located === undefined || located.link.isDead ? null : located;
   }
 
   private async tryEach(candidates: readonly SocketReport[], first: number, detail: string): Promise<Location> {
     let outcome: Location = unreachable('no-rendezvous');
     for (let i = 0; i < candidates.length; i++) {
       const candidate = candidates[(first + i) % candidates.length] as SocketReport;
-      const located = this.standingFor(candidate, detail);
+      const located = this.standingFor(candidate.cookie);
       if (located !== null) return located;
       let attempt = this.pending.get(candidate.cookie);
       if (attempt === undefined) {
@@ -148,8 +153,9 @@ export class ShmConnector {
       if (doubt !== null) return unreachable(`peer-unverifiable: ${doubt}`);
       const link = this.standing(ident, credentials.pid) ?? (await this.join(socket, ident));
       if (this.verified.size >= COOKIES_MAX) this.verified.clear();
-      this.verified.set(cookie, link);
-      return { link, cookie, detail };
+      const located = { link, cookie, detail };
+      this.verified.set(cookie, located);
+      return located;
     } catch (error) {
       return unreachable(`handshake-failed: ${(error as Error).message}`);
     } finally {

@@ -28,6 +28,7 @@ import { RingConsumer } from '../../ring/consumer.js';
 import { RingProducer } from '../../ring/producer.js';
 import { Waker } from '../../ring/sleep-epoch.js';
 import { ShmConnection } from './connection.js';
+import { decodeOpen, type OpenRequest } from './open-record.js';
 import { linkRing } from './segment.js';
 import { SlotAllocator } from './slots.js';
 
@@ -37,6 +38,8 @@ const POLLED_MAX = 128;
 const COMMIT_POLLS = 4096;
 /** Link records handled before the connections get their turn. */
 const RECORDS_PER_POLL = 256;
+/** Where short records are put together; a typed array of its own would cost more than the record. */
+const scratch = new Int32Array(2);
 /** How soon records that found the link ring full are tried again. */
 const BACKLOG_RETRY_MS = 1;
 /** How soon a wake-up that the system had no memory for is sent again. */
@@ -46,8 +49,8 @@ const WAKE_FAILURES_MAX = 400;
 
 /** What happens on a link that concerns its provider. */
 export interface LinkOwner {
-  /** The peer opens a connection; `record` is a private copy of the OPEN record. */
-  opened(link: Link, id: number, record: Int32Array): void;
+  /** The peer opens a connection; null: its OPEN says nothing that can be meant. */
+  opened(link: Link, id: number, request: OpenRequest | null): void;
   accepted(link: Link, id: number): void;
   rejected(link: Link, id: number, reason: number): void;
   /** The peer closed a connection that nobody has accepted yet. */
@@ -75,6 +78,8 @@ export class Link {
   readonly peer: Region;
   /** The process at the other end, as the kernel names it. */
   readonly credentials: PeerCredentials;
+  /** See Client in verify.ts. */
+  readonly portBlocks = new Map<number, number>();
   /** Only the side that made the link opens connections on it, so it alone chooses ids. */
   readonly initiator: boolean;
   /** What the peer's reactor calls itself; '' where it did not say. */
@@ -197,27 +202,30 @@ export class Link {
 
   /** Writes a record of one or two words. @returns the unwrapped position behind it */
   record(type: number, id: number, extra?: number): number {
-    return this.write(type, extra === undefined ? Int32Array.of(id) : Int32Array.of(id, extra));
+    scratch[0] = id;
+    if (extra !== undefined) scratch[1] = extra;
+    return this.write(type, scratch, extra === undefined ? 1 : 2);
   }
 
   /** Writes a link record and wakes the peer if it sleeps. @returns the unwrapped position behind it */
-  write(type: number, payload: Int32Array): number {
+  write(type: number, payload: Int32Array, words: number): number {
     if (this.isDead || this.isBroken) return 0;
-    if (this.backlog.length > 0 || !this.tryWrite(type, payload)) this.postpone(type, payload);
+    if (this.backlog.length > 0 || !this.tryWrite(type, payload, words)) this.postpone(type, payload.slice(0, words));
     return this.consumedTotal + ((this.out.position - this.consumedLow) >>> 0);
   }
 
-  private tryWrite(type: number, payload: Int32Array): boolean {
+  private tryWrite(type: number, payload: Int32Array, words: number): boolean {
+    const bytes = words * 4;
     let at: number;
     try {
-      at = this.out.claim(payload.byteLength, payload.byteLength);
+      at = this.out.claim(bytes, bytes);
     } catch (error) {
       this.distrust(error);
       return true;
     }
     if (at < 0) return false;
-    this.own.words.set(payload, at >>> 2);
-    this.out.commit(type, payload.byteLength);
+    for (let i = 0; i < words; i++) this.own.words[(at >>> 2) + i] = payload[i];
+    this.out.commit(type, bytes);
     this.out.publish();
     if (this.waker.isDue()) this.wake();
     return true;
@@ -252,11 +260,9 @@ export class Link {
     this.backlogTimer = undefined;
     if (this.isDead) return;
     let done = 0;
-    while (
-      !this.isBroken &&
-      done < this.backlog.length &&
-      this.tryWrite(this.backlogTypes[done] as number, this.backlog[done] as Int32Array)
-    ) {
+    while (!this.isBroken && done < this.backlog.length) {
+      const payload = this.backlog[done] as Int32Array;
+      if (!this.tryWrite(this.backlogTypes[done] as number, payload, payload.length)) break;
       done++;
     }
     this.backlog.splice(0, done);
@@ -365,7 +371,7 @@ export class Link {
       if (length < LINK_OPEN_BYTES || this.initiator || connection !== undefined) {
         throw new RingCorruptError(`an OPEN of connection ${id}, which can't be opened`);
       }
-      this.owner.opened(this, id, words.slice(at, at + (LINK_OPEN_BYTES >>> 2)));
+      this.owner.opened(this, id, decodeOpen(words, at));
     } else if (type === RECORD_LINK_ACCEPT && this.initiator) this.owner.accepted(this, id);
     else if (type === RECORD_LINK_REJECT && this.initiator && length >= 8) this.owner.rejected(this, id, words[at + 1]);
     else throw new RingCorruptError(`a link record of type ${type}`);

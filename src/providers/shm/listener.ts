@@ -7,6 +7,7 @@ import { decodeJoin, encodeIdent, encodeWelcome } from './handshake.js';
 import { HandshakeSocket } from './handshake-socket.js';
 import { rendezvousName, type ShmHost } from './host.js';
 import { Link } from './link.js';
+import type { OpenRequest } from './open-record.js';
 import { initialiseSegment, isSegment } from './segment.js';
 
 /** Handshakes under way at once; further ones are turned away, and go by TCP/IP. */
@@ -15,7 +16,7 @@ const QUEUE = 128;
 
 /** What a listening socket wants to know. */
 export interface Incoming {
-  opened(link: Link, id: number, record: Int32Array): void;
+  opened(link: Link, id: number, request: OpenRequest): void;
   withdrawn(link: Link, id: number): void;
   linkDied(link: Link): void;
 }

@@ -25,9 +25,20 @@ export interface OpenRequest {
 
 const ADDRESS_BYTES = 16;
 
+let knownText = '';
+let knownBits = 0;
+
+function bits4(text: string): number {
+  if (text !== knownText) {
+    knownText = text;
+    knownBits = text.split('.').reduce((bits, part) => ((bits << 8) | Number(part)) >>> 0, 0);
+  }
+  return knownBits;
+}
+
 function writeAddress(view: DataView, offset: number, address: SocketAddress): void {
   if (address.family === 4) {
-    address.address.split('.').forEach((part, i) => view.setUint8(offset + i, Number(part)));
+    view.setUint32(offset, bits4(address.address));
     return;
   }
   // `::` stands for as many zero groups as are missing; an IPv4 tail for two groups.
@@ -41,19 +52,38 @@ function writeAddress(view: DataView, offset: number, address: SocketAddress): v
   groups.forEach((group, i) => view.setUint16(offset + i * 2, Number.parseInt(group, 16)));
 }
 
+let lastBits = -1;
+let lastText = '';
+
+/** Most clients call from the same address again and again. */
+function text4(bits: number): string {
+  if (bits !== lastBits) {
+    lastBits = bits;
+    lastText = `${bits >>> 24}.${(bits >>> 16) & 255}.${(bits >>> 8) & 255}.${bits & 255}`;
+  }
+  return lastText;
+}
+
 function readAddress(view: DataView, offset: number, family: 4 | 6, port: number): SocketAddress {
   if (family === 4) {
-    const parts = [0, 1, 2, 3].map((i) => view.getUint8(offset + i));
-    return { family, address: parts.join('.'), port };
+    return { family, address: text4(view.getUint32(offset)), port };
   }
   const groups = Array.from({ length: ADDRESS_BYTES / 2 }, (_, i) => view.getUint16(offset + i * 2).toString(16));
   return { family, address: new PlatformAddress({ family: 'ipv6', address: groups.join(':') }).address, port };
 }
 
-/** @returns the record's words */
+/** Words of an OPEN. */
+export const OPEN_WORDS = LINK_OPEN_BYTES / 4;
+const encoded = new Int32Array(OPEN_WORDS);
+const encodedView = new DataView(encoded.buffer);
+const decoded = new Int32Array(OPEN_WORDS);
+const decodedView = new DataView(decoded.buffer);
+
+/** @returns the record's words, until the next one is encoded */
 export function encodeOpen(id: number, request: OpenRequest): Int32Array {
-  const words = new Int32Array(LINK_OPEN_BYTES / 4);
-  const view = new DataView(words.buffer);
+  const words = encoded;
+  const view = encodedView;
+  words.fill(0);
   view.setInt32(LINK_OPEN_ID, id, true);
   view.setUint32(LINK_OPEN_COOKIE_LOW, Number(request.cookie & 0xffffffffn), true);
   view.setUint32(LINK_OPEN_COOKIE_HIGH, Number(request.cookie >> 32n), true);
@@ -66,9 +96,10 @@ export function encodeOpen(id: number, request: OpenRequest): Int32Array {
   return words;
 }
 
-/** Reads a private copy of a record. @returns null if its family is none */
-export function decodeOpen(words: Int32Array): OpenRequest | null {
-  const view = new DataView(words.buffer, words.byteOffset, words.byteLength);
+/** Reads the record that starts at `words[at]`, each word once. @returns null if its family is none */
+export function decodeOpen(words: Int32Array, at: number): OpenRequest | null {
+  for (let i = 0; i < OPEN_WORDS; i++) decoded[i] = words[at + i];
+  const view = decodedView;
   const family = view.getUint16(LINK_OPEN_FAMILY, true);
   if (family !== 4 && family !== 6) return null;
   const low = BigInt(view.getUint32(LINK_OPEN_COOKIE_LOW, true));

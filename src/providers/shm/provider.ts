@@ -41,11 +41,10 @@ import {
   type WsaBuffer,
   type WsaEvent,
 } from '../../spi/types.js';
-import type { ShmConnection } from './connection.js';
 import { ShmConnector } from './connector.js';
 import { ShmHost, type ShmOptions } from './host.js';
 import type { Link, LinkOwner } from './link.js';
-import { decodeOpen } from './open-record.js';
+import type { OpenRequest } from './open-record.js';
 import { SLOT_BYTES_MAX } from './segment.js';
 import { ShmSocket, type SocketContext } from './socket.js';
 
@@ -75,7 +74,6 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
   protected override readonly maxMessageBytes = SLOT_BYTES_MAX / 2 - 8;
   host!: ShmHost;
   connector!: ShmConnector;
-  readonly opening = new Map<ShmConnection, ShmSocket>();
   /** By descriptor: looked up several times per message, so an array and no map. */
   private readonly sockets: (ShmSocket | undefined)[] = [];
   private readonly freeDescriptors: Socket[] = [];
@@ -263,24 +261,20 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
 
   // -------------------------------------------------------------- link events
 
-  opened(link: Link, id: number, record: Int32Array): void {
-    const request = decodeOpen(record);
+  opened(link: Link, id: number, request: OpenRequest | null): void {
     const listener = request === null ? undefined : this.host.listeners.get(request.cookie);
-    if (listener === undefined) link.record(RECORD_LINK_REJECT, id, REJECT_NOT_LISTENING);
-    else listener.socket.opened(link, id, record);
+    if (request === null || listener === undefined) link.record(RECORD_LINK_REJECT, id, REJECT_NOT_LISTENING);
+    else listener.socket.opened(link, id, request);
   }
 
   accepted(link: Link, id: number): void {
-    const connection = link.get(id);
-    if (connection !== undefined) this.opening.get(connection)?.answered(null);
+    link.get(id)?.answered(null);
   }
 
   rejected(link: Link, id: number, reason: number): void {
     const connection = link.get(id);
     if (connection === undefined) return;
-    const socket = this.opening.get(connection);
-    if (socket !== undefined) socket.answered(reason);
-    else if (connection.closeSent) link.freeId(id);
+    if (!connection.answered(reason) && connection.closeSent) link.freeId(id);
   }
 
   withdrawn(link: Link, id: number): void {

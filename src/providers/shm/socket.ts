@@ -40,11 +40,11 @@ import {
   type WsaEvent,
 } from '../../spi/types.js';
 import { type ConnectionOwner, ShmConnection } from './connection.js';
-import type { Location, ShmConnector } from './connector.js';
+import type { Located, Location, ShmConnector } from './connector.js';
 import type { ShmHost } from './host.js';
 import type { Link } from './link.js';
 import { type Incoming, ShmListener } from './listener.js';
-import { decodeOpen, encodeOpen, type OpenRequest } from './open-record.js';
+import { encodeOpen, OPEN_WORDS, type OpenRequest } from './open-record.js';
 import { isSourceGenuine } from './verify.js';
 
 /** What all sockets of a provider share. */
@@ -52,8 +52,6 @@ export interface SocketContext {
   readonly host: ShmHost;
   readonly connector: ShmConnector;
   readonly upcalls: UpcallTable;
-  /** The sockets whose OPEN waits for an answer. */
-  readonly opening: Map<ShmConnection, ShmSocket>;
   /** Gives an accepted connection a socket. */
   adopt(): ShmSocket;
   /** Forgets such a socket again, before the switch has heard of it. */
@@ -61,6 +59,9 @@ export interface SocketContext {
   /** A send is done: it completes with the present batch. */
   complete(handle: Socket, overlapped: Overlapped, bytes: number): void;
 }
+
+/** Ends every turn's accepts, so it is made once. */
+const NOBODY_WAITS = new WsaError(WSAEWOULDBLOCK);
 
 interface Arrival {
   readonly link: Link;
@@ -94,7 +95,7 @@ function newConnection(link: Link, id: number, owner: ConnectionOwner): ShmConne
 
 function isGenuine({ claim, source }: OpenRequest, link: Link): boolean {
   try {
-    return isSourceGenuine(claim, source, link.credentials);
+    return isSourceGenuine(claim, source, link);
   } catch {
     return false; // No descriptors left, for instance: what can't be verified goes by TCP/IP.
   }
@@ -118,9 +119,11 @@ export class ShmSocket implements ConnectionOwner, Incoming {
   private happened = 0;
   private connectError: WsaCode = NO_ERROR;
   private connectReason = '';
+  /** Our OPEN waits for an answer. */
+  private isOpening = false;
   private retried = false;
-  /** Looks for the listener once more. */
-  private retry: () => void = () => {};
+  private location: Located | null = null;
+  private destination: SocketAddress | null = null;
   private readonly context: SocketContext;
 
   constructor(context: SocketContext, descriptor: Socket) {
@@ -152,7 +155,7 @@ export class ShmSocket implements ConnectionOwner, Incoming {
   // ------------------------------------------------------------- connecting
 
   connect(destination: SocketAddress): WsaCode {
-    const location = this.context.connector.locate(destination);
+    const location = this.context.connector.locate(this.bound as SocketAddress, destination);
     if (location instanceof Promise) void location.then((found) => this.located(found, destination));
     else this.located(location, destination);
     return WSAEWOULDBLOCK;
@@ -170,29 +173,33 @@ export class ShmSocket implements ConnectionOwner, Incoming {
     if (connection === null) return this.connected(WSAETIMEDOUT, 'link-died');
     this.connection = connection;
     this.connectReason = location.detail;
-    this.retry = () => {
-      this.context.connector.forget(cookie);
-      this.connect(destination);
-    };
-    this.context.opening.set(connection, this);
+    this.location = location;
+    this.destination = destination;
+    this.isOpening = true;
     link.add(connection);
     // By its number it could be either: an application may have bound a real one of the same range.
     const claim = holdsVirtualPort(source.port) ? CLAIM_VIRTUAL_PORT : CLAIM_BOUND_PORT;
-    connection.newsAt = link.write(RECORD_LINK_OPEN, encodeOpen(id, { cookie, claim, source, destination }));
+    const open = encodeOpen(id, { cookie, claim, source, destination });
+    connection.newsAt = link.write(RECORD_LINK_OPEN, open, OPEN_WORDS);
   }
 
-  /** The peer has answered our OPEN. */
-  answered(reason: number | null): void {
+  answered(reason: number | null): boolean {
+    if (!this.isOpening) return false;
+    this.isOpening = false;
+    if (reason === null) {
+      this.connected(NO_ERROR, this.connectReason);
+      return true;
+    }
     const connection = this.connection as ShmConnection;
-    this.context.opening.delete(connection);
-    if (reason === null) return this.connected(NO_ERROR, this.connectReason);
     this.connection = null;
     connection.link.freeId(connection.id);
     // The listener that we knew is gone; another may have taken the port since.
     if (reason === REJECT_NOT_LISTENING && !this.retried) {
       this.retried = true;
-      this.retry();
+      this.context.connector.forget((this.location as Located).cookie);
+      this.connect(this.destination as SocketAddress);
     } else this.connected(refusalCode(reason), REFUSALS[reason] ?? 'peer-out-of-resources');
+    return true;
   }
 
   private connected(code: WsaCode, detail: string): void {
@@ -208,9 +215,8 @@ export class ShmSocket implements ConnectionOwner, Incoming {
     this.listener = new ShmListener(this.context.host, this.tcpListener, this);
   }
 
-  opened(link: Link, id: number, record: Int32Array): void {
-    const request = decodeOpen(record);
-    if (request === null || !isGenuine(request, link)) link.record(RECORD_LINK_REJECT, id, REJECT_SOURCE);
+  opened(link: Link, id: number, request: OpenRequest): void {
+    if (!isGenuine(request, link)) link.record(RECORD_LINK_REJECT, id, REJECT_SOURCE);
     else if (this.arrivals.length >= this.backlog) link.record(RECORD_LINK_REJECT, id, REJECT_BACKLOG);
     else {
       this.arrivals.push({ link, id, remote: request.source, local: request.destination });
@@ -232,7 +238,7 @@ export class ShmSocket implements ConnectionOwner, Incoming {
 
   accept(condition: AcceptCondition): AcceptedSocket {
     const arrival = this.arrivals.shift();
-    if (arrival === undefined) throw new WsaError(WSAEWOULDBLOCK);
+    if (arrival === undefined) throw NOBODY_WAITS;
     const { link, id, remote, local } = arrival;
     if (condition({ remote, local, credentials: link.credentials }) !== CF_ACCEPT) {
       link.record(RECORD_LINK_REJECT, id, REJECT_REFUSED);
@@ -264,8 +270,10 @@ export class ShmSocket implements ConnectionOwner, Incoming {
   peerClosed(): void {
     const { connection } = this;
     if (connection === null) return;
-    if (this.context.opening.delete(connection)) this.connected(WSAETIMEDOUT, 'link-died');
-    else this.signal(FD_CLOSE);
+    if (this.isOpening) {
+      this.isOpening = false;
+      this.connected(WSAETIMEDOUT, 'link-died');
+    } else this.signal(FD_CLOSE);
   }
 
   received(overlapped: Overlapped, bytes: number): void {
@@ -287,7 +295,7 @@ export class ShmSocket implements ConnectionOwner, Incoming {
     for (const { link, id } of this.arrivals) link.record(RECORD_LINK_REJECT, id, REJECT_NOT_LISTENING);
     this.arrivals = [];
     const { connection, upcalls } = { connection: this.connection, upcalls: this.context.upcalls };
-    if (connection !== null) this.context.opening.delete(connection);
+    this.isOpening = false;
     const posted = connection?.close() ?? null;
     if (posted !== null) upcalls.WPUCompleteOverlappedRequest(this.handle, posted, WSA_OPERATION_ABORTED, 0);
     upcalls.WPUCloseSocketHandle(this.handle);

@@ -15,7 +15,7 @@ import {
   peerPidfd,
   pidfdAlive,
 } from '../../native/os.js';
-import { isVirtualPort, virtualPortOwner } from '../../ports/virtual-ports.js';
+import { isVirtualPort, virtualPortBlock, virtualPortOwner } from '../../ports/virtual-ports.js';
 import type { SocketAddress } from '../../spi/types.js';
 
 /** The listening sockets that TCP would choose from for this destination: the most specific ones (Linux's lookup order). */
@@ -88,11 +88,36 @@ export function isLocalAddress(address: string): boolean {
   return addresses.has(address);
 }
 
+/** A client, as a link knows it. */
+export interface Client {
+  readonly credentials: PeerCredentials;
+  /** Blocks of virtual ports by their first port: when the kernel last said that they are the client's. */
+  readonly portBlocks: Map<number, number>;
+}
+
+/**
+ * How long the owner of a block of virtual ports is believed to be it still. A client may give a block back while
+ * connections from its ports live on, so that an earlier look proves no less than one at this moment.
+ */
+const BLOCK_MS = 1_000;
+const BLOCKS_MAX = 1_024;
+
+function holdsBlock(port: number, { credentials, portBlocks }: Client): boolean {
+  const first = virtualPortBlock(port);
+  const now = performance.now();
+  if (now - (portBlocks.get(first) ?? Number.NEGATIVE_INFINITY) < BLOCK_MS) return true;
+  if (virtualPortOwner(port) !== credentials.pid) return false;
+  if (portBlocks.size >= BLOCKS_MAX) portBlocks.clear();
+  portBlocks.set(first, now);
+  return true;
+}
+
 /** Is a client where it says that it is? @throws SystemError: it can't be found out */
-export function isSourceGenuine(claim: number, source: SocketAddress, client: PeerCredentials): boolean {
+export function isSourceGenuine(claim: number, source: SocketAddress, client: Client): boolean {
+  const { pid, uid } = client.credentials;
   // 0 stands for every process of another pid namespace, and for no process at all.
-  if (client.pid <= 0 || !isLocalAddress(source.address)) return false;
-  if (claim === CLAIM_VIRTUAL_PORT) return isVirtualPort(source.port) && virtualPortOwner(source.port) === client.pid;
+  if (pid <= 0 || !isLocalAddress(source.address)) return false;
+  if (claim === CLAIM_VIRTUAL_PORT) return isVirtualPort(source.port) && holdsBlock(source.port, client);
   if (claim !== CLAIM_BOUND_PORT || source.port === 0) return false;
-  return boundSockets(source.port).some((report) => report.address === source.address && report.uid === client.uid);
+  return boundSockets(source.port).some((report) => report.address === source.address && report.uid === uid);
 }

@@ -58,5 +58,6 @@ export function localHello(limits: SessionLimits, { extensions, info }: StartedP
     (extensions.WSPRdmaRead === undefined ? 0 : CAPABILITY_RDMA_READ) |
     (extensions.WSPRdmaWrite === undefined ? 0 : CAPABILITY_RDMA_WRITE) |
     (info.claimsMessageBuffers ? CAPABILITY_FLOW_CONTROL : 0);
-  return { ...limits, capabilities };
+  const { receiveBuffers, messageBytes, rdmaThresholdBytes, maxRdmaBytes } = limits;
+  return { receiveBuffers, messageBytes, capabilities, rdmaThresholdBytes, maxRdmaBytes };
 }

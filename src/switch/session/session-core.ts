@@ -54,6 +54,8 @@ export interface SessionOptions {
 export abstract class SessionCore {
   readonly provider: string;
   readonly socket: Socket;
+  /** Its place among those that negotiate. */
+  rosterIndex = -1;
   /** Replaced when a socket object takes the connection over. */
   events: TransportEvents;
   protected phase = NEGOTIATING;
@@ -78,8 +80,8 @@ export abstract class SessionCore {
     return this.phase >= CLOSING;
   }
 
-  /** The connection is over: drop what waits, give back memory that no operation uses. */
-  protected abstract release(error: Error): void;
+  /** The connection is over: drop what waits, give back memory that no operation uses. @param error makes the senders' */
+  protected abstract release(error: () => Error): void;
   /** Both directions have ended in order, whatever the provider says next. */
   protected abstract get orderly(): boolean;
 
@@ -89,9 +91,14 @@ export abstract class SessionCore {
     this.negotiationTimer = setTimeout(expired, this.options.negotiationTimeoutMs);
   }
 
+  private disarm(): void {
+    clearTimeout(this.negotiationTimer);
+    this.negotiationTimer = undefined;
+  }
+
   /** The session stands (3.6). */
   protected stand(): void {
-    clearTimeout(this.negotiationTimer);
+    this.disarm();
     this.phase = OPEN;
     this.stood = true;
     this.options.negotiated(null, NO_ERROR);
@@ -145,8 +152,8 @@ export abstract class SessionCore {
     this.phase = CLOSING;
     this.closeError = error;
     this.closeCode = code;
-    clearTimeout(this.negotiationTimer);
-    this.release(error ?? nodeError(WSAECONNABORTED, this.place('write')));
+    this.disarm();
+    this.release(() => error ?? nodeError(WSAECONNABORTED, this.place('write')));
     let closing = false;
     try {
       closing = this.started.spi.WSPCloseSocket(this.socket) === NO_ERROR;

@@ -488,13 +488,13 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
     }
   }
 
-  protected release(error: Error): void {
+  protected release(error: () => Error): void {
     this.idle = false;
     this.batchBytes = 0;
     this.controls.length = 0;
     this.urgents.length = 0;
     this.rdmaSender.stop();
     this.rdmaReceiver.stop();
-    this.queue.fail(error);
+    if (this.queue.head !== undefined) this.queue.fail(error());
   }
 }
