@@ -8,7 +8,7 @@ import { InvalidOptionError } from '../errors.js';
 import * as layout from '../layout/layout.gen.js';
 import type { NativeReactor } from '../native/addon.js';
 import { requireNative } from '../native/load.js';
-import { check } from '../native/os.js';
+import { check, ERRNO } from '../native/os.js';
 import { endTurn } from './turn.js';
 
 /** Something that the reactor calls when there may be work for it. */
@@ -42,7 +42,10 @@ export interface ReactorStats {
   readonly wakesReceived: number;
 }
 
-/** Called once when the socket of a link has ended: 0 in the ordinary way, otherwise a negative errno. */
+/** A link's event: the peer sent far more wake-ups than this thread slept. */
+export const LINK_OVERDONE = ERRNO.EPROTO;
+
+/** Called once when the socket of a link has ended: 0 in the ordinary way, otherwise a negative errno, or LINK_OVERDONE. */
 export type LinkEvent = (event: number) => void;
 
 const SPIN_BUDGET_LIMIT_US = 1_000;

@@ -8,6 +8,7 @@ import {
   RECORD_LINK_NEWS,
   RECORD_LINK_OPEN,
   SEGMENT_BYTES,
+  SEGMENT_HEADER_SLEEP_EPOCH_WORD,
   SESSION_HEADER_BYTES,
   SESSION_HELLO,
 } from '#src/layout/layout.gen.js';
@@ -33,6 +34,7 @@ import { cellWord, initialiseSegment, linkRing, slotName, slotPlace } from '#src
 import { type OwnSegment, type Region, threadWindows } from '#src/reactor/window.js';
 import { RingConsumer } from '#src/ring/consumer.js';
 import { RingProducer } from '#src/ring/producer.js';
+import { Waker } from '#src/ring/sleep-epoch.js';
 import { encodeHello, writeHeader } from '#src/switch/session/messages.js';
 import { eventually } from './party.js';
 
@@ -79,6 +81,7 @@ export class RawLink {
   readonly peer: Region;
   readonly out: RingProducer;
   readonly in: RingConsumer;
+  private readonly waker: Waker;
   readonly cookie: bigint;
 
   constructor(fd: number, own: Region, peer: Region, cookie: bigint) {
@@ -88,6 +91,7 @@ export class RawLink {
     this.cookie = cookie;
     this.out = new RingProducer(linkRing(own, peer));
     this.in = new RingConsumer(linkRing(peer, own));
+    this.waker = new Waker(peer.words, SEGMENT_HEADER_SLEEP_EPOCH_WORD);
   }
 
   /** Joins the server on `port` as a client; `prepare` may spoil the segment first. */
@@ -124,7 +128,7 @@ export class RawLink {
     this.own.words.set(payload, at >>> 2);
     this.out.commit(type, payload.byteLength);
     this.out.publish();
-    this.wake();
+    if (this.waker.isDue()) this.wake();
   }
 
   /** The next link record of the other side, as [type, ...words]. */

@@ -19,6 +19,13 @@ export interface HandshakeMessage {
   readonly descriptor: number;
 }
 
+/** The other side did not speak in time. */
+export class SlowPeerError extends Error {
+  constructor() {
+    super('the peer takes too long');
+  }
+}
+
 /** A socket during the handshake; owns its descriptor until `release`. */
 export class HandshakeSocket {
   readonly fd: number;
@@ -44,7 +51,7 @@ export class HandshakeSocket {
   receive(): Promise<HandshakeMessage> {
     return new Promise((resolve, reject) => {
       this.waiting = { resolve, reject };
-      this.timer = setTimeout(() => this.fail(new Error('the peer takes too long')), MESSAGE_TIMEOUT_MS);
+      this.timer = setTimeout(() => this.fail(new SlowPeerError()), MESSAGE_TIMEOUT_MS);
       this.poll.ref().start();
     });
   }

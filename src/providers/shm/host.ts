@@ -1,10 +1,13 @@
 /** What one provider has on its thread: the reactor's ear, the links, the listeners by cookie. */
 import { randomBytes } from 'node:crypto';
+import { Budget } from '../../reactor/budget.js';
 import { type Pollable, Reactor } from '../../reactor/reactor.js';
 import { threadWindows, type WindowPool } from '../../reactor/window.js';
 import { REACTOR_ID_BYTES } from './handshake.js';
-import type { Link, LinkOwner } from './link.js';
+import { type Link, TALK_BUDGET } from './link.js';
+import type { LinkOwner } from './link-place.js';
 import type { ShmListener } from './listener.js';
+import { Refusals } from './refusals.js';
 
 /** Name of the Unix socket behind which a listening TCP socket's companion waits. */
 export function rendezvousName(cookie: bigint): string {
@@ -25,6 +28,7 @@ export class ShmHost implements Pollable {
   readonly reactorId = randomBytes(REACTOR_ID_BYTES).toString('hex');
   readonly listeners = new Map<bigint, ShmListener>();
   readonly links: Link[] = [];
+  readonly refusals = new Refusals();
   readonly owner: LinkOwner;
   readonly options: ShmOptions;
   /** Called when a batch of work is done: completions go out. */
@@ -41,6 +45,16 @@ export class ShmHost implements Pollable {
     this.windows.prepare();
     this.reactor = Reactor.current();
     this.reactor.addPollable(this);
+  }
+
+  /** The links with one process. */
+  linksWith(pid: number): Link[] {
+    return this.links.filter((link) => link.credentials.pid === pid && !link.isDead);
+  }
+
+  /** How much idle talk of a process is listened to, over all of its links. */
+  talkOf(pid: number): Budget {
+    return this.linksWith(pid)[0]?.talk ?? new Budget(TALK_BUDGET.limit, TALK_BUDGET.periodMs);
   }
 
   add(link: Link): void {

@@ -7,7 +7,6 @@ import {
   RECORD_LINK_ACCEPT,
   RECORD_LINK_CLOSE,
   RECORD_LINK_OPEN,
-  RECORD_LINK_REJECT,
   REJECT_BACKLOG,
   REJECT_NOT_LISTENING,
   REJECT_REFUSED,
@@ -209,10 +208,12 @@ export class ShmSocket implements ConnectionOwner, Incoming {
   }
 
   opened(link: Link, id: number, record: Int32Array): void {
+    // Each peer fills its own queue, and what that costs nothing is asked first.
+    if (link.silent >= this.backlog) return link.refuse(id, REJECT_BACKLOG, 'backlog-full');
     const request = decodeOpen(record);
-    if (request === null || !isGenuine(request, link)) link.record(RECORD_LINK_REJECT, id, REJECT_SOURCE);
-    else if (this.arrivals.length >= this.backlog) link.record(RECORD_LINK_REJECT, id, REJECT_BACKLOG);
+    if (request === null || !isGenuine(request, link)) link.refuse(id, REJECT_SOURCE, 'source-unverifiable');
     else {
+      link.wait(id);
       this.arrivals.push({ link, id, remote: request.source, local: request.destination });
       this.signal(FD_ACCEPT);
     }
@@ -234,8 +235,9 @@ export class ShmSocket implements ConnectionOwner, Incoming {
     const arrival = this.arrivals.shift();
     if (arrival === undefined) throw new WsaError(WSAEWOULDBLOCK);
     const { link, id, remote, local } = arrival;
+    link.waited(id);
     if (condition({ remote, local, credentials: link.credentials }) !== CF_ACCEPT) {
-      link.record(RECORD_LINK_REJECT, id, REJECT_REFUSED);
+      link.refuse(id, REJECT_REFUSED, 'refused');
       throw new WsaError(WSAECONNREFUSED);
     }
     const socket = this.context.adopt();
@@ -245,6 +247,8 @@ export class ShmSocket implements ConnectionOwner, Incoming {
       throw new WsaError(WSAECONNREFUSED);
     }
     socket.connection = connection;
+    connection.isSilent = true;
+    link.silent++;
     link.add(connection);
     connection.newsAt = link.record(RECORD_LINK_ACCEPT, id);
     return { socket: socket.descriptor, remote, local };
@@ -279,7 +283,10 @@ export class ShmSocket implements ConnectionOwner, Incoming {
     this.isClosed = true;
     this.event = null;
     this.listener?.close();
-    for (const { link, id } of this.arrivals) link.record(RECORD_LINK_REJECT, id, REJECT_NOT_LISTENING);
+    for (const { link, id } of this.arrivals) {
+      link.waited(id);
+      link.refuse(id, REJECT_NOT_LISTENING, 'not-listening');
+    }
     this.arrivals = [];
     const { connection, upcalls } = { connection: this.connection, upcalls: this.context.upcalls };
     if (connection !== null) this.context.opening.delete(connection);
