@@ -4,6 +4,7 @@ import {
   CELL_CONS_WORD,
   CELL_PROD_WORD,
   CLAIM_VIRTUAL_PORT,
+  LINK_RING_OFFSET,
   RECORD_DATA,
   RECORD_LINK_NEWS,
   RECORD_LINK_OPEN,
@@ -183,8 +184,45 @@ export class RawLink {
     this.wake();
   }
 
+  /** The same, and nobody is woken. */
+  setCellQuietly(id: number, word: number, value: number): void {
+    Atomics.store(this.own.words, cellWord(id) + word, value);
+  }
+
+  /** A word of the other side's cell of connection `id`. */
+  peerCell(id: number, word: number): number {
+    return Atomics.load(this.peer.words, cellWord(id) + word);
+  }
+
+  /** Index of the first word of the smallest slot of connection `id`. */
+  slotWord(id: number): number {
+    return (slotPlace(slotName(0, id)) as { base: number }).base >>> 2;
+  }
+
+  /** Index of the first word of the link ring. */
+  ringWord(): number {
+    return LINK_RING_OFFSET >>> 2;
+  }
+
+  /** Has the other side hung up? Takes its wake-ups meanwhile. */
+  isGone(): boolean {
+    try {
+      for (;;) {
+        const message = receiveMessage(this.fd, new Uint8Array(HANDSHAKE_BYTES_MAX));
+        if (message === null || message.length === 0) return message !== null;
+      }
+    } catch {
+      return true;
+    }
+  }
+
   close(): void {
     closeDescriptor(this.fd);
+    this.unmap();
+  }
+
+  /** All but the socket, which is closed already. */
+  unmap(): void {
     threadWindows().unmap(this.own);
     threadWindows().unmap(this.peer);
   }

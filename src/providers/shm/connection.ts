@@ -316,7 +316,7 @@ export class ShmConnection implements SlotHolder {
     this.posted = null;
     if (this.isSilent) {
       this.isSilent = false;
-      this.link.silent--;
+      this.link.spoken();
     }
     overlapped.bytes = this.link.peer.bytes;
     overlapped.offset = this.consumer.offset;

@@ -14,6 +14,9 @@ export function rendezvousName(cookie: bigint): string {
   return `sanswitch/1/${cookie.toString(16)}`;
 }
 
+/** Processes whose talk is remembered before those without debt are forgotten. */
+const TALKS_MAX = 256;
+
 /** How this provider is to behave. */
 export interface ShmOptions {
   /** Users whose processes are believed without a look at their descriptors. */
@@ -29,6 +32,7 @@ export class ShmHost implements Pollable {
   readonly listeners = new Map<bigint, ShmListener>();
   readonly links: Link[] = [];
   readonly refusals = new Refusals();
+  private readonly talks = new Map<number, Budget>();
   readonly owner: LinkOwner;
   readonly options: ShmOptions;
   /** Called when a batch of work is done: completions go out. */
@@ -52,9 +56,15 @@ export class ShmHost implements Pollable {
     return this.links.filter((link) => link.credentials.pid === pid && !link.isDead);
   }
 
-  /** How much idle talk of a process is listened to, over all of its links. */
+  /** How much idle talk of a process is listened to, over all of its links, also when it comes again. */
   talkOf(pid: number): Budget {
-    return this.linksWith(pid)[0]?.talk ?? new Budget(TALK_BUDGET.limit, TALK_BUDGET.periodMs);
+    if (this.talks.size >= TALKS_MAX) for (const [one, talk] of this.talks) if (talk.isFull) this.talks.delete(one);
+    let talk = this.talks.get(pid);
+    if (talk === undefined) {
+      talk = new Budget(TALK_BUDGET);
+      this.talks.set(pid, talk);
+    }
+    return talk;
   }
 
   add(link: Link): void {

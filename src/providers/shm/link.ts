@@ -24,7 +24,7 @@ import {
   SEGMENT_HEADER_SLEEP_EPOCH_WORD,
 } from '../../layout/layout.gen.js';
 import { closeDescriptor, type PeerCredentials } from '../../native/os.js';
-import type { Budget } from '../../reactor/budget.js';
+import type { Budget, BudgetTerms } from '../../reactor/budget.js';
 import { LINK_OVERDONE, type Reactor, type Watch } from '../../reactor/reactor.js';
 import type { Region, WindowPool } from '../../reactor/window.js';
 import { RingConsumer } from '../../ring/consumer.js';
@@ -44,10 +44,12 @@ const COMMIT_POLLS = 4096;
 const RECORDS_PER_POLL = 256;
 /** How soon records that found the link ring full are tried again. */
 const BACKLOG_RETRY_MS = 1;
-/** What link records that lead nowhere cost, in units of about 25 ns; `TALK_BUDGET` says how much of it is heard. */
-const COST = { idle: 1, open: 32, refused: 64, withdrawn: 256, unverified: 512 } as const;
-/** Of those per process and period: 100 µs in 2 ms, 5 % of the thread. */
-export const TALK_BUDGET = { limit: 4_096, periodMs: 2 } as const;
+/** What a peer that leads nowhere costs, in units of about 25 ns. A silent connection's share comes back when it speaks. */
+const COST = { idle: 1, refused: 96, withdrawn: 256, unverified: 1_024, silent: 2_048 } as const;
+/** Of those per process: 100 µs in 2 ms, 5 % of the thread, and at once as much as a thousand connections not yet in use. */
+export const TALK_BUDGET: BudgetTerms = { capacity: 1_024 * COST.silent, perPeriod: 4_096, periodMs: 2 };
+/** Records as which an OPEN counts that are handled in one poll. */
+const OPEN_RECORDS = 16;
 /** Records in a full link ring, at least: the peer may go on writing after its end. */
 const LAST_RECORDS = LINK_RING_BYTES / RECORD_ALIGN;
 
@@ -332,7 +334,7 @@ export class Link {
   private readLinkRing(): number {
     let records = 0;
     while (records < RECORDS_PER_POLL && this.hears && this.in.next()) {
-      records++;
+      records += this.in.type === RECORD_LINK_OPEN ? OPEN_RECORDS : 1;
       this.handle(this.in.type, this.in.offset, this.in.length);
       if (this.isDead) return records;
       if (this.in.release()) this.in.commit();
@@ -360,7 +362,6 @@ export class Link {
       if (length < LINK_OPEN_BYTES || this.initiator || connection !== undefined || this.waiting.has(id)) {
         throw new RingCorruptError(`an OPEN of connection ${id}, which can't be opened`);
       }
-      this.spend(COST.open);
       this.owner.opened(this, id, words.slice(at, at + (LINK_OPEN_BYTES >>> 2)));
     } else if (type === RECORD_LINK_ACCEPT && this.initiator) this.owner.accepted(this, id);
     else if (type === RECORD_LINK_REJECT && this.initiator && length >= 8) this.owner.rejected(this, id, words[at + 1]);
@@ -371,6 +372,13 @@ export class Link {
   wait(id: number): void {
     this.waiting.add(id);
     this.silent++;
+    this.spend(COST.silent);
+  }
+
+  /** The peer speaks on a connection that it has opened. */
+  spoken(): void {
+    this.silent--;
+    this.talk.refund(COST.silent);
   }
 
   /** It waits no more. @returns false: it has not waited */

@@ -14,8 +14,8 @@ import { initialiseSegment, isSegment } from './segment.js';
 /** Handshakes under way at once; one more crowds out the oldest of the process that has the most. */
 const HANDSHAKES_MAX = 64;
 const QUEUE = 128;
-/** Handshakes begun in a period. A link lasts, so that who makes them without end has nothing good in mind. */
-const HANDSHAKE_BUDGET = { limit: 4, periodMs: 4 } as const;
+/** Handshakes begun. A link lasts, so that who makes them without end has nothing good in mind. */
+const HANDSHAKE_BUDGET = { capacity: 64, perPeriod: 4, periodMs: 4 } as const;
 /** Links with one process; a thread has one. */
 const LINKS_PER_PROCESS = 256;
 
@@ -47,11 +47,7 @@ export class ShmListener {
     this.listenerFd = listenerFd;
     this.cookie = socketCookie(listenerFd);
     this.fd = unixListen(rendezvousName(this.cookie), QUEUE);
-    this.acceptor = new Acceptor(
-      this.fd,
-      (peer) => this.meet(peer),
-      new Budget(HANDSHAKE_BUDGET.limit, HANDSHAKE_BUDGET.periodMs),
-    );
+    this.acceptor = new Acceptor(this.fd, (peer) => this.meet(peer), new Budget(HANDSHAKE_BUDGET));
     host.listeners.set(this.cookie, this);
   }
 
