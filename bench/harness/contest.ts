@@ -20,7 +20,9 @@ export interface Contest {
   readonly contenders: readonly Variant[];
   /** Neither baseline nor contender: measured in the same rounds, put beside each line by `annotate`. */
   readonly references?: readonly Variant[];
-  measure(pair: Pair, slot: Slot): Promise<Figures>;
+  measure(pair: Pair, slot: Slot, variant: Variant): Promise<Figures>;
+  /** All variants are measured on one pair, the baseline's; `prepare` is called when it stands, its result at the end. */
+  readonly samePair?: { prepare(pair: Pair): Promise<() => void> };
   /** How many times better `ours` is than `baseline`. */
   ratio(ours: Figures, baseline: Figures): number;
   /** Further fields of a line. */
@@ -108,20 +110,27 @@ export async function run(contest: Contest, total_ms: number, observer: Observer
   const variants = [contest.baseline, ...contest.contenders, ...references];
   const { rounds, slot } = plan(total_ms, variants.length);
   const pairs: Pair[] = [];
+  let cleanUp = (): void => {};
   const measured = variants.map((): Figures[] => []);
   try {
     observer.tell('starting');
-    for (const variant of variants) pairs.push(await Pair.start(variant.name, variant.spec, variant.provider));
+    for (const variant of variants) {
+      const shared = contest.samePair === undefined ? undefined : pairs[0];
+      pairs.push(shared ?? (await Pair.start(variant.name, variant.spec, variant.provider)));
+    }
+    if (contest.samePair !== undefined) cleanUp = await contest.samePair.prepare(pairs[0] as Pair);
     for (let round = 1; round <= rounds; round++) {
       for (const [index, pair] of pairs.entries()) {
-        observer.tell(`round ${round} of ${rounds}: ${pair.name}`);
+        const variant = variants[index] as Variant;
+        observer.tell(`round ${round} of ${rounds}: ${variant.name}`);
         const start_us = now_us();
-        measured[index]?.push(await contest.measure(pair, slot));
-        observer.measured?.(variants[index] as Variant, start_us);
+        measured[index]?.push(await contest.measure(pair, slot, variant));
+        observer.measured?.(variant, start_us);
       }
     }
   } finally {
-    for (const pair of pairs) await pair.close();
+    cleanUp();
+    for (const pair of new Set(pairs)) await pair.close();
   }
   const medians = measured.map(medianFigures);
   const beside = medians.slice(1 + contest.contenders.length);

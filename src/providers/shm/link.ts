@@ -45,9 +45,9 @@ const RECORDS_PER_POLL = 256;
 /** How soon records that found the link ring full are tried again. */
 const BACKLOG_RETRY_MS = 1;
 /** What a peer that leads nowhere costs, in units of about 25 ns. A silent connection's share comes back when it speaks. */
-const COST = { idle: 1, refused: 96, withdrawn: 256, unverified: 1_024, silent: 2_048 } as const;
-/** Of those per process: 100 µs in 2 ms, 5 % of the thread, and at once as much as a thousand connections not yet in use. */
-export const TALK_BUDGET: BudgetTerms = { capacity: 1_024 * COST.silent, perPeriod: 4_096, periodMs: 2 };
+const COST = { idle: 1, refused: 96, withdrawn: 256, unverified: 2_048, silent: 2_048 } as const;
+/** Of those per process: 100 µs in 2 ms, 5 % of the thread, and at once as much as 256 connections not yet in use. */
+export const TALK_BUDGET: BudgetTerms = { capacity: 256 * COST.silent, perPeriod: 4_096, periodMs: 2 };
 /** Records as which an OPEN counts that are handled in one poll. */
 const OPEN_RECORDS = 16;
 /** Records in a full link ring, at least: the peer may go on writing after its end. */
