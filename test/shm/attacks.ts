@@ -77,6 +77,25 @@ function swallow(link: RawLink): void {
   Atomics.store(link.own.words, SEGMENT_HEADER_LINK_CONS_WORD, said);
 }
 
+/** Throws when the server has hung up. */
+function orGone(link: RawLink): void {
+  if (link.isGone()) throw new Error('the server has hung up');
+}
+
+/** The whole link ring: news of connections that are not open. From then on the position alone needs to be moved. */
+function fillWithNews(link: RawLink): void {
+  const ring = link.ringWord();
+  for (let at = 0; at < LINK_RING_BYTES / 4; at += RECORD_ALIGN / 4) {
+    link.own.words.set([4, RECORD_LINK_NEWS, at % LINK_CONNECTION_LIMIT], ring + at);
+  }
+}
+
+/** Publishes as much as the ring holds. */
+function publishAll(link: RawLink): void {
+  const consumed = Atomics.load(link.peer.words, SEGMENT_HEADER_LINK_CONS_WORD);
+  Atomics.store(link.own.words, SEGMENT_HEADER_LINK_PROD_WORD, consumed + LINK_RING_BYTES);
+}
+
 /** Writes a record as long as there is room. */
 function pour(link: RawLink, type: number, words: () => Int32Array): void {
   try {
@@ -84,7 +103,7 @@ function pour(link: RawLink, type: number, words: () => Int32Array): void {
   } catch {
     // The ring is full: the server takes its time.
   }
-  if (link.isGone()) throw new Error('the server has hung up');
+  orGone(link);
 }
 
 function opens(link: RawLink, port: number, sourcePort: number): () => Int32Array {
@@ -171,7 +190,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
         link.setCellQuietly(0, CELL_CONS_WORD, link.peerCell(0, CELL_PROD_WORD));
         if (ring.used() < 2_000) link.write(ring, message);
       }
-      if (link.isGone()) throw new Error('the server has hung up');
+      orGone(link);
     };
     return { step, end: () => link.close() };
   },
@@ -196,37 +215,28 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
       link.setCellQuietly(0, CELL_CONS_WORD, link.peerCell(0, CELL_PROD_WORD));
       if (ring.used() < 2_000) link.write(ring, sessionMessage(SESSION_DATA, new Uint8Array(200)));
       for (let i = 0; i < 64; i++) link.own.words[base + Math.floor(Math.random() * 1_024)] = randomWord();
-      wakeOrThrow(link);
+      orGone(link);
     };
     return { step, end: () => link.close() };
   },
-  /** News of connections that nobody knows. */
+  /** News of connections that nobody knows, as fast as the server can read them. */
   'NEWS flood': onLink((link) => {
-    const words = new Int32Array(1);
-    const next = (): Int32Array => {
-      words[0] = Math.floor(Math.random() * LINK_CONNECTION_LIMIT);
-      return words;
+    fillWithNews(link);
+    return () => {
+      for (let i = 0; i < BURST; i++) publishAll(link);
+      orGone(link);
     };
-    return () => pour(link, RECORD_LINK_NEWS, next);
   }),
   /** Hangs up, and goes on writing into the memory that the server has a last look at. */
   'endless last words': async (port) => {
     const link = await join(port);
-    const { words } = link.own;
-    const ring = link.ringWord();
-    for (let at = 0; at < LINK_RING_BYTES / 4; at += RECORD_ALIGN / 4) {
-      words.set([4, RECORD_LINK_NEWS, 0], ring + at);
-    }
-    const start = Atomics.load(words, SEGMENT_HEADER_LINK_PROD_WORD);
-    Atomics.store(words, SEGMENT_HEADER_LINK_PROD_WORD, start + LINK_RING_BYTES / 2);
+    fillWithNews(link);
+    publishAll(link);
     closeDescriptor(link.fd);
     let steps = 0;
     const step = (): void => {
       const until = performance.now() + 2;
-      while (performance.now() < until) {
-        const consumed = Atomics.load(link.peer.words, SEGMENT_HEADER_LINK_CONS_WORD);
-        Atomics.store(words, SEGMENT_HEADER_LINK_PROD_WORD, consumed + LINK_RING_BYTES / 2);
-      }
+      while (performance.now() < until) publishAll(link);
       if (++steps > 40) throw new Error('enough of this one');
     };
     return { step, end: () => link.unmap() };

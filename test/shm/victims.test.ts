@@ -1,4 +1,4 @@
-import { createSwitch, type StreamSocket, type Switch, type SwitchStats } from 'sanswitch';
+import { createSwitch, type DecisionRecord, type StreamSocket, type Switch, type SwitchStats } from 'sanswitch';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Attacker } from './attacker.js';
 import { ATTACKS } from './attacks.js';
@@ -9,7 +9,7 @@ const MIB = 1024 * 1024;
 const WINDOW_MS = 250;
 const WINDOWS = 4;
 /** Of one processor: the rest is left to those who are measured. */
-const SHARE = 0.25;
+const SHARE = 0.1;
 /** Loose, since the machine may be busy: what an attack really costs, `npm run bench -- hostile` says. */
 const LEAST_RATE = 0.1;
 
@@ -93,7 +93,7 @@ describe('others on the server keep their rate, and it keeps its memory, during'
     expect(Object.keys(COUNTED)).toEqual(Object.keys(ATTACKS));
   });
 
-  it.each(Object.keys(ATTACKS))('%s', { timeout: 60_000 }, async (name) => {
+  it.each(Object.keys(ATTACKS))('%s', { timeout: 60_000, retry: 1 }, async (name) => {
     const before = await server.do.resources();
     const countedBefore = await refusals();
     const undisturbed = await bestRate();
@@ -104,7 +104,8 @@ describe('others on the server keep their rate, and it keeps its memory, during'
     const began = performance.now();
     expect(await client.do.tryConnect({ port, timeoutMs: 5_000 })).toMatch(/^connected by (shm|tcp)$/);
     expect(performance.now() - began).toBeLessThan(3_000);
-    expect(await client.do.decision()).toMatchObject({ candidates: [{ provider: 'shm', reason: expect.any(String) }] });
+    const { candidates } = (await client.do.decision()) as DecisionRecord;
+    expect(candidates).toContainEqual(expect.objectContaining({ provider: 'shm', reason: expect.stringMatching(/./) }));
     await client.kill();
     const during = await server.do.resources();
     const toll = await attacker.toll();
