@@ -48,8 +48,8 @@ const BACKLOG_RETRY_MS = 1;
 const COST = { idle: 1, refused: 96, withdrawn: 256, unverified: 2_048, silent: 2_048 } as const;
 /** Of those per process: 100 µs in 2 ms, 5 % of the thread, and at once as much as 256 connections not yet in use. */
 export const TALK_BUDGET: BudgetTerms = { capacity: 256 * COST.silent, perPeriod: 4_096, periodMs: 2 };
-/** Records as which an OPEN counts that are handled in one poll. */
-const OPEN_RECORDS = 16;
+/** Records as which an OPEN counts that is refused, among those of one poll. */
+const REFUSED_RECORDS = 16;
 /** Records in a full link ring, at least: the peer may go on writing after its end. */
 const LAST_RECORDS = LINK_RING_BYTES / RECORD_ALIGN;
 
@@ -80,6 +80,8 @@ export class Link {
   private readonly waiting = new Set<number>();
   /** Shared by the links with one process. */
   readonly talk: Budget;
+  /** What the OPENs that were refused in this poll count as. */
+  private refusedRecords = 0;
   /** The peer talked too much of what leads nowhere: its link ring is not read until the timer ends. */
   private restTimer: NodeJS.Timeout | undefined;
   private readonly polled: ShmConnection[] = [];
@@ -333,8 +335,9 @@ export class Link {
 
   private readLinkRing(): number {
     let records = 0;
-    while (records < RECORDS_PER_POLL && this.hears && this.in.next()) {
-      records += this.in.type === RECORD_LINK_OPEN ? OPEN_RECORDS : 1;
+    this.refusedRecords = 0;
+    while (records + this.refusedRecords < RECORDS_PER_POLL && this.hears && this.in.next()) {
+      records++;
       this.handle(this.in.type, this.in.offset, this.in.length);
       if (this.isDead) return records;
       if (this.in.release()) this.in.commit();
@@ -395,6 +398,7 @@ export class Link {
   /** Answers an OPEN with REJECT. @param reason REJECT_* */
   refuse(id: number, reason: number, why: OpenRefusal): void {
     this.owner.refused(why);
+    this.refusedRecords += REFUSED_RECORDS;
     this.spend(why === 'source-unverifiable' ? COST.unverified : COST.refused);
     this.record(RECORD_LINK_REJECT, id, reason);
   }
