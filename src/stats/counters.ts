@@ -14,6 +14,8 @@ export interface ProviderCounters {
   acceptFailures: number;
   /** Times that the provider broke the SPI. */
   faults: number;
+  /** Connections that ended because the peer's switch spoke nonsense on them. */
+  breaches: number;
   /** Connections that are open now. */
   open: number;
   /** Bytes accepted by `send`, of connections that are closed and open ones. */
@@ -40,6 +42,7 @@ function zeroes(): ProviderCounters {
     connectFailures: 0,
     acceptFailures: 0,
     faults: 0,
+    breaches: 0,
     open: 0,
     bytesSent: 0,
     bytesReceived: 0,

@@ -1,6 +1,6 @@
 /** The moment at which a connection becomes a socket of the application. */
 import type { Socket as PlatformSocket } from 'node:net';
-import { ProviderFaultError } from '../errors.js';
+import { ProviderFaultError, SessionProtocolError } from '../errors.js';
 import type { Inbound } from '../socket/inbound.js';
 import { type SocketOptionTarget, SwitchSocket } from '../socket/socket.js';
 import type { SwitchContext } from './context.js';
@@ -41,6 +41,7 @@ export function handOver(context: SwitchContext, established: Established): Swit
       // Faults that the session found itself are counted here; those of upcalls have been.
       const error = inbound.closeError;
       if (error instanceof ProviderFaultError && !countedFaults.has(error)) counters.faults += 1;
+      else if (error instanceof SessionProtocolError) counters.breaches += 1;
       context.sockets.delete(closed);
       counters.open -= 1;
       counters.bytesSent += closed.bytesSent;
