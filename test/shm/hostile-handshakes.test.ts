@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { SwitchStats } from 'sanswitch';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { HANDSHAKE_JOIN_SEGMENT_BYTES, SEGMENT_BYTES } from '#src/layout/layout.gen.js';
+import { HANDSHAKE_JOIN_SEGMENT_BYTES, SEGMENT_BYTES, WELCOME_RESOURCES } from '#src/layout/layout.gen.js';
 import { closeDescriptor, listeningSockets, sendMessage, unixConnect } from '#src/native/os.js';
 import { encodeIdent, encodeJoin, encodeWelcome } from '#src/providers/shm/handshake.js';
 import { rendezvousName } from '#src/providers/shm/host.js';
@@ -145,7 +145,7 @@ describe('a JOIN', () => {
     });
   });
 
-  it.skipIf(hostileReason !== null).each([
+  it.each([
     ['ten descriptors', 'descriptors:10', 'handshake:no-join'],
     ['a pipe', 'pipe', 'handshake:no-segment'],
     ['a file', 'file', 'handshake:no-segment'],
@@ -155,16 +155,44 @@ describe('a JOIN', () => {
     ['a segment whose seals may change', 'sgf', 'handshake:no-segment'],
     ['a segment that nobody can write', 'sgwS', 'handshake:no-segment'],
     ['a segment that is a page too long', 'size', 'handshake:no-segment'],
-  ])('with %s', async (_, kind, what) => {
-    expect(await costs(what, () => joinBy(kind))).toBe(1);
-  });
+  ])(
+    `with %s${hostileReason === null ? '' : ` (${hostileReason})`}`,
+    { skip: hostileReason !== null },
+    async (_, kind, what) => {
+      expect(await costs(what, () => joinBy(kind))).toBe(1);
+    },
+  );
 
-  it.skipIf(hostileReason !== null)('whose segment its owner cuts short: the kernel refuses', async () => {
+  it('whose segment its owner cuts short: the kernel refuses', async (context) => {
+    if (hostileReason !== null) return context.skip(hostileReason);
     let said = '';
     await costs('handshake:no-segment', async () => {
       said = await joinBy('good');
     });
     expect(said).toContain('can not be cut short');
+  });
+});
+
+describe('links', () => {
+  it('with one process have a limit, others are served', { timeout: 60_000 }, async () => {
+    const before = await server.do.resources();
+    const links: RawLink[] = [];
+    let answer: RawLink | number = 0;
+    while (links.length <= 256) {
+      answer = await RawLink.join(port);
+      if (typeof answer === 'number') break;
+      links.push(answer);
+    }
+    expect([links.length, answer]).toEqual([256, WELCOME_RESOURCES]);
+    expect(await counted('handshake:no-resources')).toBe(1);
+    const { rssBytes } = await server.do.resources();
+    expect(rssBytes - before.rssBytes).toBeLessThan(100 * 1024 * 1024);
+    expect(await newClient()).toBe('connected by shm');
+    for (const link of links) link.close();
+    await eventually('everything is given back', async () => {
+      const now = await server.do.resources();
+      return now.descriptors <= before.descriptors && now.segments <= before.segments;
+    });
   });
 });
 
