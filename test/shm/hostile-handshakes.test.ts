@@ -59,8 +59,7 @@ async function joinBy(what: string, bytes = SEGMENT_BYTES): Promise<string> {
   child.stdout.on('data', (text) => {
     said += String(text);
   });
-  await eventually('it has sent', () => said.includes('sent') || said.includes('unable'));
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await eventually('it has sent, and the server has hung up', () => said.includes('sent') || said.includes('unable'));
   child.stdin.end();
   await once(child, 'close');
   return said;
