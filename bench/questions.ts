@@ -5,6 +5,7 @@ import { cold } from './cold.js';
 import { fair } from './fair.js';
 import { usage } from './harness/options.js';
 import type { Question } from './harness/question.js';
+import { hostile } from './hostile.js';
 import { idle } from './idle.js';
 import { many } from './many.js';
 import { rtt } from './rtt.js';
@@ -12,7 +13,7 @@ import { stream } from './stream.js';
 import { tcp } from './tcp.js';
 
 /** In the order in which `--help` lists them. */
-export const QUESTIONS: readonly Question[] = [rtt, stream, bulk, tcp, cold, idle, many, churn, fair];
+export const QUESTIONS: readonly Question[] = [rtt, stream, bulk, tcp, cold, idle, many, churn, fair, hostile];
 
 /** The question that a command line names. @throws BenchFailure unless it names one that exists */
 export function questionOf(positionals: readonly string[]): Question {

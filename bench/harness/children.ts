@@ -39,6 +39,14 @@ export function forkPeer(setup: PeerSetup): ChildProcess {
   return child;
 }
 
+/** Starts another process, which ends with the run. */
+export function forkHelper(file: string, args: readonly string[]): ChildProcess {
+  const child = fork(file, args, { execArgv: [], stdio: ['ignore', 2, 2, 'ipc'] });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
+}
+
 /** Ends every process at once. */
 export function killChildren(): void {
   for (const child of running) child.kill('SIGKILL');

@@ -25,6 +25,8 @@ export interface Contest {
   /** What a pair needs before it is measured. @returns figures that are taken once */
   prepare?(pair: Pair, variant: Variant): Promise<Partial<Figures>>;
   measure(pair: Pair, slot: Slot, variant: Variant): Promise<Figures>;
+  /** All variants are measured on one pair, the baseline's; `begin` is called when it stands, its result at the end. */
+  readonly samePair?: { begin(pair: Pair): Promise<() => void> };
   /** How many times better `ours` is than `baseline`. */
   ratio(ours: Figures, baseline: Figures): number;
   /** Further fields of a line. */
@@ -116,26 +118,30 @@ export async function run(contest: Contest, total_ms: number, observer: Observer
   const variants = [contest.baseline, ...contest.contenders, ...references];
   const { rounds, slot } = plan(total_ms, variants.length, contest.rounds);
   const pairs: Pair[] = [];
+  let cleanUp = (): void => {};
   const measured = variants.map((): Figures[] => []);
   const prepared: Partial<Figures>[] = [];
   try {
     observer.tell('starting');
     for (const variant of variants) {
-      const pair = await Pair.start(variant.name, variant.spec, variant.provider);
+      const shared = contest.samePair === undefined ? undefined : pairs[0];
+      const pair = shared ?? (await Pair.start(variant.name, variant.spec, variant.provider));
       pairs.push(pair);
       prepared.push((await contest.prepare?.(pair, variant)) ?? {});
     }
+    if (contest.samePair !== undefined) cleanUp = await contest.samePair.begin(pairs[0] as Pair);
     for (let round = 1; round <= rounds; round++) {
       for (const [index, pair] of pairs.entries()) {
-        observer.tell(`round ${round} of ${rounds}: ${pair.name}`);
-        const start_us = now_us();
         const variant = variants[index] as Variant;
+        observer.tell(`round ${round} of ${rounds}: ${variant.name}`);
+        const start_us = now_us();
         measured[index]?.push(await contest.measure(pair, slot, variant));
         observer.measured?.(variant, start_us);
       }
     }
   } finally {
-    for (const pair of pairs) await pair.close();
+    cleanUp();
+    for (const pair of new Set(pairs)) await pair.close();
   }
   const medians = measured.map((figures, index) => ({ ...medianFigures(figures), ...prepared[index] }));
   const beside = medians.slice(1 + contest.contenders.length);

@@ -122,6 +122,7 @@ export class Pair {
   #server_: Connected = { provider: '', decision: '' };
   /** Bytes that the first connection has carried in bulk. */
   #bulkBytes = 0;
+  #place = '';
 
   private constructor(name: string, spec: TransportSpec) {
     this.name = name;
@@ -147,6 +148,11 @@ export class Pair {
 
   get provider(): string {
     return this.#client_.provider;
+  }
+
+  /** Where the server listens, in a form that depends on the transport: a port, but for `ring`. */
+  get place(): string {
+    return this.#place;
   }
 
   /** The routing decisions of the connecting and of the accepting side, in words. */
@@ -256,6 +262,7 @@ export class Pair {
 
   async #connect(expectedProvider: string): Promise<void> {
     const { place } = await this.#both(this.#server.ask({ op: 'listen' }));
+    this.#place = place;
     this.#client_ = await this.#both(this.#client.ask({ op: 'connect', place }));
     this.#server_ = await this.#both(this.#server.ask({ op: 'accepted' }));
     for (const side of [this.#client_, this.#server_]) {

@@ -23,6 +23,8 @@ constexpr int kPollsPerYield = 64;
 constexpr int kCallbacksPerClock = 4;
 // Wake-up messages taken from one socket in one turn: a peer that sends without end must not hold up the loop.
 constexpr int kMessagesPerTurn = 64;
+// A peer may wake once per odd epoch. This many more, and the link ends; this many may be late.
+constexpr int32_t kExcessWakes = 4096;
 // The longest time that one slice of spinning may last, whatever the control block says.
 constexpr uint32_t kSpinLimitNs = 1000000;
 
@@ -91,7 +93,9 @@ bool Reactor::fallAsleep() {
     return false;
   }
   for (Link* link : links_) {
-    if (link != nullptr) __atomic_store_n(link->epochWord, *link->epochWord + 1, __ATOMIC_SEQ_CST);
+    if (link == nullptr) continue;
+    __atomic_store_n(link->epochWord, *link->epochWord + 1, __ATOMIC_SEQ_CST);
+    if (link->excessWakes > -kExcessWakes) link->excessWakes--;
   }
   // The other half of Dekker's pattern: a peer publishes first and then reads the epoch. Either it sees the odd epoch
   // and wakes us, or we see what it has published.
@@ -213,6 +217,7 @@ void Reactor::readSocket(Link* link) {
     ssize_t length = recv(link->fd, data, sizeof data, MSG_DONTWAIT);
     if (length > 0) {
       control_->wakesReceived++;
+      if (++link->excessWakes > kExcessWakes) return endLink(link, -EPROTO);
       continue;
     }
     if (length < 0 && (errno == EAGAIN || errno == EINTR)) return;

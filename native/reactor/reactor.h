@@ -46,6 +46,8 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
     int fd;
     // In our own segment: sleepEpoch.
     int32_t* epochWord;
+    // Wake-ups received less odd epochs, each of which allows one.
+    int32_t excessWakes;
   };
 
   // JavaScript's methods; each says what it takes in src/native/addon.ts.

@@ -1,5 +1,6 @@
 /** Accepting on Unix sockets in this thread's event loop. */
 import { unixAccept } from '../native/os.js';
+import type { Budget } from './budget.js';
 import { Poll } from './poll.js';
 
 /** How long nothing is accepted after a failure: the process has no descriptors left, and those who wait can wait. */
@@ -12,12 +13,18 @@ export class Acceptor {
   private readonly fd: number;
   private readonly poll: Poll;
   private readonly accepted: (fd: number) => void;
+  private readonly budget: Budget | null;
   private timer: NodeJS.Timeout | undefined;
   private isClosed = false;
 
-  /** @param accepted gets each descriptor, to keep @throws SystemError */
-  constructor(fd: number, accepted: (fd: number) => void) {
+  /**
+   * @param accepted gets each descriptor, to keep
+   * @param budget connections taken in a period, where they are not to be had for nothing
+   * @throws SystemError
+   */
+  constructor(fd: number, accepted: (fd: number) => void, budget: Budget | null = null) {
     this.fd = fd;
+    this.budget = budget;
     this.accepted = accepted;
     this.poll = new Poll(fd, () => this.acceptSome());
     this.poll.start();
@@ -36,18 +43,19 @@ export class Acceptor {
       try {
         fd = unixAccept(this.fd);
       } catch {
-        this.pause();
+        this.pause(RETRY_MS);
         return;
       }
       if (fd === null) return;
       this.accepted(fd);
+      if (this.budget?.spend(1) && !this.isClosed) return this.pause(this.budget.periodMs);
     }
   }
 
   /** The queue stays readable, so that polling on would only burn the processor. */
-  private pause(): void {
+  private pause(ms: number): void {
     this.poll.stop();
-    this.timer = setTimeout(() => this.poll.start(), RETRY_MS);
+    this.timer = setTimeout(() => this.poll.start(), ms);
     this.timer.unref();
   }
 }

@@ -8,7 +8,7 @@ import { InvalidOptionError } from '../errors.js';
 import * as layout from '../layout/layout.gen.js';
 import type { NativeReactor } from '../native/addon.js';
 import { requireNative } from '../native/load.js';
-import { check } from '../native/os.js';
+import { check, ERRNO } from '../native/os.js';
 import type { IdleStrategy, PollerKind } from './poller-kind.js';
 import { endTurn } from './turn.js';
 
@@ -52,7 +52,10 @@ const STRATEGY_NUMBERS: Readonly<Record<IdleStrategy, number>> = {
   spin: layout.POLLER_IDLE_SPIN,
 };
 
-/** Called once when the socket of a link has ended: 0 in the ordinary way, otherwise a negative errno. */
+/** A link's event: the peer sent far more wake-ups than this thread slept. */
+export const LINK_OVERDONE = ERRNO.EPROTO;
+
+/** Called once when the socket of a link has ended: 0 in the ordinary way, otherwise a negative errno, or LINK_OVERDONE. */
 export type LinkEvent = (event: number) => void;
 
 const SPIN_BUDGET_LIMIT_US = 1_000;

@@ -107,6 +107,9 @@ export interface SanProvider {
    */
   WSPClaimMessageBuffer?(socket: Socket, minBytes: number, maxBytes: number, out: WsaBuffer): WsaCode;
 
+  /** Optional: how often peers were refused or broke the provider's protocol, by `what:reason`; shown by `sw.stats()`. */
+  WSPQueryRefusals?(): Readonly<Record<string, number>>;
+
   /** Moves the socket's context to another owner (section 8). @throws WsaError (WSAEOPNOTSUPP) */
   WSPDuplicateSocket(socket: Socket, owner: number): unknown;
   /**

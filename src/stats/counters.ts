@@ -14,11 +14,15 @@ export interface ProviderCounters {
   acceptFailures: number;
   /** Times that the provider broke the SPI. */
   faults: number;
+  /** Connections that ended because the peer's switch spoke nonsense on them. */
+  breaches: number;
   /** Connections that are open now. */
   open: number;
   /** Bytes accepted by `send`, of connections that are closed and open ones. */
   bytesSent: number;
   bytesReceived: number;
+  /** How often peers were refused or broke the provider's protocol, by `what:reason`; empty where it does not count. */
+  refusals: Readonly<Record<string, number>>;
 }
 
 /** What `sw.stats()` returns: a snapshot. */
@@ -38,9 +42,11 @@ function zeroes(): ProviderCounters {
     connectFailures: 0,
     acceptFailures: 0,
     faults: 0,
+    breaches: 0,
     open: 0,
     bytesSent: 0,
     bytesReceived: 0,
+    refusals: {},
   };
 }
 
@@ -67,13 +73,18 @@ export class Counters {
     }
   }
 
-  /** @param live connections that are open now, whose bytes are not in the counters yet */
+  /**
+   * @param live connections that are open now, whose bytes are not in the counters yet
+   * @param refusals by provider
+   */
   snapshot(
     live: Iterable<{ provider: string; bytesSent: number; bytesReceived: number }>,
     listeners: number,
+    refusals: Iterable<readonly [string, Readonly<Record<string, number>>]> = [],
   ): SwitchStats {
     const providers: Record<string, ProviderCounters> = {};
     for (const [name, counters] of this.providers) providers[name] = { ...counters };
+    for (const [name, counts] of refusals) providers[name] = { ...(providers[name] ?? zeroes()), refusals: counts };
     for (const socket of live) {
       const counters = providers[socket.provider] as ProviderCounters;
       counters.bytesSent += socket.bytesSent;

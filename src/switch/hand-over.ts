@@ -1,6 +1,6 @@
 /** The moment at which a connection becomes a socket of the application. */
 import type { Socket as PlatformSocket } from 'node:net';
-import { ProviderFaultError } from '../errors.js';
+import { ProviderFaultError, SessionProtocolError } from '../errors.js';
 import type { Inbound } from '../socket/inbound.js';
 import { type Ends, type SocketOptionTarget, type SocketPlace, SwitchSocket } from '../socket/socket.js';
 import type { SwitchContext } from './context.js';
@@ -51,6 +51,7 @@ class Place implements SocketPlace {
     const counters = context.counters.of(socket.provider);
     // Faults that the session found itself are counted here; those of upcalls have been.
     if (error instanceof ProviderFaultError && !countedFaults.has(error)) counters.faults += 1;
+    else if (error instanceof SessionProtocolError) counters.breaches += 1;
     context.sockets.delete(socket);
     counters.open -= 1;
     counters.bytesSent += socket.bytesSent;

@@ -89,8 +89,12 @@ export class Switch {
 
   /** Counters per provider and per reason of a decision. */
   stats(): SwitchStats {
-    const { counters, sockets, listeners } = this.context;
-    return counters.snapshot(sockets, listeners.size);
+    const { counters, sockets, listeners, running } = this.context;
+    const refusals = running.flatMap(({ name, spi }) => {
+      const counts = spi.WSPQueryRefusals?.();
+      return counts === undefined ? [] : [[name, counts] as const];
+    });
+    return counters.snapshot(sockets, listeners.size, refusals);
   }
 
   /** What became of each configured provider. */

@@ -76,6 +76,17 @@ describe('npm run bench', () => {
     expect(lines.at(-1)?.ratio).toBeGreaterThan(0.9 * TENTH);
   });
 
+  it('hostile: honest peers keep their speed', { timeout: LIMIT_MS, retry: RETRIES }, async () => {
+    const lines = await ask('hostile', '4');
+    expect(lines.map(({ variant }) => variant)).toContain('forged OPEN flood');
+    for (const line of lines) {
+      expect(line).toMatchObject({ question: 'hostile', provider: 'shm', judged: true, attacker_cpu_percent: 10 });
+      expect(line.baseline).toMatchObject({ name: 'undisturbed', provider: 'shm' });
+      expect(line.p99_us).toBeGreaterThanOrEqual(line.p50_us as number);
+    }
+    expect(lines.at(-1)?.ratio).toBeGreaterThan(0.5 * TENTH);
+  });
+
   it('draws a flame graph of every process', { timeout: LIMIT_MS }, async () => {
     const out = mkdtempSync(join(tmpdir(), 'sanswitch-flame-'));
     try {

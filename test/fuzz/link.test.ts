@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as layout from '#src/layout/layout.gen.js';
 import { closeDescriptor, peerCredentials, unixAccept, unixConnect, unixListen } from '#src/native/os.js';
 import { ShmConnection } from '#src/providers/shm/connection.js';
-import { Link } from '#src/providers/shm/link.js';
+import { Link, TALK_BUDGET } from '#src/providers/shm/link.js';
 import {
   cellWord,
   initialiseSegment,
@@ -17,6 +17,7 @@ import {
   slotName,
   slotPlace,
 } from '#src/providers/shm/segment.js';
+import { Budget } from '#src/reactor/budget.js';
 import { Reactor } from '#src/reactor/reactor.js';
 import { type Region, threadWindows } from '#src/reactor/window.js';
 import { RingProducer } from '#src/ring/producer.js';
@@ -171,9 +172,11 @@ class Victim {
         this.forget(connection);
       },
       withdrawn: () => {},
+      breached: () => {},
+      refused: () => {},
       died: () => this.deaths++,
     };
-    const place = { fd, own, peer, credentials: peerCredentials(fd), initiator };
+    const place = { fd, own, peer, credentials: peerCredentials(fd), initiator, talk: new Budget(TALK_BUDGET) };
     this.link = new Link(owner, Reactor.current(), threadWindows(), place);
   }
 

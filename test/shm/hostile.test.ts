@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
-import { createSwitch, type Switch } from 'sanswitch';
+import { createSwitch, type Switch, type SwitchStats } from 'sanswitch';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   CELL_CONS_WORD,
@@ -253,22 +253,22 @@ describe('a link whose peer writes nonsense ends; others live on', () => {
     await allIsWell();
   });
 
-  it('a peer that has consumed link records of the future: likewise', async () => {
+  it('a connection whose peer speaks nonsense in its midst ends alone, counted', async () => {
+    const breaches = async (): Promise<number> =>
+      ((await peer.do.stats()) as SwitchStats).providers.shm?.breaches as number;
+    const before = await breaches();
     const link = await joined();
-    Atomics.store(link.own.words, SEGMENT_HEADER_LINK_CONS_WORD, HUGE);
-    let hasHungUp = false;
-    const waiting = hungUp(link.fd).then(() => {
-      hasHungUp = true;
-    });
-    // Each OPEN for nobody is answered by a REJECT, until their ring has gone round.
-    const nobody = [5, ...Array<number>(15).fill(0)];
-    while (!hasHungUp) {
-      try {
-        for (let i = 0; i < 4_000; i++) link.record(RECORD_LINK_OPEN, nobody);
-      } catch {}
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
-    await waiting;
+    const ring = link.ring(0);
+    link.write(ring, helloMessage());
+    link.write(ring, sessionMessage(SESSION_DATA, new Uint8Array(10)));
+    link.write(ring, sessionMessage(99, new Uint8Array(10)));
+    let record = await link.next();
+    while (record[0] === RECORD_LINK_NEWS) record = await link.next();
+    expect(record.slice(0, 2)).toEqual([RECORD_LINK_CLOSE, 0]);
+    await eventually('it is counted', async () => (await breaches()) === before + 1);
+    link.record(RECORD_LINK_CLOSE, [0]);
+    link.open(1, port);
+    expect(await link.next()).toEqual([RECORD_LINK_ACCEPT, 1]);
     link.close();
     await allIsWell();
   });

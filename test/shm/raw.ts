@@ -4,10 +4,12 @@ import {
   CELL_CONS_WORD,
   CELL_PROD_WORD,
   CLAIM_VIRTUAL_PORT,
+  LINK_RING_OFFSET,
   RECORD_DATA,
   RECORD_LINK_NEWS,
   RECORD_LINK_OPEN,
   SEGMENT_BYTES,
+  SEGMENT_HEADER_SLEEP_EPOCH_WORD,
   SESSION_HEADER_BYTES,
   SESSION_HELLO,
 } from '#src/layout/layout.gen.js';
@@ -33,6 +35,7 @@ import { cellWord, initialiseSegment, linkRing, slotName, slotPlace } from '#src
 import { type OwnSegment, type Region, threadWindows } from '#src/reactor/window.js';
 import { RingConsumer } from '#src/ring/consumer.js';
 import { RingProducer } from '#src/ring/producer.js';
+import { Waker } from '#src/ring/sleep-epoch.js';
 import { encodeHello, writeHeader } from '#src/switch/session/messages.js';
 import { eventually } from './party.js';
 
@@ -79,6 +82,7 @@ export class RawLink {
   readonly peer: Region;
   readonly out: RingProducer;
   readonly in: RingConsumer;
+  private readonly waker: Waker;
   readonly cookie: bigint;
   private isHeld = false;
 
@@ -89,6 +93,7 @@ export class RawLink {
     this.cookie = cookie;
     this.out = new RingProducer(linkRing(own, peer));
     this.in = new RingConsumer(linkRing(peer, own));
+    this.waker = new Waker(peer.words, SEGMENT_HEADER_SLEEP_EPOCH_WORD);
   }
 
   /** Joins the server on `port` as a client; `prepare` may spoil the segment first. */
@@ -132,7 +137,7 @@ export class RawLink {
     this.out.commit(type, payload.byteLength);
     if (this.isHeld) return;
     this.out.publish();
-    this.wake();
+    if (this.waker.isDue()) this.wake();
   }
 
   /** All link records that `write` writes become visible in one moment. */
@@ -200,8 +205,45 @@ export class RawLink {
     this.wake();
   }
 
+  /** The same, and nobody is woken. */
+  setCellQuietly(id: number, word: number, value: number): void {
+    Atomics.store(this.own.words, cellWord(id) + word, value);
+  }
+
+  /** A word of the other side's cell of connection `id`. */
+  peerCell(id: number, word: number): number {
+    return Atomics.load(this.peer.words, cellWord(id) + word);
+  }
+
+  /** Index of the first word of the smallest slot of connection `id`. */
+  slotWord(id: number): number {
+    return (slotPlace(slotName(0, id)) as { base: number }).base >>> 2;
+  }
+
+  /** Index of the first word of the link ring. */
+  ringWord(): number {
+    return LINK_RING_OFFSET >>> 2;
+  }
+
+  /** Has the other side hung up? Takes its wake-ups meanwhile. */
+  isGone(): boolean {
+    try {
+      for (;;) {
+        const message = receiveMessage(this.fd, new Uint8Array(HANDSHAKE_BYTES_MAX));
+        if (message === null || message.length === 0) return message !== null;
+      }
+    } catch {
+      return true;
+    }
+  }
+
   close(): void {
     closeDescriptor(this.fd);
+    this.unmap();
+  }
+
+  /** All but the socket, which is closed already. */
+  unmap(): void {
     threadWindows().unmap(this.own);
     threadWindows().unmap(this.peer);
   }

@@ -42,9 +42,12 @@ class InterposeProvider implements SanProvider {
   /** Missing where the provider has none, as the SPI wants it. */
   readonly WSPClaimMessageBuffer?: SanProvider['WSPClaimMessageBuffer'];
 
+  readonly WSPQueryRefusals?: SanProvider['WSPQueryRefusals'];
+
   constructor(inner: SanProvider, concerns: readonly Concern[]) {
     this.#inner = inner;
     this.#concerns = concerns;
+    if (inner.WSPQueryRefusals !== undefined) this.WSPQueryRefusals = () => inner.WSPQueryRefusals!();
     if (inner.WSPClaimMessageBuffer !== undefined) {
       this.WSPClaimMessageBuffer = (...args: [Socket, number, number, WsaBuffer]) =>
         this.#down('WSPClaimMessageBuffer', args, () => inner.WSPClaimMessageBuffer!(...args)) as number;

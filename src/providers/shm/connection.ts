@@ -10,6 +10,7 @@ import {
   CELL_PROD_WORD,
   CELL_SLOT_SEQ_WORD,
   CELL_SLOT_WORD,
+  RECORD_ALIGN,
   RECORD_DATA,
   RECORD_LINK_CLOSE,
   RECORD_LINK_SPACE,
@@ -61,6 +62,8 @@ export class ShmConnection implements SlotHolder {
   closeSent = false;
   /** The peer has written CLOSE, or the link is gone. */
   peerDone = false;
+  /** Opened by the peer, who has said nothing yet: counted by the link. */
+  isSilent = false;
   private posted: Overlapped | null = null;
   /** A claim is open: the switch may be writing into the ring. */
   isWriting = false;
@@ -205,11 +208,12 @@ export class ShmConnection implements SlotHolder {
     return at < 0 && producer.position !== position ? this.block(minBytes, maxBytes) : at;
   }
 
-  /** A SPACE record: the peer has consumed as far as we needed. */
-  spaceMade(): void {
-    if (!this.waitsForSpace) return;
+  /** A SPACE record: the peer has consumed as far as we needed. @returns whether anybody waits for that */
+  spaceMade(): boolean {
+    if (!this.waitsForSpace) return false;
     this.waitsForSpace = false;
     this.owner.spaceMade();
+    return true;
   }
 
   /** Goes on in a larger slot, if one can be had. @returns whether it did */
@@ -299,7 +303,8 @@ export class ShmConnection implements SlotHolder {
     let records = 0;
     while (this.posted !== null && budget > 0 && consumer.next()) {
       records++;
-      budget -= consumer.length;
+      // Short records, too, come to an end.
+      budget -= consumer.length + RECORD_ALIGN;
       if (consumer.type === RECORD_DATA) this.complete();
       else this.follow();
       if (this.closeSent) return records;
@@ -317,6 +322,10 @@ export class ShmConnection implements SlotHolder {
   private complete(): void {
     const overlapped = this.posted as Overlapped;
     this.posted = null;
+    if (this.isSilent) {
+      this.isSilent = false;
+      this.link.spoken();
+    }
     overlapped.bytes = this.link.peer.bytes;
     overlapped.offset = this.consumer.offset;
     this.owner.received(overlapped, this.consumer.length);

@@ -186,6 +186,7 @@ export class ShmConnector {
         peer,
         credentials,
         initiator: true,
+        talk: host.talkOf(credentials.pid),
         peerReactorId: ident.reactorId,
       };
       const link = new Link(host.owner, host.reactor, host.windows, place);

@@ -19,6 +19,13 @@ export interface HandshakeMessage {
   readonly descriptor: number;
 }
 
+/** The other side did not speak in time. */
+export class SlowPeerError extends Error {
+  constructor() {
+    super('the peer takes too long');
+  }
+}
+
 /** A socket during the handshake; owns its descriptor until `release`. */
 export class HandshakeSocket {
   readonly fd: number;
@@ -72,7 +79,7 @@ export class HandshakeSocket {
   /** If it was this thread that had no time, the message may be there and unseen: timers go before sockets. */
   private expired(): void {
     this.readable();
-    if (this.waiting !== null) this.fail(new Error('the peer takes too long'));
+    if (this.waiting !== null) this.fail(new SlowPeerError());
   }
 
   private settle(): void {

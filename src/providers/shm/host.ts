@@ -1,15 +1,21 @@
 /** What one provider has on its thread: the reactor's ear, the links, the listeners by cookie. */
 import { randomBytes } from 'node:crypto';
+import { Budget } from '../../reactor/budget.js';
 import { type Pollable, Reactor } from '../../reactor/reactor.js';
 import { threadWindows, type WindowPool } from '../../reactor/window.js';
 import { REACTOR_ID_BYTES } from './handshake.js';
-import type { Link, LinkOwner } from './link.js';
+import { type Link, TALK_BUDGET } from './link.js';
+import type { LinkOwner } from './link-place.js';
 import type { ShmListener } from './listener.js';
+import { Refusals } from './refusals.js';
 
 /** Name of the Unix socket behind which a listening TCP socket's companion waits. */
 export function rendezvousName(cookie: bigint): string {
   return `sanswitch/1/${cookie.toString(16)}`;
 }
+
+/** Processes whose talk is remembered before those without debt are forgotten. */
+const TALKS_MAX = 256;
 
 /** How this provider is to behave. */
 export interface ShmOptions {
@@ -25,6 +31,8 @@ export class ShmHost implements Pollable {
   readonly reactorId = randomBytes(REACTOR_ID_BYTES).toString('hex');
   readonly listeners = new Map<bigint, ShmListener>();
   readonly links: Link[] = [];
+  readonly refusals = new Refusals();
+  private readonly talks = new Map<number, Budget>();
   readonly owner: LinkOwner;
   readonly options: ShmOptions;
   /** Called when a batch of work is done: completions go out. */
@@ -41,6 +49,22 @@ export class ShmHost implements Pollable {
     this.windows.prepare();
     this.reactor = Reactor.current();
     this.reactor.addPollable(this);
+  }
+
+  /** The links with one process. */
+  linksWith(pid: number): Link[] {
+    return this.links.filter((link) => link.credentials.pid === pid && !link.isDead);
+  }
+
+  /** How much idle talk of a process is listened to, over all of its links, also when it comes again. */
+  talkOf(pid: number): Budget {
+    if (this.talks.size >= TALKS_MAX) for (const [one, talk] of this.talks) if (talk.isFull) this.talks.delete(one);
+    let talk = this.talks.get(pid);
+    if (talk === undefined) {
+      talk = new Budget(TALK_BUDGET);
+      this.talks.set(pid, talk);
+    }
+    return talk;
   }
 
   add(link: Link): void {

@@ -12,6 +12,8 @@ import { RingCorruptError } from '../../errors.js';
 import {
   LINK_CONNECTION_LIMIT,
   LINK_OPEN_BYTES,
+  LINK_RING_BYTES,
+  RECORD_ALIGN,
   RECORD_LINK_ACCEPT,
   RECORD_LINK_CLOSE,
   RECORD_LINK_NEWS,
@@ -22,13 +24,16 @@ import {
   SEGMENT_HEADER_SLEEP_EPOCH_WORD,
 } from '../../layout/layout.gen.js';
 import { closeDescriptor, type PeerCredentials } from '../../native/os.js';
-import type { Reactor, Watch } from '../../reactor/reactor.js';
+import type { Budget, BudgetTerms } from '../../reactor/budget.js';
+import { LINK_OVERDONE, type Reactor, type Watch } from '../../reactor/reactor.js';
 import type { Region, WindowPool } from '../../reactor/window.js';
 import { RingConsumer } from '../../ring/consumer.js';
 import { RingProducer } from '../../ring/producer.js';
 import { Waker } from '../../ring/sleep-epoch.js';
 import { ShmConnection } from './connection.js';
-import { decodeOpen, type OpenRequest } from './open-record.js';
+import type { LinkOwner, LinkPlace } from './link-place.js';
+import { decodeOpen } from './open-record.js';
+import type { LinkBreach, OpenRefusal } from './refusals.js';
 import { linkRing } from './segment.js';
 import { SlotAllocator } from './slots.js';
 
@@ -46,29 +51,14 @@ const BACKLOG_RETRY_MS = 1;
 const WAKE_RETRY_MS = 1;
 /** So many failures in a row, about half a second, and the peer is given up. */
 const WAKE_FAILURES_MAX = 400;
-
-/** What happens on a link that concerns its provider. */
-export interface LinkOwner {
-  /** The peer opens a connection; null: its OPEN says nothing that can be meant. */
-  opened(link: Link, id: number, request: OpenRequest | null): void;
-  accepted(link: Link, id: number): void;
-  rejected(link: Link, id: number, reason: number): void;
-  /** The peer closed a connection that nobody has accepted yet. */
-  withdrawn(link: Link, id: number): void;
-  /** The link is gone, and every connection on it. */
-  died(link: Link, reason: string): void;
-}
-
-/** What the handshake has brought about. */
-export interface LinkPlace {
-  /** The Unix socket. */
-  readonly fd: number;
-  readonly own: Region;
-  readonly peer: Region;
-  readonly credentials: PeerCredentials;
-  readonly initiator: boolean;
-  readonly peerReactorId?: string;
-}
+/** What a peer that leads nowhere costs, in units of about 25 ns. A silent connection's share comes back when it speaks. */
+const COST = { idle: 1, refused: 96, withdrawn: 256, unverified: 2_048, silent: 2_048 } as const;
+/** Of those per process: 100 µs in 2 ms, 5 % of the thread, and at once as much as 256 connections not yet in use. */
+export const TALK_BUDGET: BudgetTerms = { capacity: 256 * COST.silent, perPeriod: 4_096, periodMs: 2 };
+/** Records as which an OPEN counts that is refused, among those of one poll. */
+const REFUSED_RECORDS = 16;
+/** Records in a full link ring, at least: the peer may go on writing after its end. */
+const LAST_RECORDS = LINK_RING_BYTES / RECORD_ALIGN;
 
 /** One side of a link. */
 export class Link {
@@ -87,10 +77,22 @@ export class Link {
   /** Nothing can be written any more; what the peer had published before is still read. */
   isDead = false;
   private isBroken = false;
+  /** The peer is gone: the last look. */
+  private isEnding = false;
   isReleased = false;
   private readonly connections: (ShmConnection | undefined)[] = [];
   /** Connections on this link, both sides' CLOSE not yet seen. */
   connectionCount = 0;
+  /** Connections that the peer has opened and said nothing on yet, those that wait to be accepted included. */
+  silent = 0;
+  /** Ids of the latter. */
+  private readonly waiting = new Set<number>();
+  /** Shared by the links with one process. */
+  readonly talk: Budget;
+  /** What the OPENs that were refused in this poll count as. */
+  private refusedRecords = 0;
+  /** The peer talked too much of what leads nowhere: its link ring is not read until the timer ends. */
+  private restTimer: NodeJS.Timeout | undefined;
   private readonly polled: ShmConnection[] = [];
   private polls = 0;
   private readonly freeIds: number[] = [];
@@ -98,7 +100,8 @@ export class Link {
   private readonly out: RingProducer;
   private readonly in: RingConsumer;
   private readonly waker: Waker;
-  private readonly watch: Watch;
+  private watch: Watch;
+  private readonly linkWord: number;
   private readonly linkId: number;
   /** Positions of our link ring, unwrapped: 53 bits never alias. */
   private consumedTotal = 0;
@@ -124,6 +127,7 @@ export class Link {
     this.credentials = place.credentials;
     this.initiator = place.initiator;
     this.peerReactorId = place.peerReactorId ?? '';
+    this.talk = place.talk;
     this.out = new RingProducer(linkRing(this.own, this.peer));
     const incoming = linkRing(this.peer, this.own);
     this.in = new RingConsumer(incoming);
@@ -132,9 +136,10 @@ export class Link {
       this.fd,
       this.own.windowId,
       this.own.wordOffset + SEGMENT_HEADER_SLEEP_EPOCH_WORD,
-      () => this.die('the peer is gone', false),
+      (event) => this.socketEnded(event),
     );
-    this.watch = reactor.addWatch(this.peer.windowId, this.peer.wordOffset + incoming.prodIndex, this.in.position);
+    this.linkWord = this.peer.wordOffset + incoming.prodIndex;
+    this.watch = reactor.addWatch(this.peer.windowId, this.linkWord, this.in.position);
   }
 
   // ------------------------------------------------------------ connections
@@ -166,6 +171,7 @@ export class Link {
   private drop(connection: ShmConnection): void {
     this.connections[connection.id] = undefined;
     this.connectionCount--;
+    if (connection.isSilent) this.silent--;
     this.unpoll(connection);
     connection.releaseSlots();
     if (this.initiator) this.freeIds.push(connection.id);
@@ -253,7 +259,8 @@ export class Link {
     this.backlog.push(payload);
     this.backlogTypes.push(type);
     this.backlogTimer ??= setTimeout(() => this.retryBacklog(), BACKLOG_RETRY_MS);
-    if (this.backlog.length > 4 * LINK_CONNECTION_LIMIT) this.die('the peer does not read its link ring', true);
+    if (this.backlog.length > 4 * LINK_CONNECTION_LIMIT)
+      this.breach('ring-unread', 'the peer does not read its link ring');
   }
 
   private retryBacklog(): void {
@@ -267,8 +274,8 @@ export class Link {
     }
     this.backlog.splice(0, done);
     this.backlogTypes.splice(0, done);
-    if (this.backlog.length > 0 && !this.isBroken)
-      this.backlogTimer = setTimeout(() => this.retryBacklog(), BACKLOG_RETRY_MS);
+    if (this.backlog.length === 0 || this.isBroken) return;
+    this.backlogTimer = setTimeout(() => this.retryBacklog(), BACKLOG_RETRY_MS);
   }
 
   // ---------------------------------------------------------------- receiving
@@ -299,7 +306,7 @@ export class Link {
   work(): number {
     if (this.isReleased) return 0;
     try {
-      let work = !this.isDead && this.in.poll() ? this.readLinkRing() : 0;
+      let work = this.hears && this.in.poll() ? this.readLinkRing() : 0;
       work += this.sweep(false);
       if (this.polled.length > POLLED_MAX || ++this.polls > COMMIT_POLLS) work += this.commitLink();
       return work;
@@ -316,7 +323,7 @@ export class Link {
       let work = 0;
       if (!this.isDead) {
         // Read first: a record that is read behind the commit still arms its connection, which must not be forgotten.
-        if (this.in.reload()) work += this.readLinkRing();
+        if (this.hears && this.in.reload()) work += this.readLinkRing();
         this.in.commit();
       }
       return work + this.sweep(true);
@@ -343,15 +350,32 @@ export class Link {
     return work;
   }
 
+  /** Is the link ring read now? */
+  private get hears(): boolean {
+    return !this.isDead && this.restTimer === undefined;
+  }
+
+  /** The peer's idle talk must wait; its connections are served as ever. Without the watch it can't keep us awake. */
+  private rest(): void {
+    if (this.restTimer !== undefined || this.isDead || this.isEnding) return;
+    this.owner.breached('throttled');
+    this.reactor.removeWatch(this.watch);
+    this.restTimer = setTimeout(() => {
+      this.restTimer = undefined;
+      this.watch = this.reactor.addWatch(this.peer.windowId, this.linkWord, this.in.position);
+    }, this.talk.periodMs).unref();
+  }
+
   private readLinkRing(): number {
     let records = 0;
-    while (records < RECORDS_PER_POLL && this.in.next()) {
+    this.refusedRecords = 0;
+    while (records + this.refusedRecords < RECORDS_PER_POLL && this.hears && this.in.next()) {
       records++;
       this.handle(this.in.type, this.in.offset, this.in.length);
       if (this.isDead) return records;
       if (this.in.release()) this.in.commit();
     }
-    this.reactor.setSeen(this.watch, this.in.position);
+    if (this.restTimer === undefined) this.reactor.setSeen(this.watch, this.in.position);
     this.reactor.dirty = true;
     return records;
   }
@@ -360,15 +384,18 @@ export class Link {
     const { words } = this.peer;
     const at = offset >>> 2;
     const id = words[at];
-    if (length < 4 || id < 0 || id >= LINK_CONNECTION_LIMIT)
-      throw new RingCorruptError(`a link record for connection ${id}`);
+    if (length < 4 || id < 0 || id >= LINK_CONNECTION_LIMIT) throw new RingCorruptError(`a link record for id ${id}`);
     const connection = this.connections[id];
+    // Who is at its end opens nothing any more, and takes nothing back.
+    if (this.isEnding && connection === undefined) return;
     if (type === RECORD_LINK_NEWS) {
-      if (connection?.wantsRecords) this.poll(connection);
-    } else if (type === RECORD_LINK_SPACE) connection?.spaceMade();
-    else if (type === RECORD_LINK_CLOSE) this.peerClosed(id, connection);
+      if (connection?.wantsRecords && connection.polledIndex < 0) this.poll(connection);
+      else this.spend(COST.idle);
+    } else if (type === RECORD_LINK_SPACE) {
+      if (!connection?.spaceMade()) this.spend(COST.idle);
+    } else if (type === RECORD_LINK_CLOSE) this.peerClosed(id, connection);
     else if (type === RECORD_LINK_OPEN) {
-      if (length < LINK_OPEN_BYTES || this.initiator || connection !== undefined) {
+      if (length < LINK_OPEN_BYTES || this.initiator || connection !== undefined || this.waiting.has(id)) {
         throw new RingCorruptError(`an OPEN of connection ${id}, which can't be opened`);
       }
       this.owner.opened(this, id, decodeOpen(words, at));
@@ -377,10 +404,47 @@ export class Link {
     else throw new RingCorruptError(`a link record of type ${type}`);
   }
 
+  /** An OPEN waits to be accepted. */
+  wait(id: number): void {
+    this.waiting.add(id);
+    this.silent++;
+    this.spend(COST.silent);
+  }
+
+  /** The peer speaks on a connection that it has opened. */
+  spoken(): void {
+    this.silent--;
+    this.talk.refund(COST.silent);
+  }
+
+  /** It waits no more. @returns false: it has not waited */
+  waited(id: number): boolean {
+    if (!this.waiting.delete(id)) return false;
+    this.silent--;
+    return true;
+  }
+
+  private spend(cost: number): void {
+    if (this.talk.spend(cost)) this.rest();
+  }
+
+  /** Answers an OPEN with REJECT. @param reason REJECT_* */
+  refuse(id: number, reason: number, why: OpenRefusal): void {
+    this.owner.refused(why);
+    this.refusedRecords += REFUSED_RECORDS;
+    this.spend(why === 'source-unverifiable' ? COST.unverified : COST.refused);
+    this.record(RECORD_LINK_REJECT, id, reason);
+  }
+
   private peerClosed(id: number, connection: ShmConnection | undefined): void {
-    if (connection === undefined) return this.owner.withdrawn(this, id);
+    if (connection === undefined) return this.withdrawn(id);
     connection.endPeer();
     if (connection.closeSent) this.drop(connection);
+  }
+
+  private withdrawn(id: number): void {
+    this.spend(COST.withdrawn);
+    if (this.waited(id)) this.owner.withdrawn(this, id);
   }
 
   /** This side has closed a connection: CLOSE is written, and if the peer's has come it is over. */
@@ -398,13 +462,24 @@ export class Link {
     if (!(error instanceof RingCorruptError)) throw error;
     if (this.isBroken) return;
     this.isBroken = true;
-    process.nextTick(() => this.die(error.message, true));
+    process.nextTick(() => this.breach('nonsense', error.message));
   }
 
   private failed(error: unknown): number {
     if (!(error instanceof RingCorruptError)) throw error;
-    this.die(error.message, true);
+    this.breach('nonsense', error.message);
     return 1;
+  }
+
+  /** Ends the link for what the peer did. */
+  private breach(what: LinkBreach, reason: string): void {
+    if (!this.isDead) this.owner.breached(what);
+    this.die(reason, true);
+  }
+
+  private socketEnded(event: number): void {
+    if (event === LINK_OVERDONE) this.breach('endless-wakes', 'the peer wakes without end');
+    else this.die('the peer is gone', false);
   }
 
   /**
@@ -418,6 +493,7 @@ export class Link {
     this.isDead = true;
     clearTimeout(this.backlogTimer);
     clearTimeout(this.wakeTimer);
+    clearTimeout(this.restTimer);
     this.reactor.removeLink(this.linkId);
     this.reactor.removeWatch(this.watch);
     closeDescriptor(this.fd);
@@ -434,8 +510,11 @@ export class Link {
 
   /** What the peer had written before its end still counts: a CLOSE behind the last bytes is an orderly end. */
   private lastLook(): void {
+    this.isEnding = true;
+    clearTimeout(this.restTimer);
+    this.restTimer = undefined;
     try {
-      while (this.in.reload() && this.readLinkRing() > 0);
+      for (let left = LAST_RECORDS; left > 0 && this.in.reload(); left -= this.readLinkRing());
     } catch (error) {
       if (!(error instanceof RingCorruptError)) throw error;
       this.isBroken = true;

@@ -5,7 +5,7 @@
  */
 import { networkInterfaces } from 'node:os';
 import { InvalidOptionError } from '../../errors.js';
-import { RECORD_LINK_REJECT, REJECT_NOT_LISTENING } from '../../layout/layout.gen.js';
+import { REJECT_NOT_LISTENING } from '../../layout/layout.gen.js';
 import { atTurnEnd, type TurnEnd } from '../../reactor/turn.js';
 import {
   NO_ERROR,
@@ -43,8 +43,10 @@ import {
 } from '../../spi/types.js';
 import { ShmConnector } from './connector.js';
 import { ShmHost, type ShmOptions } from './host.js';
-import type { Link, LinkOwner } from './link.js';
+import type { Link } from './link.js';
+import type { LinkOwner } from './link-place.js';
 import type { OpenRequest } from './open-record.js';
+import type { LinkBreach, OpenRefusal } from './refusals.js';
 import { SLOT_BYTES_MAX } from './segment.js';
 import { ShmSocket, type SocketContext } from './socket.js';
 
@@ -263,7 +265,7 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
 
   opened(link: Link, id: number, request: OpenRequest | null): void {
     const listener = request === null ? undefined : this.host.listeners.get(request.cookie);
-    if (request === null || listener === undefined) link.record(RECORD_LINK_REJECT, id, REJECT_NOT_LISTENING);
+    if (request === null || listener === undefined) link.refuse(id, REJECT_NOT_LISTENING, 'not-listening');
     else listener.socket.opened(link, id, request);
   }
 
@@ -279,6 +281,18 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
 
   withdrawn(link: Link, id: number): void {
     for (const listener of this.host.listeners.values()) listener.socket.withdrawn(link, id);
+  }
+
+  breached(what: LinkBreach | 'throttled'): void {
+    this.host.refusals.count(`link:${what}`);
+  }
+
+  refused(why: OpenRefusal): void {
+    this.host.refusals.count(`open:${why}`);
+  }
+
+  WSPQueryRefusals(): Readonly<Record<string, number>> {
+    return this.host.refusals.snapshot();
   }
 
   died(link: Link, _reason: string): void {

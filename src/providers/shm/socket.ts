@@ -7,7 +7,6 @@ import {
   RECORD_LINK_ACCEPT,
   RECORD_LINK_CLOSE,
   RECORD_LINK_OPEN,
-  RECORD_LINK_REJECT,
   REJECT_BACKLOG,
   REJECT_NOT_LISTENING,
   REJECT_REFUSED,
@@ -216,9 +215,11 @@ export class ShmSocket implements ConnectionOwner, Incoming {
   }
 
   opened(link: Link, id: number, request: OpenRequest): void {
-    if (!isGenuine(request, link)) link.record(RECORD_LINK_REJECT, id, REJECT_SOURCE);
-    else if (this.arrivals.length >= this.backlog) link.record(RECORD_LINK_REJECT, id, REJECT_BACKLOG);
+    // Each peer fills its own queue, and what that costs nothing is asked first.
+    if (link.silent >= this.backlog) link.refuse(id, REJECT_BACKLOG, 'backlog-full');
+    else if (!isGenuine(request, link)) link.refuse(id, REJECT_SOURCE, 'source-unverifiable');
     else {
+      link.wait(id);
       this.arrivals.push({ link, id, remote: request.source, local: request.destination });
       this.signal(FD_ACCEPT);
     }
@@ -240,13 +241,9 @@ export class ShmSocket implements ConnectionOwner, Incoming {
     const arrival = this.arrivals.shift();
     if (arrival === undefined) throw NOBODY_WAITS;
     const { link, id, remote, local } = arrival;
+    link.waited(id);
     if (condition({ remote, local, credentials: link.credentials }) !== CF_ACCEPT) {
-      link.record(RECORD_LINK_REJECT, id, REJECT_REFUSED);
-      throw new WsaError(WSAECONNREFUSED);
-    }
-    // Opened twice before the first was accepted: the second would push the first out of the link's books.
-    if (link.get(id) !== undefined) {
-      link.distrust(new RingCorruptError(`a second OPEN of connection ${id}`));
+      link.refuse(id, REJECT_REFUSED, 'refused');
       throw new WsaError(WSAECONNREFUSED);
     }
     const socket = this.context.adopt();
@@ -256,6 +253,8 @@ export class ShmSocket implements ConnectionOwner, Incoming {
       throw new WsaError(WSAECONNREFUSED);
     }
     socket.connection = connection;
+    connection.isSilent = true;
+    link.silent++;
     link.add(connection);
     connection.newsAt = link.record(RECORD_LINK_ACCEPT, id);
     return { socket: socket.descriptor, remote, local };
@@ -292,7 +291,10 @@ export class ShmSocket implements ConnectionOwner, Incoming {
     this.isClosed = true;
     this.event = null;
     this.listener?.close();
-    for (const { link, id } of this.arrivals) link.record(RECORD_LINK_REJECT, id, REJECT_NOT_LISTENING);
+    for (const { link, id } of this.arrivals) {
+      link.waited(id);
+      link.refuse(id, REJECT_NOT_LISTENING, 'not-listening');
+    }
     this.arrivals = [];
     const { connection, upcalls } = { connection: this.connection, upcalls: this.context.upcalls };
     this.isOpening = false;

@@ -1,0 +1,91 @@
+import { afterEach, expect, it } from 'vitest';
+import {
+  LINK_CONNECTION_LIMIT,
+  LINK_RING_BYTES,
+  RECORD_ALIGN,
+  RECORD_LINK_NEWS,
+  SEGMENT_BYTES,
+  SEGMENT_HEADER_LINK_CONS_WORD,
+  SEGMENT_HEADER_LINK_PROD_WORD,
+} from '#src/layout/layout.gen.js';
+import { closeDescriptor, peerCredentials, unixAccept, unixConnect, unixListen } from '#src/native/os.js';
+import { Link, TALK_BUDGET } from '#src/providers/shm/link.js';
+import { initialiseSegment } from '#src/providers/shm/segment.js';
+import { Budget } from '#src/reactor/budget.js';
+import { Reactor } from '#src/reactor/reactor.js';
+import { threadWindows } from '#src/reactor/window.js';
+import { eventually } from './party.js';
+
+const RING_RECORDS = LINK_RING_BYTES / RECORD_ALIGN;
+const cleanups: (() => void)[] = [];
+
+afterEach(() => {
+  for (const cleanup of cleanups.splice(0)) cleanup();
+});
+
+/** A link whose other end is memory and a socket that this test holds. */
+function heldLink() {
+  const name = `sanswitch/test/${process.pid}/${Math.random()}`;
+  const listener = unixListen(name, 1);
+  const theirs = unixConnect(name);
+  const fd = unixAccept(listener) as number;
+  const own = threadWindows().mapOwn(SEGMENT_BYTES);
+  const peer = threadWindows().mapOwn(SEGMENT_BYTES);
+  initialiseSegment(own.region);
+  initialiseSegment(peer.region);
+  const seen = threadWindows().mapPeer(SEGMENT_BYTES, peer.descriptor);
+  const reactor = Reactor.current();
+  const pollable = { poll: () => 0, beforeSleep: () => 0 };
+  reactor.addPollable(pollable);
+  const breaches: string[] = [];
+  const deaths: string[] = [];
+  const owner = {
+    opened: () => {},
+    accepted: () => {},
+    rejected: () => {},
+    withdrawn: () => {},
+    refused: () => {},
+    breached: (what: string) => breaches.push(what),
+    died: (_: Link, reason: string) => deaths.push(reason),
+  };
+  const talk = new Budget(TALK_BUDGET);
+  const place = { fd, own: own.region, peer: seen, credentials: peerCredentials(fd), initiator: false, talk };
+  const link = new Link(owner, reactor, threadWindows(), place);
+  cleanups.push(() => {
+    link.die('the test is over', false);
+    reactor.removePollable(pollable);
+    for (const one of [theirs, listener, own.descriptor, peer.descriptor]) closeDescriptor(one);
+    threadWindows().unmap(peer.region);
+  });
+  return { link, peer: peer.region, breaches, deaths };
+}
+
+it('a peer that never reads its link ring: a bounded number of records wait for it, then the link ends', async () => {
+  const { link, breaches, deaths } = heldLink();
+  for (let i = 0; i < RING_RECORDS + 4 * LINK_CONNECTION_LIMIT - 2; i++) link.record(RECORD_LINK_NEWS, 0);
+  expect(deaths).toEqual([]);
+  const before = process.memoryUsage().heapUsed;
+  for (let i = 0; i < 1_000_000; i++) link.record(RECORD_LINK_NEWS, 0);
+  expect(breaches).toEqual(['ring-unread']);
+  expect(deaths).toEqual(['the peer does not read its link ring']);
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(200 * 1024 * 1024);
+});
+
+it('a peer that reads it late gets what waited', async () => {
+  const { link, peer, deaths } = heldLink();
+  for (let i = 0; i < RING_RECORDS + 1_000; i++) link.record(RECORD_LINK_NEWS, 0);
+  const full = link.own.words[SEGMENT_HEADER_LINK_PROD_WORD] as number;
+  Atomics.store(peer.words, SEGMENT_HEADER_LINK_CONS_WORD, 65_536);
+  await eventually('the rest comes', () => {
+    return ((link.own.words[SEGMENT_HEADER_LINK_PROD_WORD] as number) - full) / RECORD_ALIGN >= 1_000;
+  });
+  expect(deaths).toEqual([]);
+});
+
+it('a peer that has consumed link records of the future: found when room is needed', async () => {
+  const { link, peer, breaches } = heldLink();
+  Atomics.store(peer.words, SEGMENT_HEADER_LINK_CONS_WORD, 0x7fffff00);
+  for (let i = 0; i < RING_RECORDS + 1; i++) link.record(RECORD_LINK_NEWS, 0);
+  await eventually('the link ends', () => breaches.length > 0);
+  expect(breaches).toEqual(['nonsense']);
+});
