@@ -26,9 +26,11 @@ interface Block {
   readonly size: number;
   readonly fd: number;
   readonly acceptor: Acceptor;
-  readonly free: number[];
   /** By port, counted from the first: 1 where it is taken. */
   readonly taken: Uint8Array;
+  takenCount: number;
+  /** Where the next search begins. Ports go round: a listener that shares its port is chosen by ours, as TCP would. */
+  next: number;
 }
 
 const blocks: Block[] = [];
@@ -85,8 +87,7 @@ function claimBlock(first: number): Block | null {
   // Whoever wants to know the owner connects and asks the kernel; those connections are only taken off the queue.
   const acceptor = acceptorOf(fd);
   const size = blockSize(first);
-  const free = Array.from({ length: size }, (_, i) => first + size - 1 - i);
-  return { first, size, fd, acceptor, free, taken: new Uint8Array(size) };
+  return { first, size, fd, acceptor, taken: new Uint8Array(size), takenCount: 0, next: 0 };
 }
 
 function freshBlock(): Block | null {
@@ -109,11 +110,14 @@ function freshWithin(low: number, end: number): Block | null {
 
 /** Takes a port that no other live connection of this host has. @returns null: all are taken @throws SystemError */
 export function acquireVirtualPort(_address: string): number | null {
-  const block = blocks.find((candidate) => candidate.free.length > 0) ?? freshBlock();
-  const port = block?.free.pop();
-  if (block === null || port === undefined) return null;
-  block.taken[port - block.first] = 1;
-  return port;
+  const block = blocks.find(({ takenCount, size }) => takenCount < size) ?? freshBlock();
+  if (block === null) return null;
+  let place = block.next;
+  while (block.taken[place] === 1) place = (place + 1) % block.size;
+  block.taken[place] = 1;
+  block.takenCount += 1;
+  block.next = (place + 1) % block.size;
+  return block.first + place;
 }
 
 /** Gives a port back. A block that nobody uses is given back too, but for one: the next port would need one again. */
@@ -121,7 +125,7 @@ export function releaseVirtualPort(_address: string, port: number): void {
   const block = ownBlock(port);
   if (block === undefined || block.taken[port - block.first] === 0) return;
   block.taken[port - block.first] = 0;
-  block.free.push(port);
+  block.takenCount -= 1;
   if (!isUnused(block) || !blocks.some((other) => other !== block && isUnused(other))) return;
   blocks.splice(blocks.indexOf(block), 1);
   block.acceptor.close();
@@ -132,8 +136,8 @@ function ownBlock(port: number): Block | undefined {
   return blocks.find(({ first, size }) => port >= first && port < first + size);
 }
 
-function isUnused({ free, size }: Block): boolean {
-  return free.length === size;
+function isUnused({ takenCount }: Block): boolean {
+  return takenCount === 0;
 }
 
 /** Is it one that this thread has taken and not given back? */

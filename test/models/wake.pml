@@ -1,5 +1,5 @@
 /*
- * The need-wake protocol: src/ring/sleep-epoch.ts (Waker), Link.tryWrite, and Reactor::fallAsleep, wakeUp and onCheck of
+ * The need-wake protocol: src/ring/sleep-epoch.ts (Waker), LinkWriter.tryWrite, and Reactor::fallAsleep, wakeUp and onCheck of
  * native/reactor/reactor.cc. Processors with store buffers: a store goes into its thread's buffer and reaches memory some
  * time later (`drain`); a fence waits until it has. A sequentially consistent store is one with a fence behind it.
  *

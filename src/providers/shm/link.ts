@@ -20,7 +20,6 @@ import {
   RECORD_LINK_OPEN,
   RECORD_LINK_REJECT,
   RECORD_LINK_SPACE,
-  SEGMENT_HEADER_LINK_CONS_WORD,
   SEGMENT_HEADER_SLEEP_EPOCH_WORD,
 } from '../../layout/layout.gen.js';
 import { closeDescriptor, type PeerCredentials } from '../../native/os.js';
@@ -28,10 +27,9 @@ import type { Budget, BudgetTerms } from '../../reactor/budget.js';
 import { LINK_OVERDONE, type Reactor, type Watch } from '../../reactor/reactor.js';
 import type { Region, WindowPool } from '../../reactor/window.js';
 import { RingConsumer } from '../../ring/consumer.js';
-import { RingProducer } from '../../ring/producer.js';
-import { Waker } from '../../ring/sleep-epoch.js';
 import { ShmConnection } from './connection.js';
 import type { LinkOwner, LinkPlace } from './link-place.js';
+import { LinkWriter, type WritingLink } from './link-writer.js';
 import { decodeOpen } from './open-record.js';
 import type { LinkBreach, OpenRefusal } from './refusals.js';
 import { linkRing } from './segment.js';
@@ -43,14 +41,6 @@ const POLLED_MAX = 128;
 const COMMIT_POLLS = 4096;
 /** Link records handled before the connections get their turn. */
 const RECORDS_PER_POLL = 256;
-/** Where short records are put together; a typed array of its own would cost more than the record. */
-const scratch = new Int32Array(2);
-/** How soon records that found the link ring full are tried again. */
-const BACKLOG_RETRY_MS = 1;
-/** How soon a wake-up that the system had no memory for is sent again. */
-const WAKE_RETRY_MS = 1;
-/** So many failures in a row, about half a second, and the peer is given up. */
-const WAKE_FAILURES_MAX = 400;
 /** What a peer that leads nowhere costs, in units of about 25 ns. A silent connection's share comes back when it speaks. */
 const COST = { idle: 1, refused: 96, withdrawn: 256, unverified: 2_048, silent: 2_048 } as const;
 /** Of those per process: 100 µs in 2 ms, 5 % of the thread, and at once as much as 256 connections not yet in use. */
@@ -61,7 +51,7 @@ const REFUSED_RECORDS = 16;
 const LAST_RECORDS = LINK_RING_BYTES / RECORD_ALIGN;
 
 /** One side of a link. */
-export class Link {
+export class Link implements WritingLink {
   readonly slots = new SlotAllocator();
   readonly reactor: Reactor;
   readonly own: Region;
@@ -97,21 +87,11 @@ export class Link {
   private polls = 0;
   private readonly freeIds: number[] = [];
   private nextId = 0;
-  private readonly out: RingProducer;
   private readonly in: RingConsumer;
-  private readonly waker: Waker;
+  private readonly writer: LinkWriter;
   private watch: Watch;
   private readonly linkWord: number;
   private readonly linkId: number;
-  /** Positions of our link ring, unwrapped: 53 bits never alias. */
-  private consumedTotal = 0;
-  private consumedLow = 0;
-  private readonly backlog: Int32Array[] = [];
-  private backlogTypes: number[] = [];
-  private backlogTimer: NodeJS.Timeout | undefined;
-  private wakeTimer: NodeJS.Timeout | undefined;
-  /** In a row. */
-  private wakeFailures = 0;
   readonly fd: number;
   private readonly windows: WindowPool;
   private readonly owner: LinkOwner;
@@ -128,10 +108,9 @@ export class Link {
     this.initiator = place.initiator;
     this.peerReactorId = place.peerReactorId ?? '';
     this.talk = place.talk;
-    this.out = new RingProducer(linkRing(this.own, this.peer));
     const incoming = linkRing(this.peer, this.own);
     this.in = new RingConsumer(incoming);
-    this.waker = new Waker(this.peer.words, SEGMENT_HEADER_SLEEP_EPOCH_WORD);
+    this.writer = new LinkWriter(this);
     this.linkId = reactor.addLink(
       this.fd,
       this.own.windowId,
@@ -189,93 +168,34 @@ export class Link {
 
   /** A connection has published records: the peer must look, unless it does so already. */
   news(connection: ShmConnection): void {
-    if (this.peerConsumed() < connection.newsAt) return;
+    if (this.writer.peerConsumed() < connection.newsAt) return;
     connection.newsAt = this.record(RECORD_LINK_NEWS, connection.id);
-  }
-
-  /** How far the peer has consumed our link ring, unwrapped. */
-  private peerConsumed(): number {
-    const low = Atomics.load(this.peer.words, SEGMENT_HEADER_LINK_CONS_WORD);
-    const step = (low - this.consumedLow) | 0;
-    if (step === 0) return this.consumedTotal;
-    // What nonsense the peer may have written there, the producer finds when it needs room; here it costs only wake-ups.
-    if (step > 0) {
-      this.consumedLow = low;
-      this.consumedTotal += step;
-    }
-    return this.consumedTotal;
   }
 
   /** Writes a record of one or two words. @returns the unwrapped position behind it */
   record(type: number, id: number, extra?: number): number {
-    scratch[0] = id;
-    if (extra !== undefined) scratch[1] = extra;
-    return this.write(type, scratch, extra === undefined ? 1 : 2);
+    return this.writer.record(type, id, extra);
   }
 
   /** Writes a link record and wakes the peer if it sleeps. @returns the unwrapped position behind it */
   write(type: number, payload: Int32Array, words: number): number {
-    if (this.isDead || this.isBroken) return 0;
-    if (this.backlog.length > 0 || !this.tryWrite(type, payload, words)) this.postpone(type, payload.slice(0, words));
-    return this.consumedTotal + ((this.out.position - this.consumedLow) >>> 0);
+    return this.writer.write(type, payload, words);
   }
 
-  private tryWrite(type: number, payload: Int32Array, words: number): boolean {
-    const bytes = words * 4;
-    let at: number;
-    try {
-      at = this.out.claim(bytes, bytes);
-    } catch (error) {
-      this.distrust(error);
-      return true;
-    }
-    if (at < 0) return false;
-    for (let i = 0; i < words; i++) this.own.words[(at >>> 2) + i] = payload[i];
-    this.out.commit(type, bytes);
-    this.out.publish();
-    if (this.waker.isDue()) this.wake();
-    return true;
+  get isSilenced(): boolean {
+    return this.isDead || this.isBroken;
   }
 
-  /** A sleeper whose wake-up was lost would sleep on: what can't be sent now is sent later, or the link ends. */
-  private wake(): void {
-    if (this.isDead) return;
-    if (this.reactor.wake(this.linkId)) {
-      this.wakeFailures = 0;
-      return;
-    }
-    // Not at once: whoever writes is in the middle of something.
-    if (this.wakeFailures++ === WAKE_FAILURES_MAX) {
-      process.nextTick(() => this.die('the peer can not be woken', false));
-    }
-    this.wakeTimer ??= setTimeout(() => {
-      this.wakeTimer = undefined;
-      this.wake();
-    }, WAKE_RETRY_MS);
+  wakePeer(): boolean {
+    return this.reactor.wake(this.linkId);
   }
 
-  /** The link ring is full: the peer holds many consumed records uncommitted. They go out a little later, in order. */
-  private postpone(type: number, payload: Int32Array): void {
-    this.backlog.push(payload);
-    this.backlogTypes.push(type);
-    this.backlogTimer ??= setTimeout(() => this.retryBacklog(), BACKLOG_RETRY_MS);
-    if (this.backlog.length > 4 * LINK_CONNECTION_LIMIT)
-      this.breach('ring-unread', 'the peer does not read its link ring');
+  unread(): void {
+    this.breach('ring-unread', 'the peer does not read its link ring');
   }
 
-  private retryBacklog(): void {
-    this.backlogTimer = undefined;
-    if (this.isDead) return;
-    let done = 0;
-    while (!this.isBroken && done < this.backlog.length) {
-      const payload = this.backlog[done] as Int32Array;
-      if (!this.tryWrite(this.backlogTypes[done] as number, payload, payload.length)) break;
-      done++;
-    }
-    this.backlog.splice(0, done);
-    this.backlogTypes.splice(0, done);
-    if (this.backlog.length === 0 || this.isBroken) return;
-    this.backlogTimer = setTimeout(() => this.retryBacklog(), BACKLOG_RETRY_MS);
+  unwakeable(): void {
+    this.die('the peer can not be woken', false);
   }
 
   // ---------------------------------------------------------------- receiving
@@ -491,8 +411,7 @@ export class Link {
     if (this.isDead) return;
     if (!this.isBroken) this.lastLook();
     this.isDead = true;
-    clearTimeout(this.backlogTimer);
-    clearTimeout(this.wakeTimer);
+    this.writer.stop();
     clearTimeout(this.restTimer);
     this.reactor.removeLink(this.linkId);
     this.reactor.removeWatch(this.watch);
