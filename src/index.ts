@@ -1,6 +1,6 @@
 /** The package's public face. */
 export * from './errors.js';
-export { AbortError } from './socket/abort.js';
+export { AbortError } from './abort.js';
 export type {
   AnyBytes,
   Cancellable,

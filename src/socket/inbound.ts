@@ -5,7 +5,7 @@
 import { InvalidOptionError } from '../errors.js';
 import { copyBytes } from '../native/bytes.js';
 import type { Transport, TransportEvents } from '../switch/transport.js';
-import { onAbort } from './abort.js';
+import { onAbort } from '../abort.js';
 import { rethrowLater } from './rethrow.js';
 import type { AnyBytes, ReceiveBuffer, SocketHandlers, StreamSocket } from './stream-socket.js';
 
