@@ -14,7 +14,7 @@ import {
   blockAsync,
   deadlineOf,
   type EndlessWaitOptions,
-  HAND_OFF_SPINS,
+  Spinner,
   type WaitOptions,
   type Waiter,
 } from './wait.js';
@@ -59,6 +59,7 @@ export class Barrier {
   /** Bytes that it takes in the buffer. */
   static readonly BYTES: number = BARRIER_BYTES;
   readonly #words: Int32Array;
+  readonly #spinner = new Spinner();
 
   /**
    * Lays a barrier for `parties` threads (1 to 4,095) at `byteOffset`, before any thread uses it.
@@ -98,7 +99,7 @@ export class Barrier {
     const deadline = deadlineOf(timeoutMs);
     const waiter = this.#arrive();
     if (waiter === 'last') return waiter;
-    return block(waiter, deadline, HAND_OFF_SPINS) ?? waiter.withdraw();
+    return block(waiter, deadline, this.#spinner) ?? waiter.withdraw();
   }
 
   /**

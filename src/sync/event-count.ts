@@ -6,7 +6,7 @@ import {
   blockAsync,
   deadlineOf,
   type EndlessWaitOptions,
-  HAND_OFF_SPINS,
+  Spinner,
   type WaitOptions,
   type Waiter,
 } from './wait.js';
@@ -37,6 +37,7 @@ export class EventCount {
   /** Bytes that it takes in the buffer. */
   static readonly BYTES: number = EVENT_COUNT_BYTES;
   readonly #words: Int32Array;
+  readonly #spinner = new Spinner();
 
   /**
    * The event count at `byteOffset`, a multiple of 4.
@@ -62,7 +63,7 @@ export class EventCount {
     const deadline = deadlineOf(timeoutMs);
     Atomics.add(this.#words, EVENT_COUNT_WAITERS_WORD, 1);
     try {
-      return block(waiter, deadline, HAND_OFF_SPINS) ?? false;
+      return block(waiter, deadline, this.#spinner) ?? false;
     } finally {
       Atomics.sub(this.#words, EVENT_COUNT_WAITERS_WORD, 1);
     }

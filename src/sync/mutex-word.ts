@@ -3,15 +3,13 @@ import { DeadlockError, NotOwnerError } from '../errors.js';
 import { MUTEX_BYTES, MUTEX_CONTENDED, MUTEX_OWNER_WORD } from '../layout/layout.gen.js';
 import { wordsAt } from './memory.js';
 import { isOwnerDead, ownIdentity } from './owner.js';
-import { block, blockAsync, type Waiter } from './wait.js';
+import { block, blockAsync, Spinner, type Waiter } from './wait.js';
 
 /**
  * How a lock was got. `recovered`: its owner's thread has ended without unlocking; the lock is held as usual, and what
  * it protects may be half changed.
  */
 export type Locked = 'acquired' | 'recovered';
-
-const SPINS = 200;
 
 /** One thread's wait for a mutex. */
 class MutexWaiter implements Waiter<Locked> {
@@ -56,6 +54,7 @@ class MutexWaiter implements Waiter<Locked> {
 /** A mutex at its place, and this thread. Deadlines are moments on the clock of `performance.now`. */
 export class MutexWord {
   readonly #words: Int32Array;
+  readonly #spinner = new Spinner();
   readonly #me: number;
 
   /** @throws TypeError ERR_INVALID_ARG_TYPE, RangeError ERR_OUT_OF_RANGE */
@@ -76,7 +75,7 @@ export class MutexWord {
   /** @returns `false` when the time was up. @throws DeadlockError */
   lock(deadline: number): Locked | false {
     if (this.isHeldHere) throw new DeadlockError('this thread holds the lock already and would wait for itself');
-    return block(new MutexWaiter(this.#words, this.#me), deadline, SPINS) ?? false;
+    return block(new MutexWaiter(this.#words, this.#me), deadline, this.#spinner) ?? false;
   }
 
   /** @returns `false` when the time was up. @throws AbortError */

@@ -19,7 +19,7 @@ import {
   blockAsync,
   deadlineOf,
   type EndlessWaitOptions,
-  HAND_OFF_SPINS,
+  Spinner,
   type WaitOptions,
   type Waiter,
 } from './wait.js';
@@ -102,6 +102,7 @@ export class RwLock {
   /** Bytes that it takes in the buffer. */
   static readonly BYTES: number = RW_LOCK_BYTES;
   readonly #words: Int32Array;
+  readonly #spinner = new Spinner();
   readonly #writers: MutexWord;
 
   /**
@@ -133,7 +134,7 @@ export class RwLock {
     if (entered !== undefined) return entered;
     Atomics.add(words, RW_LOCK_WAITERS_WORD, 1);
     try {
-      return block(new ReadWaiter(words, this.#writers), deadline, HAND_OFF_SPINS) ?? false;
+      return block(new ReadWaiter(words, this.#writers), deadline, this.#spinner) ?? false;
     } finally {
       Atomics.sub(words, RW_LOCK_WAITERS_WORD, 1);
     }
@@ -195,7 +196,7 @@ export class RwLock {
     const deadline = deadlineOf(timeoutMs);
     const first = this.#writers.lock(deadline);
     if (first === false) return false;
-    return block(this.#announce(first), deadline, HAND_OFF_SPINS) ?? this.#giveUp();
+    return block(this.#announce(first), deadline, this.#spinner) ?? this.#giveUp();
   }
 
   /**

@@ -7,7 +7,7 @@ import {
   blockAsync,
   deadlineOf,
   type EndlessWaitOptions,
-  HAND_OFF_SPINS,
+  Spinner,
   type WaitOptions,
   type Waiter,
 } from './wait.js';
@@ -48,6 +48,7 @@ export class Semaphore {
   /** Bytes that it takes in the buffer. */
   static readonly BYTES: number = SEMAPHORE_BYTES;
   readonly #words: Int32Array;
+  readonly #spinner = new Spinner();
 
   /**
    * Lays a semaphore with `permits` permits (0 to 2^31 - 1) at `byteOffset`, before any thread uses it.
@@ -90,7 +91,7 @@ export class Semaphore {
     if (take(this.#words)) return true;
     Atomics.add(this.#words, SEMAPHORE_WAITERS_WORD, 1);
     try {
-      return block(new PermitWaiter(this.#words), deadline, HAND_OFF_SPINS) ?? false;
+      return block(new PermitWaiter(this.#words), deadline, this.#spinner) ?? false;
     } finally {
       Atomics.sub(this.#words, SEMAPHORE_WAITERS_WORD, 1);
     }

@@ -1,16 +1,43 @@
 /**
  * How a thread waits for a word of shared memory to change: it looks at it for a moment, then sleeps, in slices of
- * `SLICE_MS`. After each slice it tries anew, so that a wake-up which somebody swallowed costs one slice and no more: a
+ * `tuning.sliceMs`. After each slice it tries anew, so that a wake-up which somebody swallowed costs one slice and no more: a
  * thread that was woken and ended before it could go on, or one that waits asynchronously and whose event loop is busy.
  */
 import { onAbort, throwIfAborted } from '../abort.js';
 import { invalidArgType, outOfRange } from '../misuse.js';
 
-/** Milliseconds. No sleep is longer without a look at the state of things. */
-const SLICE_MS = 100;
+/** What tests change: with slices without end a lost wake-up is a thread that hangs. */
+export const tuning = {
+  /** Milliseconds. No sleep is longer without a look at the state of things. */
+  sliceMs: 100,
+  /** How often to look at a word before sleeping: some 100 µs, twice what it takes to wake a sleeper. */
+  spins: 10_000,
+};
 
-/** How often to look at a word that another thread is about to change, before sleeping. */
-export const HAND_OFF_SPINS = 1_000;
+/** The most waits in a row that don't look at all. */
+const SKIPS_MAX = 255;
+
+/**
+ * Learns whether looking before sleeping pays. It saves two context switches where the other thread runs on a processor
+ * of its own; where it waits for ours it only delays it. After each miss in a row twice as many waits sleep at once.
+ */
+export class Spinner {
+  #skips = 0;
+  #skipsLeft = 0;
+
+  /** How often to look this time. */
+  begin(): number {
+    if (this.#skipsLeft === 0) return tuning.spins;
+    this.#skipsLeft -= 1;
+    return 0;
+  }
+
+  /** What came of it. */
+  end(hasPaid: boolean): void {
+    this.#skips = hasPaid ? 0 : Math.min(SKIPS_MAX, 2 * this.#skips + 1);
+    this.#skipsLeft = this.#skips;
+  }
+}
 
 /** What an asynchronous wait can be given. */
 export interface WaitOptions {
@@ -79,7 +106,7 @@ export function asyncLimits(options: WaitOptions): { readonly deadline: number; 
 
 /** Milliseconds to sleep next; 0 or less: the time is up. */
 function sliceBefore(deadline: number): number {
-  return deadline === Number.POSITIVE_INFINITY ? SLICE_MS : Math.min(SLICE_MS, deadline - performance.now());
+  return deadline === Number.POSITIVE_INFINITY ? tuning.sliceMs : Math.min(tuning.sliceMs, deadline - performance.now());
 }
 
 /** Looks at the word up to `spins` times, until it changes. Returns how many looks are left. */
@@ -91,18 +118,20 @@ function spin({ words, index, expected }: Waiter<unknown>, spins: number): numbe
 
 /**
  * Blocks the thread until an attempt succeeds.
- * @param spins how often to look before sleeping
  * @returns `undefined` when the deadline has passed
  */
-export function block<T>(waiter: Waiter<T>, deadline: number, spins: number): T | undefined {
-  let left = spins;
+export function block<T>(waiter: Waiter<T>, deadline: number, spinner: Spinner): T | undefined {
+  const spins = spinner.begin();
+  for (let left = spins; left > 0; left = spin(waiter, left)) {
+    const result = waiter.attempt(false);
+    if (result === undefined) continue;
+    spinner.end(true);
+    return result;
+  }
+  if (spins > 0) spinner.end(false);
   for (;;) {
-    const result = waiter.attempt(left <= 0);
+    const result = waiter.attempt(true);
     if (result !== undefined) return result;
-    if (left > 0) {
-      left = spin(waiter, left);
-      continue;
-    }
     const sliceMs = sliceBefore(deadline);
     if (sliceMs <= 0) return undefined;
     if (Atomics.wait(waiter.words, waiter.index, waiter.expected, sliceMs) !== 'timed-out') continue;
