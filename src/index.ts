@@ -1,6 +1,7 @@
 /** The package's public face. */
-export * from './errors.js';
+
 export { AbortError } from './abort.js';
+export * from './errors.js';
 export type {
   AnyBytes,
   Cancellable,

@@ -128,7 +128,11 @@ const syncGroup = group('Synchronisation (src/sync)', [
   ['MUTEX_TID_SHIFT', 1, "Lowest bit of the owner's Linux thread id in Mutex.owner."],
   ['MUTEX_TID_MASK', 0x3fffff, 'The bits of a thread id: Linux has at most 2^22 of them.'],
   ['MUTEX_NONCE_SHIFT', 23, "Lowest bit of the owner's nonce, the highest 9 bits of Mutex.owner."],
-  ['MUTEX_NONCE_COUNT', 511, "Nonces of threads that can be looked up: 1 to this, by the thread's start time. 0: can't."],
+  [
+    'MUTEX_NONCE_COUNT',
+    511,
+    "Nonces of threads that can be looked up: 1 to this, by the thread's start time. 0: can't.",
+  ],
   ['RW_LOCK_WRITER', 1, 'Bit of RwLock.state: a writer has the lock, or waits for readers to leave; no reader enters.'],
   ['RW_LOCK_DAMAGED', 2, 'Bit of RwLock.state: a writer has died, and no other one has unlocked since.'],
   ['RW_LOCK_READER', 4, 'One reader in RwLock.state.'],

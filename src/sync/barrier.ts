@@ -15,8 +15,8 @@ import {
   deadlineOf,
   type EndlessWaitOptions,
   Spinner,
-  type WaitOptions,
   type Waiter,
+  type WaitOptions,
 } from './wait.js';
 
 /** `last`: this thread completed the round; exactly one of each round is told so. */

@@ -7,8 +7,8 @@ import {
   deadlineOf,
   type EndlessWaitOptions,
   Spinner,
-  type WaitOptions,
   type Waiter,
+  type WaitOptions,
 } from './wait.js';
 
 /** One thread's wait for the sequence to move on. */

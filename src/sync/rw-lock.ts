@@ -20,8 +20,8 @@ import {
   deadlineOf,
   type EndlessWaitOptions,
   Spinner,
-  type WaitOptions,
   type Waiter,
+  type WaitOptions,
 } from './wait.js';
 
 const readersOf = (state: number): number => state >>> RW_LOCK_READER_SHIFT;

@@ -8,8 +8,8 @@ import {
   deadlineOf,
   type EndlessWaitOptions,
   Spinner,
-  type WaitOptions,
   type Waiter,
+  type WaitOptions,
 } from './wait.js';
 
 const PERMITS_MAX = 2 ** 31 - 1;

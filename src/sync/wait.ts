@@ -106,7 +106,9 @@ export function asyncLimits(options: WaitOptions): { readonly deadline: number; 
 
 /** Milliseconds to sleep next; 0 or less: the time is up. */
 function sliceBefore(deadline: number): number {
-  return deadline === Number.POSITIVE_INFINITY ? tuning.sliceMs : Math.min(tuning.sliceMs, deadline - performance.now());
+  return deadline === Number.POSITIVE_INFINITY
+    ? tuning.sliceMs
+    : Math.min(tuning.sliceMs, deadline - performance.now());
 }
 
 /** Looks at the word up to `spins` times, until it changes. Returns how many looks are left. */

@@ -3,7 +3,16 @@ import { Barrier, Condition, EventCount, Mutex, RwLock, Semaphore } from '#src/s
 import type { roles } from './roles.js';
 
 /** Byte offsets; odd ones on purpose, as users may have them. */
-export const AT = { mutex: 4, full: 12, empty: 20, semaphore: 36, rwLock: 44, barrier: 64, events: 76, data: 128 } as const;
+export const AT = {
+  mutex: 4,
+  full: 12,
+  empty: 20,
+  semaphore: 36,
+  rwLock: 44,
+  barrier: 64,
+  events: 76,
+  data: 128,
+} as const;
 const DATA_WORDS = 256;
 
 /** What a thread is to do. */

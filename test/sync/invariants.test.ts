@@ -1,7 +1,7 @@
 // Many threads on each primitive, blocking, asynchronous and mixed; slices without end, so that a lost wake-up hangs.
 import { afterEach, describe, expect, it } from 'vitest';
 import { Barrier, Semaphore } from '#src/sync/index.js';
-import { AT, Arena } from './arena.js';
+import { Arena, AT } from './arena.js';
 import { PERMITS, WORD } from './roles.js';
 import { endThreads, results, startThreads } from './threads.js';
 

@@ -3,7 +3,18 @@ import { parentPort } from 'node:worker_threads';
 import type { Arena, Task } from './arena.js';
 
 /** Words of `Arena.data`. */
-export const WORD = { counter: 0, inside: 1, most: 2, stop: 3, turn: 4, head: 5, tail: 6, first: 7, second: 8, slots: 16 } as const;
+export const WORD = {
+  counter: 0,
+  inside: 1,
+  most: 2,
+  stop: 3,
+  turn: 4,
+  head: 5,
+  tail: 6,
+  first: 7,
+  second: 8,
+  slots: 16,
+} as const;
 /** Places of the bounded buffer. */
 export const CAPACITY = 3;
 /** Permits of the semaphore. */
@@ -78,7 +89,10 @@ async function permit({ semaphore, data }: Arena, { rounds, isAsync }: Task): Pr
 }
 
 /** Reads until it is told to stop; counts what it may not see. */
-async function read({ rwLock, data }: Arena, { isAsync }: Task): Promise<{ reads: number; torn: number; together: number }> {
+async function read(
+  { rwLock, data }: Arena,
+  { isAsync }: Task,
+): Promise<{ reads: number; torn: number; together: number }> {
   const seen = { reads: 0, torn: 0, together: 0 };
   while (Atomics.load(data, WORD.stop) === 0) {
     if (isAsync) await rwLock.lockReadAsync();
@@ -111,7 +125,10 @@ async function write({ rwLock, data }: Arena, { rounds, isAsync }: Task): Promis
 }
 
 /** Each round is seen by all before anyone starts the next. */
-async function meet(arena: Arena, { rounds, id, count: parties, isAsync }: Task): Promise<{ last: number; strays: number }> {
+async function meet(
+  arena: Arena,
+  { rounds, id, count: parties, isAsync }: Task,
+): Promise<{ last: number; strays: number }> {
   const { barrier, data } = arena;
   const seen = { last: 0, strays: 0 };
   const wait = async () => ((isAsync ? await barrier.waitAsync() : barrier.wait()) === 'last' ? 1 : 0);

@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Arena, Task } from './arena.js';
 
-const FILE = new URL('../../build/test/fixtures/sync-thread.js', import.meta.url);
+// This file runs as it is (vitest) and compiled (fixtures, the soak test); the thread's file only compiled.
+const FOLDER = import.meta.url.endsWith('.ts') ? '../../build/test/fixtures/' : '../fixtures/';
+const FILE = new URL(`${FOLDER}sync-thread.js`, import.meta.url);
 const running = new Set<Worker>();
 
 type Message = { readonly done?: unknown; readonly said?: string };
