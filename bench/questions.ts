@@ -4,10 +4,11 @@ import { usage } from './harness/options.js';
 import type { Question } from './harness/question.js';
 import { rtt } from './rtt.js';
 import { stream } from './stream.js';
+import { sync } from './sync.js';
 import { tcp } from './tcp.js';
 
 /** In the order in which `--help` lists them. */
-export const QUESTIONS: readonly Question[] = [rtt, stream, bulk, tcp];
+export const QUESTIONS: readonly Question[] = [rtt, stream, bulk, tcp, sync];
 
 /** The question that a command line names. @throws BenchFailure unless it names one that exists */
 export function questionOf(positionals: readonly string[]): Question {
