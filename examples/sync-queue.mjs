@@ -10,10 +10,11 @@ const WORDS_AT = AT.freed + Condition.BYTES;
 const [HEAD, TAIL, FIRST_PLACE] = [0, 1, 2];
 
 function open(buffer) {
+  const mutex = new Mutex(buffer, AT.mutex);
   return {
-    mutex: new Mutex(buffer, AT.mutex),
-    filled: new Condition(buffer, AT.filled),
-    freed: new Condition(buffer, AT.freed),
+    mutex,
+    filled: new Condition(buffer, AT.filled, mutex),
+    freed: new Condition(buffer, AT.freed, mutex),
     words: new Int32Array(buffer, WORDS_AT, FIRST_PLACE + PLACES),
   };
 }
@@ -21,7 +22,7 @@ function open(buffer) {
 /** Blocks while the queue is full: for a worker. */
 function put({ mutex, filled, freed, words }, item) {
   mutex.lock();
-  while (words[HEAD] - words[TAIL] === PLACES) freed.wait(mutex);
+  while (words[HEAD] - words[TAIL] === PLACES) freed.wait();
   words[FIRST_PLACE + (words[HEAD] % PLACES)] = item;
   words[HEAD] += 1;
   filled.notifyOne();
@@ -34,7 +35,7 @@ async function take({ mutex, filled, freed, words }) {
   await mutex.lockAsync();
   try {
     while (words[HEAD] === words[TAIL]) {
-      if (!(await filled.waitAsync(mutex, { timeoutMs: 1_000 }))) return undefined;
+      if (!(await filled.waitAsync({ timeoutMs: 1_000 }))) return undefined;
     }
     const item = words[FIRST_PLACE + (words[TAIL]++ % PLACES)];
     freed.notifyOne();

@@ -33,11 +33,11 @@ const ours: Makers = {
   semaphore: ({ first }) => new Semaphore(first),
   condition({ first, second }) {
     const mutex = new Mutex(first);
-    const condition = new Condition(second);
+    const condition = new Condition(second, 0, mutex);
     return {
       lock: () => mutex.lock(),
       unlock: () => mutex.unlock(),
-      wait: () => condition.wait(mutex),
+      wait: () => condition.wait(),
       notifyOne: () => condition.notifyOne(),
       notifyAll: () => condition.notifyAll(),
     };

@@ -1,31 +1,10 @@
-import { EVENT_COUNT_BYTES, EVENT_COUNT_SEQUENCE_WORD, EVENT_COUNT_WAITERS_WORD } from '../layout/layout.gen.js';
-import { checkCount, wordsAt } from './memory.js';
-import {
-  asyncLimits,
-  block,
-  blockAsync,
-  deadlineOf,
-  type EndlessWaitOptions,
-  Spinner,
-  type Waiter,
-  type WaitOptions,
-} from './wait.js';
+import { EVENT_COUNT_BYTES } from '../layout/layout.gen.js';
+import { checkCount } from './memory.js';
+import { Sequence } from './sequence.js';
+import { asyncLimits, deadlineOf, type EndlessWaitOptions, type WaitOptions } from './wait.js';
 
-/** One thread's wait for the sequence to move on. */
-class SequenceWaiter implements Waiter<true> {
-  readonly words: Int32Array;
-  readonly index = EVENT_COUNT_SEQUENCE_WORD;
-  readonly expected: number;
-
-  constructor(words: Int32Array, key: number) {
-    this.words = words;
-    this.expected = key;
-  }
-
-  attempt(): true | undefined {
-    return Atomics.load(this.words, this.index) === this.expected ? undefined : true;
-  }
-}
+const KEY_MIN = -(2 ** 31);
+const KEY_MAX = 2 ** 31 - 1;
 
 /**
  * Sleeping and waking around a condition that lives elsewhere, without a lock: the waiter calls `prepare`, looks at the
@@ -36,20 +15,19 @@ class SequenceWaiter implements Waiter<true> {
 export class EventCount {
   /** Bytes that it takes in the buffer. */
   static readonly BYTES: number = EVENT_COUNT_BYTES;
-  readonly #words: Int32Array;
-  readonly #spinner = new Spinner();
+  readonly #sequence: Sequence;
 
   /**
    * The event count at `byteOffset`, a multiple of 4.
    * @throws TypeError ERR_INVALID_ARG_TYPE, RangeError ERR_OUT_OF_RANGE
    */
   constructor(buffer: SharedArrayBuffer, byteOffset = 0) {
-    this.#words = wordsAt(buffer, byteOffset, EVENT_COUNT_BYTES);
+    this.#sequence = new Sequence(buffer, byteOffset);
   }
 
   /** The key for `wait`: to be asked for *before* looking at the condition. */
   prepare(): number {
-    return Atomics.load(this.#words, EVENT_COUNT_SEQUENCE_WORD);
+    return this.#sequence.key;
   }
 
   /**
@@ -59,14 +37,7 @@ export class EventCount {
    * @throws TypeError ERR_INVALID_ARG_TYPE, RangeError ERR_OUT_OF_RANGE
    */
   wait(key: number, timeoutMs?: number): boolean {
-    const waiter = this.#waiter(key);
-    const deadline = deadlineOf(timeoutMs);
-    Atomics.add(this.#words, EVENT_COUNT_WAITERS_WORD, 1);
-    try {
-      return block(waiter, deadline, this.#spinner) ?? false;
-    } finally {
-      Atomics.sub(this.#words, EVENT_COUNT_WAITERS_WORD, 1);
-    }
+    return this.#sequence.wait(checkKey(key), deadlineOf(timeoutMs));
   }
 
   /**
@@ -77,37 +48,21 @@ export class EventCount {
   waitAsync(key: number, options?: EndlessWaitOptions): Promise<true>;
   waitAsync(key: number, options: WaitOptions): Promise<boolean>;
   async waitAsync(key: number, options: WaitOptions = {}): Promise<boolean> {
-    const waiter = this.#waiter(key);
     const { deadline, signal } = asyncLimits(options);
-    Atomics.add(this.#words, EVENT_COUNT_WAITERS_WORD, 1);
-    try {
-      return (await blockAsync(waiter, deadline, signal)) ?? false;
-    } finally {
-      Atomics.sub(this.#words, EVENT_COUNT_WAITERS_WORD, 1);
-    }
+    return this.#sequence.waitAsync(checkKey(key), deadline, signal);
   }
 
   /** Ends the wait of at least one thread that waits, if there is one. */
   notifyOne(): void {
-    this.#notify(1);
+    if (this.#sequence.advance()) this.#sequence.wake(1);
   }
 
   /** Ends all waits. */
   notifyAll(): void {
-    this.#notify(Number.POSITIVE_INFINITY);
-  }
-
-  #notify(count: number): void {
-    const words = this.#words;
-    // A waiter counts itself and then looks at the sequence: it sees this, or we see it.
-    Atomics.add(words, EVENT_COUNT_SEQUENCE_WORD, 1);
-    if (Atomics.load(words, EVENT_COUNT_WAITERS_WORD) !== 0) Atomics.notify(words, EVENT_COUNT_SEQUENCE_WORD, count);
-  }
-
-  #waiter(key: number): SequenceWaiter {
-    return new SequenceWaiter(this.#words, checkCount('key', key, KEY_MIN, KEY_MAX));
+    if (this.#sequence.advance()) this.#sequence.wake(Number.POSITIVE_INFINITY);
   }
 }
 
-const KEY_MIN = -(2 ** 31);
-const KEY_MAX = 2 ** 31 - 1;
+function checkKey(key: number): number {
+  return checkCount('key', key, KEY_MIN, KEY_MAX);
+}

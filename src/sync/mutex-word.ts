@@ -3,6 +3,7 @@ import { DeadlockError, NotOwnerError } from '../errors.js';
 import { MUTEX_BYTES, MUTEX_CONTENDED, MUTEX_OWNER_WORD } from '../layout/layout.gen.js';
 import { wordsAt } from './memory.js';
 import { isOwnerDead, ownIdentity } from './owner.js';
+import type { Sequence } from './sequence.js';
 import { block, blockAsync, Spinner, type Waiter } from './wait.js';
 
 /**
@@ -51,6 +52,22 @@ class MutexWaiter implements Waiter<Locked> {
   }
 }
 
+/** Sleepers that are woken when a mutex is unlocked. */
+interface DueWake {
+  readonly mutex: MutexWord;
+  readonly sequence: Sequence;
+  readonly count: number;
+}
+
+/** The thread's, not an object's: a lock may be taken and given back by different objects over one place. */
+let dueWakes: DueWake[] = [];
+
+function wakeDue(): void {
+  const wakes = dueWakes;
+  dueWakes = wakes.filter(({ mutex }) => mutex.isHeldHere);
+  for (const { mutex, sequence, count } of wakes) if (!mutex.isHeldHere) sequence.wake(count);
+}
+
 /** A mutex at its place, and this thread. Deadlines are moments on the clock of `performance.now`. */
 export class MutexWord {
   readonly #words: Int32Array;
@@ -88,11 +105,18 @@ export class MutexWord {
     const words = this.#words;
     const me = this.#me;
     const word = Atomics.compareExchange(words, MUTEX_OWNER_WORD, me, 0);
-    if (word === me) return;
-    if (word !== (me | MUTEX_CONTENDED)) throw new NotOwnerError('this thread does not hold the lock');
-    // Nobody but its owner changes a contended one.
-    Atomics.store(words, MUTEX_OWNER_WORD, 0);
-    Atomics.notify(words, MUTEX_OWNER_WORD, 1);
+    if (word !== me) {
+      if (word !== (me | MUTEX_CONTENDED)) throw new NotOwnerError('this thread does not hold the lock');
+      // Nobody but its owner changes a contended one.
+      Atomics.store(words, MUTEX_OWNER_WORD, 0);
+      Atomics.notify(words, MUTEX_OWNER_WORD, 1);
+    }
+    if (dueWakes.length > 0) wakeDue();
+  }
+
+  /** Wakes up to `count` sleepers when this thread unlocks the mutex, which it holds. */
+  wakeAfterUnlock(sequence: Sequence, count: number): void {
+    dueWakes.push({ mutex: this, sequence, count });
   }
 
   /** Takes it from an owner that has died; says whether it has. */

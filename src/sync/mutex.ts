@@ -2,6 +2,9 @@ import { MUTEX_BYTES } from '../layout/layout.gen.js';
 import { type Locked, MutexWord } from './mutex-word.js';
 import { asyncLimits, deadlineOf, type EndlessWaitOptions, type WaitOptions } from './wait.js';
 
+/** For `Condition`. */
+export let wordOf: (mutex: Mutex) => MutexWord;
+
 /**
  * Mutual exclusion between any number of threads. The lock is a thread's: whatever runs on the thread that has it may
  * unlock it. Not fair: a thread that comes by may get it before one that is being woken. Zeroed memory is an open mutex.
@@ -13,6 +16,10 @@ export class Mutex {
   /** Bytes that it takes in the buffer. */
   static readonly BYTES: number = MUTEX_BYTES;
   readonly #word: MutexWord;
+
+  static {
+    wordOf = (mutex) => mutex.#word;
+  }
 
   /**
    * The mutex at `byteOffset`, a multiple of 4; every thread makes such an object of its own.

@@ -45,8 +45,8 @@ export class Arena {
   constructor(buffer: SharedArrayBuffer) {
     this.buffer = buffer;
     this.mutex = new Mutex(buffer, AT.mutex);
-    this.full = new Condition(buffer, AT.full);
-    this.empty = new Condition(buffer, AT.empty);
+    this.full = new Condition(buffer, AT.full, this.mutex);
+    this.empty = new Condition(buffer, AT.empty, this.mutex);
     this.semaphore = new Semaphore(buffer, AT.semaphore);
     this.rwLock = new RwLock(buffer, AT.rwLock);
     this.events = new EventCount(buffer, AT.events);

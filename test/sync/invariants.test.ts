@@ -88,7 +88,7 @@ it('readers read at the same time', { timeout: LIMIT_MS }, async () => {
   const readers = startThreads(arena, 'read', 2);
   arena.rwLock.lockRead();
   Atomics.add(arena.data, WORD.inside, 1);
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await Promise.all(readers.map((reader) => reader.said('has read')));
   Atomics.store(arena.data, WORD.stop, 1);
   const seen = await results<{ together: number }>(readers);
   expect(Math.min(...seen.map(({ together }) => together))).toBeGreaterThan(0);

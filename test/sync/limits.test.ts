@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Barrier, type WaitOptions } from '#src/sync/index.js';
+import { Barrier, Mutex, type WaitOptions } from '#src/sync/index.js';
 import { tuning } from '#src/sync/wait.js';
 import { Arena, AT } from './arena.js';
 import { endThreads, startThread, startThreads } from './threads.js';
@@ -109,9 +109,9 @@ describe('Condition.wait', () => {
   it('has the mutex again when the time is up', async () => {
     const { mutex, full } = arena;
     mutex.lock();
-    expect(full.wait(mutex, SHORT_MS)).toBe(false);
+    expect(full.wait(SHORT_MS)).toBe(false);
     expect(mutex.isHeldHere).toBe(true);
-    expect(await full.waitAsync(mutex, { timeoutMs: SHORT_MS })).toBe(false);
+    expect(await full.waitAsync({ timeoutMs: SHORT_MS })).toBe(false);
     expect(mutex.isHeldHere).toBe(true);
   });
 
@@ -119,22 +119,22 @@ describe('Condition.wait', () => {
     const { mutex, full } = arena;
     mutex.lock();
     const controller = new AbortController();
-    const wait = full.waitAsync(mutex, { signal: controller.signal });
+    const wait = full.waitAsync({ signal: controller.signal });
     // Somebody else on this thread has it meanwhile.
     expect(await mutex.lockAsync()).toBe('acquired');
     controller.abort();
     setTimeout(() => mutex.unlock(), SHORT_MS);
     await expect(wait).rejects.toMatchObject({ code: 'ABORT_ERR' });
     expect(mutex.isHeldHere).toBe(true);
-    await expect(full.waitAsync(mutex, { signal: controller.signal })).rejects.toMatchObject({ code: 'ABORT_ERR' });
+    await expect(full.waitAsync({ signal: controller.signal })).rejects.toMatchObject({ code: 'ABORT_ERR' });
     expect(mutex.isHeldHere).toBe(true);
   });
 
   it('refuses what is no time before it gives up the mutex', async () => {
     const { mutex, full } = arena;
     mutex.lock();
-    expect(() => full.wait(mutex, -1)).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
-    await expect(full.waitAsync(mutex, { timeoutMs: -1 })).rejects.toMatchObject({ code: 'ERR_OUT_OF_RANGE' });
+    expect(() => full.wait(-1)).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
+    await expect(full.waitAsync({ timeoutMs: -1 })).rejects.toMatchObject({ code: 'ERR_OUT_OF_RANGE' });
     expect(mutex.isHeldHere).toBe(true);
   });
 });
@@ -154,6 +154,18 @@ it('what one that was aborted is woken for goes to the next', async () => {
   expect(await Promise.race(next.map(({ done }) => done))).toBe(true);
   arena.semaphore.release();
   for (const { done } of next) expect(await done).toBe(true);
+});
+
+it('a notification under a lock arrives whichever object unlocks', async () => {
+  const waiter = startThread(arena, 'waitOnce', { sliceMs: NEVER_MS });
+  await waiter.said('waits');
+  const waiters = new Int32Array(arena.buffer, AT.full, 2);
+  while (Atomics.load(waiters, 1) === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  const other = new Mutex(arena.buffer, AT.mutex);
+  arena.mutex.lock();
+  arena.full.notifyOne();
+  other.unlock();
+  expect(await waiter.done).toBe('notified');
 });
 
 it('a barrier forgets one that has given up', async () => {

@@ -45,8 +45,8 @@ async function produce(arena: Arena, { rounds, id, count: producers, isAsync }: 
     if (isAsync) await mutex.lockAsync();
     else mutex.lock();
     while ((data[WORD.head] as number) - (data[WORD.tail] as number) === CAPACITY) {
-      if (isAsync) await empty.waitAsync(mutex);
-      else empty.wait(mutex);
+      if (isAsync) await empty.waitAsync();
+      else empty.wait();
     }
     data[WORD.slots + ((data[WORD.head] as number) % CAPACITY)] = i * producers + id;
     data[WORD.head] = (data[WORD.head] as number) + 1;
@@ -64,8 +64,8 @@ async function consume(arena: Arena, { rounds, isAsync }: Task): Promise<number[
     if (isAsync) await mutex.lockAsync();
     else mutex.lock();
     while (data[WORD.head] === data[WORD.tail]) {
-      if (isAsync) await full.waitAsync(mutex);
-      else full.wait(mutex);
+      if (isAsync) await full.waitAsync();
+      else full.wait();
     }
     got.push(data[WORD.slots + ((data[WORD.tail] as number) % CAPACITY)] as number);
     data[WORD.tail] = (data[WORD.tail] as number) + 1;
@@ -104,6 +104,7 @@ async function read(
     Atomics.sub(data, WORD.inside, 1);
     seen.reads += 1;
     rwLock.unlockRead();
+    if (seen.reads === 1) say('has read');
   }
   return seen;
 }
@@ -167,8 +168,8 @@ async function handOff({ mutex, full, data }: Arena, { rounds, id, isAsync }: Ta
     if (isAsync) await mutex.lockAsync();
     else mutex.lock();
     while ((data[WORD.turn] as number) % 2 !== id) {
-      if (isAsync) await full.waitAsync(mutex);
-      else full.wait(mutex);
+      if (isAsync) await full.waitAsync();
+      else full.wait();
     }
     data[WORD.turn] = (data[WORD.turn] as number) + 1;
     if (taken % 2 === 0) full.notifyOne();
@@ -208,7 +209,7 @@ async function lockOnce({ mutex }: Arena, { isAsync }: Task): Promise<string> {
 async function waitOnce({ mutex, full }: Arena): Promise<string> {
   mutex.lock();
   say('waits');
-  const how = full.wait(mutex);
+  const how = full.wait();
   mutex.unlock();
   return how;
 }
