@@ -8,7 +8,7 @@
 namespace sanswitch::layout {
 
 // Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned.
-constexpr uint32_t LAYOUT_HASH = 308798467;
+constexpr uint32_t LAYOUT_HASH = 2058908106;
 
 // Record ring
 constexpr uint32_t RECORD_ALIGN = 16;  // Bytes: every record starts at, and is padded to, a multiple of this.
@@ -94,6 +94,10 @@ constexpr uint32_t MUTEX_TID_SHIFT = 1;  // Lowest bit of the owner's Linux thre
 constexpr uint32_t MUTEX_TID_MASK = 4194303;  // The bits of a thread id: Linux has at most 2^22 of them.
 constexpr uint32_t MUTEX_NONCE_SHIFT = 23;  // Lowest bit of the owner's nonce, the highest 9 bits of Mutex.owner.
 constexpr uint32_t MUTEX_NONCE_COUNT = 511;  // Nonces of threads that can be looked up: 1 to this, by the thread's start time. 0: can't.
+constexpr uint32_t SEMAPHORE_CONTENDED = 1;  // Bit of Semaphore.state: threads may be asleep of whom none is on its way.
+constexpr uint32_t SEMAPHORE_PERMIT = 2;  // One permit in Semaphore.state.
+constexpr uint32_t SEMAPHORE_PERMIT_SHIFT = 1;  // Lowest bit of the number of permits.
+constexpr uint32_t SEMAPHORE_PERMITS_MAX = 1073741823;  // The most permits.
 constexpr uint32_t RW_LOCK_WRITER = 1;  // Bit of RwLock.state: a writer has the lock, or waits for readers to leave; no reader enters.
 constexpr uint32_t RW_LOCK_DAMAGED = 2;  // Bit of RwLock.state: a writer has died, and no other one has unlocked since.
 constexpr uint32_t RW_LOCK_READER = 4;  // One reader in RwLock.state.
@@ -431,12 +435,10 @@ static_assert(offsetof(EventCount, waiters) == 4, "offset of EventCount.waiters"
 
 // Zeroed memory is one without permits.
 struct Semaphore {
-  int32_t permits;  // Permits to be had; what waiters sleep on.
-  int32_t waiters;  // How many wait, or more.
+  int32_t state;  // Permits to be had, and SEMAPHORE_CONTENDED; what waiters sleep on.
 };
-static_assert(sizeof(Semaphore) == 8, "size of Semaphore");
-static_assert(offsetof(Semaphore, permits) == 0, "offset of Semaphore.permits");
-static_assert(offsetof(Semaphore, waiters) == 4, "offset of Semaphore.waiters");
+static_assert(sizeof(Semaphore) == 4, "size of Semaphore");
+static_assert(offsetof(Semaphore, state) == 0, "offset of Semaphore.state");
 
 // Zeroed memory is an open one.
 struct RwLock {

@@ -1,6 +1,7 @@
 /** Two threads of this process that do the same work over several makers of synchronisation, one after the other. */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { Semaphore } from '#src/sync/index.js';
 import { now_us, significant } from './contest.js';
 import { BenchFailure } from './failure.js';
 import type { Slot } from './pair.js';
@@ -55,7 +56,10 @@ export class SyncThreads {
   async measure(subject: Subject, maker: Maker, threads: number, slot: Slot): Promise<ThreadFigures> {
     const buffer = (bytes = BUFFER_BYTES) => new SharedArrayBuffer(bytes);
     const job = { subject, maker, threads, first: buffer(), second: buffer(), counter: buffer(), control: buffer(16) };
-    if (subject === 'semaphore') new Int32Array(job.first)[0] = 1;
+    if (subject === 'semaphore') {
+      if (maker === 'ours') Semaphore.initialise(job.first, 0, 1);
+      else new Int32Array(job.first)[0] = 1;
+    }
     const control = new Int32Array(job.control);
     const workers = this.#workers.slice(0, threads);
     const ready = this.#hear(workers, 'ready');

@@ -3,7 +3,7 @@
 // NAME_SHIFT: lowest bit of a field that is smaller than its word.
 
 /** Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned. */
-export const LAYOUT_HASH = 308798467;
+export const LAYOUT_HASH = 2058908106;
 
 // Record ring
 /** Bytes: every record starts at, and is padded to, a multiple of this. */
@@ -156,6 +156,14 @@ export const MUTEX_TID_MASK = 4194303;
 export const MUTEX_NONCE_SHIFT = 23;
 /** Nonces of threads that can be looked up: 1 to this, by the thread's start time. 0: can't. */
 export const MUTEX_NONCE_COUNT = 511;
+/** Bit of Semaphore.state: threads may be asleep of whom none is on its way. */
+export const SEMAPHORE_CONTENDED = 1;
+/** One permit in Semaphore.state. */
+export const SEMAPHORE_PERMIT = 2;
+/** Lowest bit of the number of permits. */
+export const SEMAPHORE_PERMIT_SHIFT = 1;
+/** The most permits. */
+export const SEMAPHORE_PERMITS_MAX = 1073741823;
 /** Bit of RwLock.state: a writer has the lock, or waits for readers to leave; no reader enters. */
 export const RW_LOCK_WRITER = 1;
 /** Bit of RwLock.state: a writer has died, and no other one has unlocked since. */
@@ -551,13 +559,10 @@ export const EVENT_COUNT_WAITERS = 4;
 export const EVENT_COUNT_WAITERS_WORD = 1;
 
 /** Semaphore: Zeroed memory is one without permits. Its size in bytes. */
-export const SEMAPHORE_BYTES = 8;
-/** Permits to be had; what waiters sleep on. */
-export const SEMAPHORE_PERMITS = 0;
-export const SEMAPHORE_PERMITS_WORD = 0;
-/** How many wait, or more. */
-export const SEMAPHORE_WAITERS = 4;
-export const SEMAPHORE_WAITERS_WORD = 1;
+export const SEMAPHORE_BYTES = 4;
+/** Permits to be had, and SEMAPHORE_CONTENDED; what waiters sleep on. */
+export const SEMAPHORE_STATE = 0;
+export const SEMAPHORE_STATE_WORD = 0;
 
 /** RwLock: Zeroed memory is an open one. Its size in bytes. */
 export const RW_LOCK_BYTES = 16;

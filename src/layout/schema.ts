@@ -133,6 +133,10 @@ const syncGroup = group('Synchronisation (src/sync)', [
     511,
     "Nonces of threads that can be looked up: 1 to this, by the thread's start time. 0: can't.",
   ],
+  ['SEMAPHORE_CONTENDED', 1, 'Bit of Semaphore.state: threads may be asleep of whom none is on its way.'],
+  ['SEMAPHORE_PERMIT', 2, 'One permit in Semaphore.state.'],
+  ['SEMAPHORE_PERMIT_SHIFT', 1, 'Lowest bit of the number of permits.'],
+  ['SEMAPHORE_PERMITS_MAX', (1 << 30) - 1, 'The most permits.'],
   ['RW_LOCK_WRITER', 1, 'Bit of RwLock.state: a writer has the lock, or waits for readers to leave; no reader enters.'],
   ['RW_LOCK_DAMAGED', 2, 'Bit of RwLock.state: a writer has died, and no other one has unlocked since.'],
   ['RW_LOCK_READER', 4, 'One reader in RwLock.state.'],
@@ -152,8 +156,7 @@ const syncStructs = [
     field('waiters', 'i32', 'How many wait, or more (one that died stays counted): none, and nobody is woken.'),
   ]),
   struct('Semaphore', 'Zeroed memory is one without permits.', [
-    field('permits', 'i32', 'Permits to be had; what waiters sleep on.'),
-    field('waiters', 'i32', 'How many wait, or more.'),
+    field('state', 'i32', 'Permits to be had, and SEMAPHORE_CONTENDED; what waiters sleep on.'),
   ]),
   struct('RwLock', 'Zeroed memory is an open one.', [
     field('writers', 'i32', 'A Mutex: who writes, or is the next to.'),

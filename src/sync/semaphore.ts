@@ -1,4 +1,11 @@
-import { SEMAPHORE_BYTES, SEMAPHORE_PERMITS_WORD, SEMAPHORE_WAITERS_WORD } from '../layout/layout.gen.js';
+import {
+  SEMAPHORE_BYTES,
+  SEMAPHORE_CONTENDED,
+  SEMAPHORE_PERMIT,
+  SEMAPHORE_PERMIT_SHIFT,
+  SEMAPHORE_PERMITS_MAX,
+  SEMAPHORE_STATE_WORD,
+} from '../layout/layout.gen.js';
 import { outOfRange } from '../misuse.js';
 import { checkCount, wordsAt } from './memory.js';
 import {
@@ -12,31 +19,48 @@ import {
   type WaitOptions,
 } from './wait.js';
 
-const PERMITS_MAX = 2 ** 31 - 1;
-
 /** Takes a permit if there is one. */
 function take(words: Int32Array): boolean {
-  let permits = Atomics.load(words, SEMAPHORE_PERMITS_WORD);
-  while (permits > 0) {
-    const found = Atomics.compareExchange(words, SEMAPHORE_PERMITS_WORD, permits, permits - 1);
-    if (found === permits) return true;
-    permits = found;
+  let state = Atomics.load(words, SEMAPHORE_STATE_WORD);
+  while (state >= SEMAPHORE_PERMIT) {
+    const found = Atomics.compareExchange(words, SEMAPHORE_STATE_WORD, state, state - SEMAPHORE_PERMIT);
+    if (found === state) return true;
+    state = found;
   }
   return false;
 }
 
-/** One thread's wait for a permit. */
+/**
+ * One thread's wait for a permit. A release wakes sleepers and takes the mark away, so that further ones need not wake
+ * anybody while those are on their way. In return, whoever has slept sees to the others: it wakes the next for a permit
+ * that it leaves, or puts the mark back.
+ */
 class PermitWaiter implements Waiter<true> {
   readonly words: Int32Array;
-  readonly index = SEMAPHORE_PERMITS_WORD;
-  readonly expected = 0;
+  readonly index = SEMAPHORE_STATE_WORD;
+  readonly expected = SEMAPHORE_CONTENDED;
+  #hasMarked = false;
 
   constructor(words: Int32Array) {
     this.words = words;
   }
 
-  attempt(): true | undefined {
-    return take(this.words) || undefined;
+  attempt(willSleep: boolean): true | undefined {
+    const { words, index } = this;
+    if (!willSleep) return take(words) || undefined;
+    for (;;) {
+      const state = Atomics.load(words, index);
+      if (state < SEMAPHORE_PERMIT) {
+        if (state !== this.expected && Atomics.compareExchange(words, index, state, this.expected) !== state) continue;
+        this.#hasMarked = true;
+        return undefined;
+      }
+      const left = (state - SEMAPHORE_PERMIT) & ~SEMAPHORE_CONTENDED;
+      const next = !this.#hasMarked ? state - SEMAPHORE_PERMIT : left === 0 ? SEMAPHORE_CONTENDED : left;
+      if (Atomics.compareExchange(words, index, state, next) !== state) continue;
+      if (this.#hasMarked && left > 0) Atomics.notify(words, index, 1);
+      return true;
+    }
   }
 }
 
@@ -51,14 +75,13 @@ export class Semaphore {
   readonly #spinner = new Spinner();
 
   /**
-   * Lays a semaphore with `permits` permits (0 to 2^31 - 1) at `byteOffset`, before any thread uses it.
+   * Lays a semaphore with `permits` permits (0 to 2^30 - 1) at `byteOffset`, before any thread uses it.
    * @throws TypeError ERR_INVALID_ARG_TYPE, RangeError ERR_OUT_OF_RANGE
    */
   static initialise(buffer: SharedArrayBuffer, byteOffset: number, permits: number): Semaphore {
     const words = wordsAt(buffer, byteOffset, SEMAPHORE_BYTES);
-    checkCount('permits', permits, 0, PERMITS_MAX);
-    words.fill(0);
-    Atomics.store(words, SEMAPHORE_PERMITS_WORD, permits);
+    checkCount('permits', permits, 0, SEMAPHORE_PERMITS_MAX);
+    Atomics.store(words, SEMAPHORE_STATE_WORD, permits << SEMAPHORE_PERMIT_SHIFT);
     return new Semaphore(buffer, byteOffset);
   }
 
@@ -72,7 +95,7 @@ export class Semaphore {
 
   /** Permits to be had at this moment. */
   get permits(): number {
-    return Atomics.load(this.#words, SEMAPHORE_PERMITS_WORD);
+    return Atomics.load(this.#words, SEMAPHORE_STATE_WORD) >> SEMAPHORE_PERMIT_SHIFT;
   }
 
   /** Takes a permit if there is one. */
@@ -89,12 +112,7 @@ export class Semaphore {
   acquire(timeoutMs?: number): boolean {
     const deadline = deadlineOf(timeoutMs);
     if (take(this.#words)) return true;
-    Atomics.add(this.#words, SEMAPHORE_WAITERS_WORD, 1);
-    try {
-      return block(new PermitWaiter(this.#words), deadline, this.#spinner) ?? false;
-    } finally {
-      Atomics.sub(this.#words, SEMAPHORE_WAITERS_WORD, 1);
-    }
+    return block(new PermitWaiter(this.#words), deadline, this.#spinner) ?? false;
   }
 
   /**
@@ -106,27 +124,26 @@ export class Semaphore {
   acquireAsync(options: WaitOptions): Promise<boolean>;
   async acquireAsync(options: WaitOptions = {}): Promise<boolean> {
     const { deadline, signal } = asyncLimits(options);
-    Atomics.add(this.#words, SEMAPHORE_WAITERS_WORD, 1);
-    try {
-      return (await blockAsync(new PermitWaiter(this.#words), deadline, signal)) ?? false;
-    } finally {
-      Atomics.sub(this.#words, SEMAPHORE_WAITERS_WORD, 1);
-    }
+    return (await blockAsync(new PermitWaiter(this.#words), deadline, signal)) ?? false;
   }
 
   /**
    * Gives permits back, or adds new ones.
-   * @throws TypeError ERR_INVALID_ARG_TYPE, RangeError ERR_OUT_OF_RANGE, also when there would be more than 2^31 - 1
+   * @throws TypeError ERR_INVALID_ARG_TYPE, RangeError ERR_OUT_OF_RANGE, also when there would be more than 2^30 - 1
    */
   release(permits = 1): void {
+    if (permits !== 1) checkCount('permits', permits, 1, SEMAPHORE_PERMITS_MAX);
     const words = this.#words;
-    if (permits !== 1) checkCount('permits', permits, 1, PERMITS_MAX);
-    const before = Atomics.add(words, SEMAPHORE_PERMITS_WORD, permits);
-    if (before > PERMITS_MAX - permits) {
-      Atomics.sub(words, SEMAPHORE_PERMITS_WORD, permits);
-      throw outOfRange('permits', `<= ${PERMITS_MAX - before}`, permits);
+    for (;;) {
+      const state = Atomics.load(words, SEMAPHORE_STATE_WORD);
+      const before = state >> SEMAPHORE_PERMIT_SHIFT;
+      if (before > SEMAPHORE_PERMITS_MAX - permits) {
+        throw outOfRange('permits', `<= ${SEMAPHORE_PERMITS_MAX - before}`, permits);
+      }
+      const next = (before + permits) << SEMAPHORE_PERMIT_SHIFT;
+      if (Atomics.compareExchange(words, SEMAPHORE_STATE_WORD, state, next) !== state) continue;
+      if ((state & SEMAPHORE_CONTENDED) !== 0) Atomics.notify(words, SEMAPHORE_STATE_WORD, permits);
+      return;
     }
-    // A waiter counts itself and then looks for permits: it sees these, or we see it.
-    if (Atomics.load(words, SEMAPHORE_WAITERS_WORD) !== 0) Atomics.notify(words, SEMAPHORE_PERMITS_WORD, permits);
   }
 }

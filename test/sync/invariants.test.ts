@@ -48,6 +48,21 @@ describe.each([
     expect(arena.semaphore.permits).toBe(PERMITS);
   });
 
+  it('get every permit, however many are released at once', { timeout: LIMIT_MS }, async () => {
+    const arena = Arena.create();
+    const rounds = 3_000;
+    const threads = startThreads(arena, 'acquire', THREADS, { ...options, rounds });
+    for (let left = THREADS * rounds, i = 0; left > 0; i++) {
+      const permits = Math.min(left, 1 + (i % 5));
+      arena.semaphore.release(permits);
+      left -= permits;
+      // Every now and then they have all gone to sleep.
+      if (i % 500 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await results(threads);
+    expect(arena.semaphore.permits).toBe(0);
+  });
+
   it('read together and write alone; readers do not starve writers', { timeout: LIMIT_MS }, async () => {
     const arena = Arena.create();
     const rounds = 300;

@@ -144,10 +144,9 @@ it('what one that was aborted is woken for goes to the next', async () => {
   const controller = new AbortController();
   const aborted = arena.semaphore.acquireAsync({ signal: controller.signal });
   const next = startThreads(arena, 'acquireOnce', 2, { isMixed: true, sliceMs: NEVER_MS });
-  const seen = () => Atomics.load(new Int32Array(arena.buffer, AT.semaphore, 2), 1);
-  while (seen() < 3) await new Promise((resolve) => setTimeout(resolve, 5));
-  // Counted is not yet asleep.
-  await new Promise((resolve) => setTimeout(resolve, 2 * SHORT_MS));
+  for (const thread of next) await thread.said('waits');
+  // What has been said is not yet done.
+  await new Promise((resolve) => setTimeout(resolve, 4 * SHORT_MS));
   controller.abort();
   await expect(aborted).rejects.toMatchObject({ code: 'ABORT_ERR' });
   arena.semaphore.release();

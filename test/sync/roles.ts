@@ -214,6 +214,14 @@ async function waitOnce({ mutex, full }: Arena): Promise<string> {
   return how;
 }
 
+async function acquire({ semaphore }: Arena, { rounds, isAsync }: Task): Promise<number> {
+  for (let i = 0; i < rounds; i++) {
+    if (isAsync) await semaphore.acquireAsync();
+    else semaphore.acquire();
+  }
+  return rounds;
+}
+
 async function acquireOnce({ semaphore }: Arena, { isAsync }: Task): Promise<boolean> {
   say('waits');
   return isAsync ? semaphore.acquireAsync() : semaphore.acquire();
@@ -235,5 +243,6 @@ export const roles = {
   holdAndExit,
   lockOnce,
   waitOnce,
+  acquire,
   acquireOnce,
 } satisfies Record<string, (arena: Arena, task: Task) => Promise<unknown>>;
