@@ -6,7 +6,7 @@ import { profileInto, profileName } from './harness/children.js';
 import { Progress, runCommand } from './harness/command.js';
 import { type Contest, type Line, now_us, run } from './harness/contest.js';
 import type { TransportSpec } from './harness/messages.js';
-import { durationOf, parseCommandLine } from './harness/options.js';
+import { durationOf, parseCommandLine, usage } from './harness/options.js';
 import { questionOf } from './questions.js';
 import { flamePage } from './report/flame-page.js';
 import { type CpuProfile, type Frame, frameTree, IDLE, prune, type Stretch, selfTimes } from './report/profile.js';
@@ -86,6 +86,7 @@ async function main(): Promise<void> {
   }
   const total_ms = durationOf(values.duration, DURATION) * 1000;
   const question = questionOf(positionals);
+  if (question.own !== undefined) throw usage(`'${question.name}' measures no processes of which there are profiles`);
   const out = resolve(values.out);
   await mkdir(out, { recursive: true });
   const progress = new Progress(true);

@@ -8,7 +8,7 @@
 namespace sanswitch::layout {
 
 // Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned.
-constexpr uint32_t LAYOUT_HASH = 1282301764;
+constexpr uint32_t LAYOUT_HASH = 737291420;
 
 // Record ring
 constexpr uint32_t RECORD_ALIGN = 16;  // Bytes: every record starts at, and is padded to, a multiple of this.
@@ -94,6 +94,25 @@ constexpr uint32_t CAPABILITY_RDMA_WRITE = 2;  // Bit: the sender's provider can
 constexpr uint32_t CAPABILITY_FLOW_CONTROL = 4;  // Bit: the sender's provider refuses when full, so it needs no credits.
 constexpr uint32_t SESSION_STATUS_OK = 0;  // All bytes have arrived.
 constexpr uint32_t SESSION_STATUS_NO_BUFFERS = 1;  // No memory could be registered (rule 5.8): send by messages.
+
+// Synchronisation (src/sync)
+constexpr uint32_t MUTEX_CONTENDED = 1;  // Bit of Mutex.owner: threads may be asleep, so that unlocking wakes one.
+constexpr uint32_t MUTEX_TID_SHIFT = 1;  // Lowest bit of the owner's Linux thread id in Mutex.owner.
+constexpr uint32_t MUTEX_TID_MASK = 4194303;  // The bits of a thread id: Linux has at most 2^22 of them.
+constexpr uint32_t MUTEX_NONCE_SHIFT = 23;  // Lowest bit of the owner's nonce, the highest 9 bits of Mutex.owner.
+constexpr uint32_t MUTEX_NONCE_COUNT = 511;  // Nonces of threads that can be looked up: 1 to this, by the thread's start time. 0: can't.
+constexpr uint32_t SEMAPHORE_CONTENDED = 1;  // Bit of Semaphore.state: threads may be asleep of whom none is on its way.
+constexpr uint32_t SEMAPHORE_PERMIT = 2;  // One permit in Semaphore.state.
+constexpr uint32_t SEMAPHORE_PERMIT_SHIFT = 1;  // Lowest bit of the number of permits.
+constexpr uint32_t SEMAPHORE_PERMITS_MAX = 1073741823;  // The most permits.
+constexpr uint32_t RW_LOCK_WRITER = 1;  // Bit of RwLock.state: a writer has the lock, or waits for readers to leave; no reader enters.
+constexpr uint32_t RW_LOCK_DAMAGED = 2;  // Bit of RwLock.state: a writer has died, and no other one has unlocked since.
+constexpr uint32_t RW_LOCK_READER = 4;  // One reader in RwLock.state.
+constexpr uint32_t RW_LOCK_READER_SHIFT = 2;  // Lowest bit of the number of readers.
+constexpr uint32_t RW_LOCK_READERS_MAX = 536870911;  // The most readers at a time.
+constexpr uint32_t BARRIER_ARRIVED_MASK = 4095;  // The threads that have arrived, in Barrier.state; the generation is above.
+constexpr uint32_t BARRIER_GENERATION_SHIFT = 12;  // Lowest bit of the generation.
+constexpr uint32_t BARRIER_PARTIES_MAX = 4095;  // The most threads of a barrier.
 
 // What stands before the payload of every record.
 struct RecordHeader {
@@ -415,5 +434,50 @@ static_assert(offsetof(WatchEntry, windowId) == 0, "offset of WatchEntry.windowI
 static_assert(offsetof(WatchEntry, wordIndex) == 4, "offset of WatchEntry.wordIndex");
 static_assert(offsetof(WatchEntry, seen) == 8, "offset of WatchEntry.seen");
 static_assert(offsetof(WatchEntry, reserved) == 12, "offset of WatchEntry.reserved");
+
+// Zeroed memory is an open one.
+struct Mutex {
+  int32_t owner;  // 0: open. Otherwise who holds it (nonce, thread id), and MUTEX_CONTENDED.
+};
+static_assert(sizeof(Mutex) == 4, "size of Mutex");
+static_assert(offsetof(Mutex, owner) == 0, "offset of Mutex.owner");
+
+// Also a condition. Zeroed memory is a valid one.
+struct EventCount {
+  int32_t sequence;  // Counts notifications; what waiters sleep on.
+  int32_t waiters;  // How many wait, or more (one that died stays counted): none, and nobody is woken.
+};
+static_assert(sizeof(EventCount) == 8, "size of EventCount");
+static_assert(offsetof(EventCount, sequence) == 0, "offset of EventCount.sequence");
+static_assert(offsetof(EventCount, waiters) == 4, "offset of EventCount.waiters");
+
+// Zeroed memory is one without permits.
+struct Semaphore {
+  int32_t state;  // Permits to be had, and SEMAPHORE_CONTENDED; what waiters sleep on.
+};
+static_assert(sizeof(Semaphore) == 4, "size of Semaphore");
+static_assert(offsetof(Semaphore, state) == 0, "offset of Semaphore.state");
+
+// Zeroed memory is an open one.
+struct RwLock {
+  int32_t writers;  // A Mutex: who writes, or is the next to.
+  int32_t state;  // RW_LOCK_* bits and the number of readers; what that writer sleeps on.
+  int32_t gate;  // Counts how often readers were let in again; what they sleep on.
+  int32_t waiters;  // How many readers wait at the gate, or more.
+};
+static_assert(sizeof(RwLock) == 16, "size of RwLock");
+static_assert(offsetof(RwLock, writers) == 0, "offset of RwLock.writers");
+static_assert(offsetof(RwLock, state) == 4, "offset of RwLock.state");
+static_assert(offsetof(RwLock, gate) == 8, "offset of RwLock.gate");
+static_assert(offsetof(RwLock, waiters) == 12, "offset of RwLock.waiters");
+
+// Has to be initialised.
+struct Barrier {
+  int32_t state;  // Generation and number of the arrived; what they sleep on.
+  int32_t parties;  // How many threads it takes.
+};
+static_assert(sizeof(Barrier) == 8, "size of Barrier");
+static_assert(offsetof(Barrier, state) == 0, "offset of Barrier.state");
+static_assert(offsetof(Barrier, parties) == 4, "offset of Barrier.parties");
 
 }  // namespace sanswitch::layout

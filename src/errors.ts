@@ -121,3 +121,17 @@ export class SwitchClosedError extends SanswitchError {
     super('ERR_SANSWITCH_CLOSED', message);
   }
 }
+
+/** A lock is given back by a thread that does not hold it. */
+export class NotOwnerError extends SanswitchError {
+  constructor(message: string) {
+    super('ERR_SANSWITCH_NOT_OWNER', message);
+  }
+}
+
+/** A thread would wait for itself: it holds the lock that it wants to block for. */
+export class DeadlockError extends SanswitchError {
+  constructor(message: string) {
+    super('ERR_SANSWITCH_DEADLOCK', message);
+  }
+}

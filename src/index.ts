@@ -1,6 +1,7 @@
 /** The package's public face. */
+
+export { AbortError } from './abort.js';
 export * from './errors.js';
-export { AbortError } from './socket/abort.js';
 export type {
   AnyBytes,
   Cancellable,

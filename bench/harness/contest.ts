@@ -163,7 +163,7 @@ export function now_us(): number {
 }
 
 /** Lines that don't decide first, then from the best to the worst ratio. */
-export function worstLast(lines: readonly Line[]): Line[] {
+export function worstLast<L extends Pick<Line, 'judged' | 'ratio'>>(lines: readonly L[]): L[] {
   return [...lines].sort((a, b) => Number(a.judged) - Number(b.judged) || b.ratio - a.ratio);
 }
 

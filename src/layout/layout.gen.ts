@@ -3,7 +3,7 @@
 // NAME_SHIFT: lowest bit of a field that is smaller than its word.
 
 /** Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned. */
-export const LAYOUT_HASH = 1282301764;
+export const LAYOUT_HASH = 737291420;
 
 // Record ring
 /** Bytes: every record starts at, and is padded to, a multiple of this. */
@@ -156,6 +156,42 @@ export const CAPABILITY_FLOW_CONTROL = 4;
 export const SESSION_STATUS_OK = 0;
 /** No memory could be registered (rule 5.8): send by messages. */
 export const SESSION_STATUS_NO_BUFFERS = 1;
+
+// Synchronisation (src/sync)
+/** Bit of Mutex.owner: threads may be asleep, so that unlocking wakes one. */
+export const MUTEX_CONTENDED = 1;
+/** Lowest bit of the owner's Linux thread id in Mutex.owner. */
+export const MUTEX_TID_SHIFT = 1;
+/** The bits of a thread id: Linux has at most 2^22 of them. */
+export const MUTEX_TID_MASK = 4194303;
+/** Lowest bit of the owner's nonce, the highest 9 bits of Mutex.owner. */
+export const MUTEX_NONCE_SHIFT = 23;
+/** Nonces of threads that can be looked up: 1 to this, by the thread's start time. 0: can't. */
+export const MUTEX_NONCE_COUNT = 511;
+/** Bit of Semaphore.state: threads may be asleep of whom none is on its way. */
+export const SEMAPHORE_CONTENDED = 1;
+/** One permit in Semaphore.state. */
+export const SEMAPHORE_PERMIT = 2;
+/** Lowest bit of the number of permits. */
+export const SEMAPHORE_PERMIT_SHIFT = 1;
+/** The most permits. */
+export const SEMAPHORE_PERMITS_MAX = 1073741823;
+/** Bit of RwLock.state: a writer has the lock, or waits for readers to leave; no reader enters. */
+export const RW_LOCK_WRITER = 1;
+/** Bit of RwLock.state: a writer has died, and no other one has unlocked since. */
+export const RW_LOCK_DAMAGED = 2;
+/** One reader in RwLock.state. */
+export const RW_LOCK_READER = 4;
+/** Lowest bit of the number of readers. */
+export const RW_LOCK_READER_SHIFT = 2;
+/** The most readers at a time. */
+export const RW_LOCK_READERS_MAX = 536870911;
+/** The threads that have arrived, in Barrier.state; the generation is above. */
+export const BARRIER_ARRIVED_MASK = 4095;
+/** Lowest bit of the generation. */
+export const BARRIER_GENERATION_SHIFT = 12;
+/** The most threads of a barrier. */
+export const BARRIER_PARTIES_MAX = 4095;
 
 /** RecordHeader: What stands before the payload of every record. Its size in bytes. */
 export const RECORD_HEADER_BYTES = 8;
@@ -530,3 +566,48 @@ export const WATCH_ENTRY_SEEN_WORD = 2;
 /** 0 */
 export const WATCH_ENTRY_RESERVED = 12;
 export const WATCH_ENTRY_RESERVED_WORD = 3;
+
+/** Mutex: Zeroed memory is an open one. Its size in bytes. */
+export const MUTEX_BYTES = 4;
+/** 0: open. Otherwise who holds it (nonce, thread id), and MUTEX_CONTENDED. */
+export const MUTEX_OWNER = 0;
+export const MUTEX_OWNER_WORD = 0;
+
+/** EventCount: Also a condition. Zeroed memory is a valid one. Its size in bytes. */
+export const EVENT_COUNT_BYTES = 8;
+/** Counts notifications; what waiters sleep on. */
+export const EVENT_COUNT_SEQUENCE = 0;
+export const EVENT_COUNT_SEQUENCE_WORD = 0;
+/** How many wait, or more (one that died stays counted): none, and nobody is woken. */
+export const EVENT_COUNT_WAITERS = 4;
+export const EVENT_COUNT_WAITERS_WORD = 1;
+
+/** Semaphore: Zeroed memory is one without permits. Its size in bytes. */
+export const SEMAPHORE_BYTES = 4;
+/** Permits to be had, and SEMAPHORE_CONTENDED; what waiters sleep on. */
+export const SEMAPHORE_STATE = 0;
+export const SEMAPHORE_STATE_WORD = 0;
+
+/** RwLock: Zeroed memory is an open one. Its size in bytes. */
+export const RW_LOCK_BYTES = 16;
+/** A Mutex: who writes, or is the next to. */
+export const RW_LOCK_WRITERS = 0;
+export const RW_LOCK_WRITERS_WORD = 0;
+/** RW_LOCK_* bits and the number of readers; what that writer sleeps on. */
+export const RW_LOCK_STATE = 4;
+export const RW_LOCK_STATE_WORD = 1;
+/** Counts how often readers were let in again; what they sleep on. */
+export const RW_LOCK_GATE = 8;
+export const RW_LOCK_GATE_WORD = 2;
+/** How many readers wait at the gate, or more. */
+export const RW_LOCK_WAITERS = 12;
+export const RW_LOCK_WAITERS_WORD = 3;
+
+/** Barrier: Has to be initialised. Its size in bytes. */
+export const BARRIER_BYTES = 8;
+/** Generation and number of the arrived; what they sleep on. */
+export const BARRIER_STATE = 0;
+export const BARRIER_STATE_WORD = 0;
+/** How many threads it takes. */
+export const BARRIER_PARTIES = 4;
+export const BARRIER_PARTIES_WORD = 1;

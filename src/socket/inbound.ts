@@ -2,10 +2,11 @@
  * The receiving half of a socket: what the transport tells, and how it reaches the application, by handlers or by
  * `receive()`. One object per socket, so that the transport's call per message goes to one known shape.
  */
+
+import { onAbort } from '../abort.js';
 import { InvalidOptionError } from '../errors.js';
 import { copyBytes } from '../native/bytes.js';
 import type { Transport, TransportEvents } from '../switch/transport.js';
-import { onAbort } from './abort.js';
 import { rethrowLater } from './rethrow.js';
 import type { AnyBytes, ReceiveBuffer, SocketHandlers, StreamSocket } from './stream-socket.js';
 

@@ -1,11 +1,12 @@
 /** The stream socket that applications hold: the sending half and the control of a connection, over any transport. */
 import { types } from 'node:util';
+import { type AbortError, onAbort, throwIfAborted } from '../abort.js';
 import { InvalidOptionError } from '../errors.js';
+import { outOfRange } from '../misuse.js';
 import type { DecisionRecord } from '../switch/decisions.js';
 import type { SentCallback, Transport } from '../switch/transport.js';
-import { type AbortError, onAbort, throwIfAborted } from './abort.js';
 import type { Inbound, InboundOwner } from './inbound.js';
-import { checkHandlers, destroyedError, invalidBytes, outOfRange, writeAfterEndError } from './misuse.js';
+import { checkHandlers, destroyedError, invalidBytes, writeAfterEndError } from './misuse.js';
 import type { AnyBytes, Cancellable, SocketHandlers, SocketOptionName, SocketState } from './stream-socket.js';
 
 /** How long a send that can no longer be taken back is waited for before the connection is reset (rule 5.11). */

@@ -1,5 +1,5 @@
 /** One connect or listen under way, and the three ways in which it may be cancelled: signal, time-out, closing switch. */
-import { AbortError } from '../socket/abort.js';
+import { AbortError } from '../abort.js';
 import type { Listed, Roster } from './roster.js';
 
 /** Lives from the call to its outcome; `end` must be called. */

@@ -2,7 +2,7 @@
 import type { AddressInfo } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SwitchClosedError, UnknownProviderError } from '../errors.js';
-import { invalidArgType } from '../socket/misuse.js';
+import { invalidArgType } from '../misuse.js';
 import type { SwitchSocket } from '../socket/socket.js';
 import type { AnyBytes, LentBytes, StreamSocket } from '../socket/stream-socket.js';
 import type { SanProvider } from '../spi/provider.js';

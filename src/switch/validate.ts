@@ -4,7 +4,8 @@
  */
 import { createServer, isIP, Socket, type SocketConnectOpts } from 'node:net';
 import { InvalidOptionError } from '../errors.js';
-import { checkHandlers, invalidArgType } from '../socket/misuse.js';
+import { invalidArgType } from '../misuse.js';
+import { checkHandlers } from '../socket/misuse.js';
 import type { AnyBytes, ReceiveBuffer, SocketHandlers, SocketOptionName } from '../socket/stream-socket.js';
 import { highWaterMarkOption, integerOption } from './config.js';
 import type { CommonOptions, ConnectOptions, ListenOptions } from './requests.js';

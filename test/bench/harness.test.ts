@@ -101,12 +101,12 @@ describe('the command line', () => {
   it('lists the questions', async () => {
     const { exitCode, stdout } = await runToEnd('main', ['--help']);
     expect(exitCode).toBe(0);
-    for (const question of ['rtt', 'stream', 'bulk', 'tcp']) expect(stdout).toContain(`  ${question} `);
+    for (const question of ['rtt', 'stream', 'bulk', 'tcp', 'sync']) expect(stdout).toContain(`  ${question} `);
   });
 
   it.each([
-    [[], /one question wanted: rtt, stream, bulk, tcp/],
-    [['speed'], /unknown question 'speed', there are rtt, stream, bulk, tcp/],
+    [[], /one question wanted: rtt, stream, bulk, tcp, sync/],
+    [['speed'], /unknown question 'speed', there are rtt, stream, bulk, tcp, sync/],
     [['rtt', 'bulk'], /one question wanted/],
     [['rtt', '--duration', '-3'], /--duration/],
     [['rtt', '--duration', '99'], /--duration wants seconds from 1 to 35, not '99'/],

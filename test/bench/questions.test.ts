@@ -87,6 +87,20 @@ describe('npm run bench', () => {
     expect(lines.at(-1)?.ratio).toBeGreaterThan(0.5 * TENTH);
   });
 
+  it('sync: no slower than without', { timeout: LIMIT_MS, retry: RETRIES }, async () => {
+    const lines = await ask('sync', '3');
+    const subjects = ['mutex', 'semaphore', 'condition'].flatMap((name) => [`${name}, 1 thread`, `${name}, 2 threads`]);
+    for (const name of ['naive Atomics.wait', 'multithreading']) {
+      const against = lines.filter(({ baseline }) => baseline.name === name);
+      expect(against.map(({ variant }) => variant).sort()).toEqual([...subjects].sort());
+    }
+    for (const line of lines) {
+      expect(line).toMatchObject({ question: 'sync', judged: true, ops_per_s: expect.any(Number), rounds: 15 });
+      expect(line.ratio).toBeGreaterThanOrEqual(lines.at(-1)?.ratio as number);
+    }
+    expect(lines.at(-1)?.ratio).toBeGreaterThan(TENTH);
+  });
+
   it('draws a flame graph of every process', { timeout: LIMIT_MS }, async () => {
     const out = mkdtempSync(join(tmpdir(), 'sanswitch-flame-'));
     try {

@@ -1,10 +1,12 @@
 // A small program for run.mjs to run with each Node: loads the package and sends bytes over shared memory, on one thread
-// and to a worker thread and back. A fallback to TCP/IP is an error. Prints what runs it.
+// and to a worker thread and back; takes over a lock that the worker leaves behind. A fallback to TCP/IP is an error.
+// Prints what runs it.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { createSwitch } from 'sanswitch';
+import { Mutex } from 'sanswitch/sync';
 
 const host = '127.0.0.1';
 const bytes = 4 * 1024 * 1024;
@@ -51,10 +53,14 @@ if (isMainThread) {
   const worker = new Worker(new URL(import.meta.url));
   const port = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
   await echo(sanswitch, port);
-  worker.postMessage('stop');
+  // The worker ends with the lock in its hands.
+  const buffer = new SharedArrayBuffer(Mutex.BYTES);
+  worker.postMessage(buffer);
   await new Promise((resolve) => worker.once('exit', resolve));
+  assert.equal(await new Mutex(buffer).lockAsync(), 'recovered');
 } else {
-  parentPort.once('message', async () => {
+  parentPort.once('message', async (buffer) => {
+    new Mutex(buffer).lock();
     await listener.close();
     await sanswitch.close();
     parentPort.close();

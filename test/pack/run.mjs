@@ -117,7 +117,7 @@ function compileAndRun(folder, name, code) {
   run(process.execPath, [`${name}.mjs`], { cwd: folder });
 }
 
-const entryPoints = ['sanswitch', 'sanswitch/spi'];
+const entryPoints = ['sanswitch', 'sanswitch/spi', 'sanswitch/sync'];
 
 /** Uses the installed package in each of the three ways. */
 function useEntryPoints(folder, label) {

@@ -8,7 +8,9 @@ import type { Source } from './source.js';
 
 /** The layer of each unit of src/: higher ones import lower ones. A new folder of src/ gets its line here. */
 export const layers: Readonly<Record<string, number>> = {
+  'abort.ts': 0,
   'errors.ts': 0,
+  'misuse.ts': 0,
   layout: 0,
   native: 10,
   ring: 20,
