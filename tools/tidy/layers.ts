@@ -10,7 +10,7 @@ import type { Source } from './source.js';
 export const layers: Readonly<Record<string, number>> = {
   'abort.ts': 0,
   'errors.ts': 0,
-  'misuse.ts': 0,
+  'misuse.ts': 1,
   layout: 0,
   native: 10,
   ring: 20,
