@@ -40,6 +40,8 @@ const COMMIT_POLLS = 4096;
 const RECORDS_PER_POLL = 256;
 /** Where short records are put together; a typed array of its own would cost more than the record. */
 const scratch = new Int32Array(2);
+/** Free ids looked at from either end. */
+const FREE_IDS_TRIED = 4;
 /** How soon records that found the link ring full are tried again. */
 const BACKLOG_RETRY_MS = 1;
 
@@ -134,13 +136,16 @@ export class Link {
 
   /** Chooses an id for a new connection; -1: the link is full. */
   takeId(): number {
-    // An id whose last user's bytes the peer has not consumed to the end yet is not free: the newest may still be that.
-    for (let i = this.freeIds.length - 1; i >= 0 && i >= this.freeIds.length - 8; i--) {
-      const id = this.freeIds[i] as number;
-      if (ShmConnection.isDrained(this, id)) {
-        this.freeIds.splice(i, 1);
-        return id;
-      }
+    // The newest, whose memory is in the caches; or the oldest, since an id whose last user's bytes the peer has not
+    // consumed to the end yet is not free, and the newest may all be such.
+    const { freeIds } = this;
+    const last = freeIds.length - 1;
+    for (let i = 0; i < 2 * FREE_IDS_TRIED && i <= last; i++) {
+      const at = i < FREE_IDS_TRIED ? last - i : i - FREE_IDS_TRIED;
+      const id = freeIds[at] as number;
+      if (!ShmConnection.isDrained(this, id)) continue;
+      freeIds.splice(at, 1);
+      return id;
     }
     return this.nextId < LINK_CONNECTION_LIMIT ? this.nextId++ : -1;
   }
