@@ -15,12 +15,15 @@ void PollerSlot::fallAsleep() {
   asleep_.store(true, std::memory_order_relaxed);
 }
 
-void PollerSlot::takeBack() {
+int32_t PollerSlot::takeBack() {
   std::lock_guard<std::mutex> lock(mutex_);
   asleep_.store(false, std::memory_order_relaxed);
   makeEpochsEven();
   watched_.words.clear();
   watched_.epochs.clear();
+  int32_t timesOdd = timesOdd_;
+  timesOdd_ = 0;
+  return timesOdd;
 }
 
 size_t PollerSlot::takeRecords() {
@@ -43,6 +46,7 @@ bool PollerSlot::announceSleep() {
   if (!isAsleep()) return false;
   std::lock_guard<std::mutex> lock(mutex_);
   if (!asleep_.load(std::memory_order_relaxed)) return false;
+  if (!epochsOdd_) timesOdd_++;
   epochsOdd_ = true;
   for (int32_t* epoch : watched_.epochs) {
     if ((*epoch & 1) == 0) __atomic_store_n(epoch, *epoch + 1, __ATOMIC_SEQ_CST);

@@ -44,8 +44,9 @@ class PollerSlot {
   // From now on the poller watches what next() holds. The pointers must stay good until takeBack() has returned.
   void fallAsleep();
 
-  // The owner is awake: the poller touches nothing of it any more, and every epoch is even. Safe at any time.
-  void takeBack();
+  // The owner is awake: the poller touches nothing of it any more, and every epoch is even. Safe at any time. Returns how
+  // often the epochs have become odd meanwhile: so many wake-ups may come from each peer.
+  int32_t takeBack();
 
   // Completion records that have come since the last call: how many.
   size_t takeRecords();
@@ -82,6 +83,7 @@ class PollerSlot {
   // Under the mutex: the owner's while it is awake, the poller's while it sleeps.
   SleepingThread watched_;
   bool epochsOdd_ = false;
+  int32_t timesOdd_ = 0;
   std::atomic<bool> asleep_{false};
   struct alignas(128) Position {
     uint32_t word = 0;

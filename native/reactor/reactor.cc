@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <new>
 
 #include "environment.h"
@@ -135,10 +136,12 @@ bool Reactor::handOver() {
 
 void Reactor::wakeUp() {
   asleep_ = false;
-  if (slot_ != nullptr) slot_->takeBack();
+  int32_t timesOdd = slot_ == nullptr ? 0 : slot_->takeBack();
   for (Link* link : links_) {
+    if (link == nullptr) continue;
+    link->excessWakes = std::max(link->excessWakes - timesOdd, -kExcessWakes);
     // A link that came while we slept has an even epoch already.
-    if (link != nullptr && (*link->epochWord & 1) != 0) {
+    if ((*link->epochWord & 1) != 0) {
       __atomic_store_n(link->epochWord, *link->epochWord + 1, __ATOMIC_SEQ_CST);
     }
   }

@@ -105,8 +105,11 @@ describe('the command line', () => {
   });
 
   it.each([
-    [[], /one question wanted: rtt, stream, bulk, tcp, sync/],
-    [['speed'], /unknown question 'speed', there are rtt, stream, bulk, tcp, sync/],
+    [[], /one question wanted: rtt, stream, bulk, tcp, cold, idle, many, churn, fair, hostile, sync/],
+    [
+      ['speed'],
+      /unknown question 'speed', there are rtt, stream, bulk, tcp, cold, idle, many, churn, fair, hostile, sync/,
+    ],
     [['rtt', 'bulk'], /one question wanted/],
     [['rtt', '--duration', '-3'], /--duration/],
     [['rtt', '--duration', '99'], /--duration wants seconds from 1 to 35, not '99'/],

@@ -47,8 +47,8 @@ function flags() {
   const nodedir = findNodedir();
   if (nodedir !== null) headers.push(join(nodedir, 'include', 'node'));
   return [
-    ...['-std=c++17', '-g', '-O1', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE', '-fno-exceptions'],
-    ...['-DNAPI_VERSION=8', '-DNAPI_DISABLE_CPP_EXCEPTIONS', '-DNODE_ADDON_API_DISABLE_DEPRECATED'],
+    ...['-std=c++17', '-g', '-O1', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE'],
+    ...['-DNAPI_VERSION=8', '-DNODE_ADDON_API_CPP_EXCEPTIONS', '-DNODE_ADDON_API_DISABLE_DEPRECATED'],
     ...headers.map((path) => `-isystem${path}`),
     `-I${join(root, 'native')}`,
     ...['-fno-plt', '-Wl,--unresolved-symbols=ignore-all'],

@@ -5,6 +5,7 @@ import {
   holdsVirtualPort,
   isVirtualPort,
   releaseVirtualPort,
+  virtualPortBlock,
   virtualPortOwner,
 } from '#src/ports/virtual-ports.js';
 import { eventually } from '../shm/party.js';
@@ -68,5 +69,31 @@ describe('[WSD-2.5] virtual ports', () => {
     expect(isVirtualPort(low)).toBe(false);
     expect(isVirtualPort(high)).toBe(false);
     releaseVirtualPort('127.0.0.1', port);
+  });
+});
+
+describe('many virtual ports', () => {
+  it('cost few descriptors: beyond the first blocks they come by the thousand', () => {
+    const ports = take(3_000);
+    expect(new Set(ports).size).toBe(3_000);
+    expect(ports.every(isVirtualPort)).toBe(true);
+    expect(ports.every(holdsVirtualPort)).toBe(true);
+    const blocks = new Set(ports.map(virtualPortBlock));
+    expect(blocks.size).toBeLessThanOrEqual(8);
+    for (const first of blocks) expect(virtualPortOwner(first + 1)).toBe(process.pid);
+    for (const port of ports) releaseVirtualPort('127.0.0.1', port);
+    expect([...blocks].filter((first) => virtualPortOwner(first) === process.pid)).toHaveLength(1);
+  });
+
+  it('keep one unused block, so that connections that come and go claim none each time', () => {
+    const ports = take(64);
+    const [other] = take(1) as [number];
+    releaseVirtualPort('127.0.0.1', other);
+    expect(virtualPortOwner(other)).toBe(process.pid);
+    // A port that is given back twice is free once.
+    releaseVirtualPort('127.0.0.1', other);
+    const again = take(2);
+    expect(new Set(again).size).toBe(2);
+    for (const port of [...ports, ...again]) releaseVirtualPort('127.0.0.1', port);
   });
 });

@@ -13,6 +13,7 @@ import {
   descriptorInode,
   listeningSockets,
   localPort,
+  reachedListener,
   releaseDescriptor,
   socketCookie,
 } from '#src/native/os.js';
@@ -32,6 +33,46 @@ async function listen(options: net.ListenOptions): Promise<{ port: number; fd: n
   const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
   return { port: (server.address() as net.AddressInfo).port, fd };
 }
+
+describe('whom TCP would reach', () => {
+  const at = (port: number, address = '127.0.0.1') => ({ family: address === '::1' ? 6 : 4, address, port }) as const;
+
+  it('is the listener of that very address, or of the wildcard, and nobody else', async () => {
+    const exact = await listen({ host: '127.0.0.1' });
+    const wildcard = await listen({ host: '0.0.0.0' });
+    expect(reachedListener(at(2_000), at(exact.port))).toBe(socketCookie(exact.fd));
+    expect(reachedListener(at(2_000), at(exact.port, '127.0.0.2'))).toBe(0n);
+    expect(reachedListener(at(2_000), at(wildcard.port, '127.0.0.2'))).toBe(socketCookie(wildcard.fd));
+    const bound = bindTcp('127.0.0.1', 0, 4);
+    expect(reachedListener(at(2_000), at(localPort(bound)))).toBe(0n);
+    closeDescriptor(bound);
+  });
+
+  it('is nobody once the listener has closed, and whoever has the port next', async () => {
+    const first = await listen({ host: '127.0.0.1' });
+    const cookie = socketCookie(first.fd);
+    servers.pop()?.close();
+    expect(reachedListener(at(2_000), at(first.port))).toBe(0n);
+    const next = await listen({ host: '127.0.0.1', port: first.port });
+    expect(reachedListener(at(2_000), at(first.port))).toBe(socketCookie(next.fd));
+    expect(socketCookie(next.fd)).not.toBe(cookie);
+  });
+
+  it.skipIf(!hasIPv6)('crosses families as TCP does', async () => {
+    const dual = await listen({ host: '::' });
+    const only = await listen({ host: '::', ipv6Only: true });
+    expect(reachedListener(at(2_000), at(dual.port))).toBe(socketCookie(dual.fd));
+    expect(reachedListener(at(2_000, '::1'), at(only.port, '::1'))).toBe(socketCookie(only.fd));
+    expect(reachedListener(at(2_000), at(only.port))).toBe(0n);
+  });
+
+  it('refuses what is no address', () => {
+    const { reachedListener: ask } = requireNative();
+    expect(ask(4, 'nowhere', 1, '127.0.0.1', 1)).toBeLessThan(0);
+    expect(() => ask(4, '127.0.0.1', 0, '127.0.0.1', 1)).toThrow(TypeError);
+    expect(() => ask(4, 1 as never, 1, '127.0.0.1', 1)).toThrow(TypeError);
+  });
+});
 
 describe('who listens on a port', () => {
   it('is told with owner, inode and cookie', async () => {

@@ -41,6 +41,8 @@ const POLLED_MAX = 128;
 const COMMIT_POLLS = 4096;
 /** Link records handled before the connections get their turn. */
 const RECORDS_PER_POLL = 256;
+/** Free ids looked at from either end. */
+const FREE_IDS_TRIED = 4;
 /** What a peer that leads nowhere costs, in units of about 25 ns. A silent connection's share comes back when it speaks. */
 const COST = { idle: 1, refused: 96, withdrawn: 256, unverified: 2_048, silent: 2_048 } as const;
 /** Of those per process: 100 µs in 2 ms, 5 % of the thread, and at once as much as 256 connections not yet in use. */
@@ -125,13 +127,16 @@ export class Link implements WritingLink {
 
   /** Chooses an id for a new connection; -1: the link is full. */
   takeId(): number {
-    // An id whose last user's bytes the peer has not consumed to the end yet is not free: the newest may still be that.
-    for (let i = this.freeIds.length - 1; i >= 0 && i >= this.freeIds.length - 8; i--) {
-      const id = this.freeIds[i] as number;
-      if (ShmConnection.isDrained(this, id)) {
-        this.freeIds.splice(i, 1);
-        return id;
-      }
+    // The newest, whose memory is in the caches; or the oldest, since an id whose last user's bytes the peer has not
+    // consumed to the end yet is not free, and the newest may all be such.
+    const { freeIds } = this;
+    const last = freeIds.length - 1;
+    for (let i = 0; i < 2 * FREE_IDS_TRIED && i <= last; i++) {
+      const at = i < FREE_IDS_TRIED ? last - i : i - FREE_IDS_TRIED;
+      const id = freeIds[at] as number;
+      if (!ShmConnection.isDrained(this, id)) continue;
+      freeIds.splice(at, 1);
+      return id;
     }
     return this.nextId < LINK_CONNECTION_LIMIT ? this.nextId++ : -1;
   }

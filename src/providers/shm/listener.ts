@@ -125,10 +125,10 @@ export class ShmListener {
 
   private makeLink(socket: HandshakeSocket, peer: Region): void {
     const { host } = this;
-    const credentials = socket.credentials();
     let own: OwnSegment | null = null;
     let link: Link | null = null;
     try {
+      const credentials = socket.credentials();
       if (host.linksWith(credentials.pid).length >= LINKS_PER_PROCESS)
         throw new Error('enough links with this process');
       own = host.windows.mapOwn(SEGMENT_BYTES);

@@ -30,7 +30,7 @@ import {
   type AcceptedSocket,
   hasOverlappedIoCompleted,
   type NetworkEvents,
-  type Overlapped,
+  Overlapped,
   type ProtocolInfo,
   type ServedSubnet,
   SO_TCP_LISTENER,
@@ -58,6 +58,9 @@ function readOptions(options: Readonly<Record<string, unknown>>): ShmOptions {
   }
   return { trustedUids };
 }
+
+/** A pooled completion must not keep a connection's memory. */
+const NONE = new Overlapped({ completed: () => {} });
 
 interface SendCompletion {
   handle: Socket;
@@ -250,6 +253,7 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
     while (this.flushed < this.completions.length) {
       const completion = this.completions[this.flushed++] as SendCompletion;
       const { handle, overlapped, bytes } = completion;
+      completion.overlapped = NONE;
       this.spare.push(completion);
       if ((overlapped.hEvent & 1) === 0) this.upcalls.WPUCompleteOverlappedRequest(handle, overlapped, NO_ERROR, bytes);
       else {

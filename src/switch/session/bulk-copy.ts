@@ -35,6 +35,10 @@ const SLOW_STRETCHES = 3;
 /** Past the caches must take less than this share of the time of a cached copy, which other data in the caches pays for. */
 const WORTH_IT = 0.9;
 
+function steadyUs(): number {
+  return performance.now() * 1000;
+}
+
 type Phase = 'hold' | 'settle' | 'measure';
 
 /** One connection's way of copying large sends. */
@@ -63,7 +67,7 @@ export class BulkCopy {
   private readonly nowUs: () => number;
 
   /** @param nowUs a steady clock, µs */
-  constructor(nowUs: () => number = () => performance.now() * 1000) {
+  constructor(nowUs: () => number = steadyUs) {
     this.nowUs = nowUs;
   }
 

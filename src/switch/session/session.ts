@@ -57,7 +57,8 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
   private readonly receiver: Receiver;
   private readonly rdmaSender: RdmaSender;
   private readonly rdmaReceiver: RdmaReceiver;
-  private readonly bulkCopy = new BulkCopy();
+  /** Made with the first send that is queued: most connections never have one. */
+  private bulkCopy: BulkCopy | null = null;
   private readonly lend: boolean;
   private readonly highWaterMarkBytes: number;
   /** Bytes of a send that may share a message; what goes by RDMA (5.5) does not. */
@@ -202,7 +203,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
       if (!this.writeControl({ kind: SESSION_FIN, value: 0, body: null, use: CLAIM_CONTROL })) return;
       this.finSent = true;
     }
-    this.bulkCopy.emptied();
+    this.bulkCopy?.emptied();
     this.idle = !this.endRequested && !this.torn && !this.peerGone;
     if (this.stopped) {
       this.stopped = false;
@@ -227,6 +228,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
       }
     }
     if (this.phase !== OPEN) return false;
+    this.bulkCopy ??= new BulkCopy();
     const bulk = this.bulkCopy;
     const min = Math.min(SESSION_HEADER_BYTES + Math.min(left, PIECE_MIN_BYTES), this.messageBytesMax);
     if (!this.claim(min, SESSION_HEADER_BYTES + Math.min(left, bulk.pieceBytes), CLAIM_STREAM, true)) {
