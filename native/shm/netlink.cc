@@ -198,8 +198,8 @@ Napi::Value socketsInState(const Napi::CallbackInfo& info, uint32_t states) {
 // listeningSockets(port) -> array of sockets or -errno
 Napi::Value listeningSockets(const Napi::CallbackInfo& info) { return socketsInState(info, 1u << kTcpListenState); }
 
-// reachedListener(family, source, sourcePort, destination, destinationPort) -> cookie of the listening socket that TCP would
-// choose, 0n: none, or one that is bound to an interface; or -errno
+// reachedListener(family, source, sourcePort, destination, destinationPort) -> cookie of the listening socket that TCP
+// would choose, 0n: none, or one that is bound to an interface; or -errno
 Napi::Value reachedListener(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   auto family = static_cast<uint8_t>(arguments.integer(0, 4, 6) == 6 ? AF_INET6 : AF_INET);
@@ -211,7 +211,8 @@ Napi::Value reachedListener(const Napi::CallbackInfo& info) {
   DiagRequest request = diagRequest(family, 1u << kTcpListenState, 0);
   // The names are those of the socket that is looked for: we are its peer.
   inet_diag_sockid& id = request.body.id;
-  if (inet_pton(family, source.c_str(), id.idiag_dst) != 1 || inet_pton(family, destination.c_str(), id.idiag_src) != 1) {
+  if (inet_pton(family, source.c_str(), id.idiag_dst) != 1 ||
+      inet_pton(family, destination.c_str(), id.idiag_src) != 1) {
     return Napi::Number::New(info.Env(), -EINVAL);
   }
   id.idiag_dport = htons(sourcePort);

@@ -75,7 +75,7 @@ function claimBlock(first: number): Block | null {
   // Whoever wants to know the owner connects and asks the kernel; those connections are only taken off the queue.
   const acceptor = new Acceptor(fd, closeDescriptor);
   const size = blockSize(first);
-  const free = Array.from({ length: size }, (_, i) => first + size - 1 - i);
+  const free = Array.from({ length: size }, (_, i) => first + i);
   return { first, size, fd, acceptor, free, taken: new Uint8Array(size) };
 }
 
@@ -100,7 +100,9 @@ function freshWithin(low: number, end: number): Block | null {
 /** Takes a port that no other live connection of this host has. @returns null: all are taken @throws SystemError */
 export function acquireVirtualPort(_address: string): number | null {
   const block = blocks.find((candidate) => candidate.free.length > 0) ?? freshBlock();
-  const port = block?.free.pop();
+  // The one that has been free for longest: as with TCP, the next connection comes from another port, by which the kernel
+  // also chooses among sockets that share one.
+  const port = block?.free.shift();
   if (block === null || port === undefined) return null;
   block.taken[port - block.first] = 1;
   return port;

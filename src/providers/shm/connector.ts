@@ -18,6 +18,11 @@ import { listenersFor, unverifiable } from './verify.js';
 
 /** How long a listening socket that could not be met is left to TCP/IP without another try (rule 3.5). */
 const ABSENT_MS = 500;
+/**
+ * How long the kernel's word on whom TCP would reach is taken for all connects to there. Whoever was reached has still to
+ * say, when it gets the OPEN, that it listens; one that has closed since rejects it, and the kernel is asked again.
+ */
+const REACHED_MS = 1;
 /** Cookies remembered, of one kind or the other. */
 const COOKIES_MAX = 1024;
 
@@ -48,6 +53,8 @@ export class ShmConnector {
   private readonly host: ShmHost;
   /** Where a listening socket's owner has been verified. */
   private readonly verified = new Map<bigint, Located>();
+  /** What the kernel said last. */
+  private last = { address: '', port: 0, cookie: 0n, until: Number.NEGATIVE_INFINITY };
   private readonly pending = new Map<bigint, Promise<Location>>();
   private readonly absent = new Map<bigint, { readonly until: number; readonly why: Unreachable }>();
 
@@ -57,8 +64,21 @@ export class ShmConnector {
 
   /** Finds the link for a destination: at once where one stands. Never rejects. */
   locate(source: SocketAddress, destination: SocketAddress): Location | Promise<Location> {
+    const { last } = this;
+    const now = performance.now();
+    if (now < last.until && last.port === destination.port && last.address === destination.address) {
+      const located = this.standingFor(last.cookie);
+      if (located !== null) return located;
+    }
     // The usual case: TCP would reach, now and from this source, a socket whose owner we have verified.
-    return this.standingFor(reachedListener(source, destination)) ?? this.search(destination);
+    const located = this.standingFor(reachedListener(source, destination));
+    if (located === null) return this.search(destination);
+    // Sockets that share a port share its connections: the kernel chooses anew for each.
+    if (located.detail === '') {
+      const { address, port } = destination;
+      this.last = { address, port, cookie: located.cookie, until: now + REACHED_MS };
+    }
+    return located;
   }
 
   private search(destination: SocketAddress): Location | Promise<Location> {
@@ -87,6 +107,7 @@ export class ShmConnector {
   /** A listening socket was not there after all (it closed between our look and our OPEN). */
   forget(cookie: bigint): void {
     this.verified.delete(cookie);
+    this.last.until = Number.NEGATIVE_INFINITY;
   }
 
   /** The link over which this socket's owner has been verified before. */
