@@ -215,8 +215,8 @@ describe('nothing is left behind', () => {
       }
       await Promise.all(parties.map((party) => party.closing()));
     }
-    // One at a time needs one port at a time.
-    expect(ports.size).toBeLessThan(8);
+    // One at a time needs one block of ports, which are used in turn.
+    expect(ports.size).toBeLessThanOrEqual(64);
     const counts = (one: typeof before): number[][] => one.map(({ descriptors, segments }) => [descriptors, segments]);
     await eventually('descriptors and mappings are as before', async () => {
       const [ours, theirs] = counts([resources(), await peer.do.resources()]) as [number[], number[]];
