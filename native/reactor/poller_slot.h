@@ -44,8 +44,8 @@ class PollerSlot {
   // From now on the poller watches what next() holds. The pointers must stay good until takeBack() has returned.
   void fallAsleep();
 
-  // The owner is awake: the poller touches nothing of it any more, and every epoch is even. Safe at any time. Returns how
-  // often the epochs have become odd meanwhile: so many wake-ups may come from each peer.
+  // The owner is awake: the poller touches nothing of it any more, and every epoch is even. Safe at any time. Returns
+  // how often the epochs have become odd meanwhile: so many wake-ups may come from each peer.
   int32_t takeBack();
 
   // Completion records that have come since the last call: how many.

@@ -59,7 +59,6 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
   private readonly rdmaReceiver: RdmaReceiver;
   /** Made with the first send that is queued: most connections never have one. */
   private bulkCopy: BulkCopy | null = null;
-  private readonly lend: boolean;
   private readonly highWaterMarkBytes: number;
   /** Bytes of a send that may share a message; what goes by RDMA (5.5) does not. */
   private shortBytesMax = BATCH_SEND_MAX_BYTES;
@@ -80,7 +79,6 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
 
   constructor(options: SessionOptions) {
     super(options);
-    this.lend = options.lend;
     this.highWaterMarkBytes = options.highWaterMarkBytes;
     const { info } = options.provider;
     this.receiver = info.lendsReceives
@@ -333,7 +331,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
 
   private deliver(bytes: Uint8Array, offset: number, length: number): void {
     if (length === 0) return;
-    this.events.received(this.lend ? bytes.subarray(offset, offset + length) : copyOut(bytes, offset, length));
+    this.events.received(this.options.lend ? bytes.subarray(offset, offset + length) : copyOut(bytes, offset, length));
   }
 
   /** Hands over bytes that came by RDMA, in memory that nobody else knows. */
