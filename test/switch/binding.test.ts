@@ -11,7 +11,6 @@ import {
   WsaError,
 } from 'sanswitch/spi';
 import { describe, expect, it } from 'vitest';
-import { loadNative } from '#src/native/load.js';
 import { boundSockets, boundSocketsKnown } from '#src/native/os.js';
 import { failure, freePort, listening, makeRig, order, plainServer, type Script, until } from './helpers.js';
 
@@ -135,25 +134,22 @@ describe('creating and binding', () => {
     expect(peer.remoteAddress).toBe(first.localAddress);
   });
 
-  it.skipIf(loadNative().addon === null)(
-    '[WSD-2.5] a real port, held while the companion lives, where one is asked for',
-    async () => {
-      const { sw } = await makeRig();
-      const { port, next } = await listening(sw);
-      const localPort = await freePort();
-      const socket = await sw.connect({ port, host: '127.0.0.1', localPort });
-      expect(socket.provider).toBe('san');
-      expect(socket.localPort).toBe(localPort);
-      expect(socket.decision.localPortKind).toBe('real');
-      const held = () => boundSockets(localPort).length;
-      if (boundSocketsKnown()) expect(held()).toBe(1);
-      const peer = await next();
-      await Promise.all([socket.close(), peer.close()]);
-      expect(held()).toBe(0);
-    },
-  );
+  it('[WSD-2.5] a real port, held while the companion lives, where one is asked for', async () => {
+    const { sw } = await makeRig();
+    const { port, next } = await listening(sw);
+    const localPort = await freePort();
+    const socket = await sw.connect({ port, host: '127.0.0.1', localPort });
+    expect(socket.provider).toBe('san');
+    expect(socket.localPort).toBe(localPort);
+    expect(socket.decision.localPortKind).toBe('real');
+    const held = () => boundSockets(localPort).length;
+    if (boundSocketsKnown()) expect(held()).toBe(1);
+    const peer = await next();
+    await Promise.all([socket.close(), peer.close()]);
+    expect(held()).toBe(0);
+  });
 
-  it.skipIf(loadNative().addon === null)('[WSD-2.5] falls back with the port that was bound', async () => {
+  it('[WSD-2.5] falls back with the port that was bound', async () => {
     const { sw, script } = await makeRig();
     const { port, sockets } = await plainServer();
     script.WSPConnect = () => WSAENOBUFS;
@@ -168,7 +164,7 @@ describe('creating and binding', () => {
     await socket.close();
   });
 
-  describe.skipIf(loadNative().addon === null)('a provider that needs the host’s ports', () => {
+  describe('a provider that needs the host’s ports', () => {
     const needsPorts: Script = {
       WSPStartupEx: (proceed) => ({ ...(proceed() as object), virtualPorts: false }),
     };
