@@ -20,11 +20,17 @@ export interface HandleOwner {
   faulted(error: ProviderFaultError): void;
 }
 
-interface Entry {
+/** A class, see LITERALS in `session/session-core.ts`. */
+class Entry {
   readonly handle: Socket;
   /** The provider's own descriptor. */
   readonly context: Socket;
-  owner: HandleOwner | null;
+  owner: HandleOwner | null = null;
+
+  constructor(handle: Socket, context: Socket) {
+    this.handle = handle;
+    this.context = context;
+  }
 }
 
 /** Counts a fault and makes its error. */
@@ -136,7 +142,7 @@ export class HandleTable {
   private create(context: Socket): Socket {
     const slot = this.free.pop() ?? this.generations.push(0) - 1;
     const handle = ((this.generations[slot] as number) << SLOT_BITS) | slot;
-    const entry: Entry = { handle, context, owner: null };
+    const entry = new Entry(handle, context);
     this.entries[slot] = entry;
     this.openCount += 1;
     if (this.created === null) this.report(`WPUCreateSocketHandle(${String(context)}) outside WSPSocket and WSPAccept`);

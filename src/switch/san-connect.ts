@@ -22,14 +22,28 @@ import { Session } from './session/session.js';
 import { bindSource, type SourceBinding, sourceAddress } from './source.js';
 import type { CheckedConnect } from './validate.js';
 
-/** A SAN connection whose session stands. */
-export interface SanConnection {
+/** A SAN connection whose session stands. A class, see LITERALS in `session/session-core.ts`. */
+export class SanConnection {
   readonly companion: Companion;
   readonly session: Session;
   readonly inbound: Inbound;
   readonly source: SourceBinding;
   /** What the provider has to say about it; for the decision record. */
   readonly note: string | undefined;
+
+  constructor(
+    companion: Companion,
+    session: Session,
+    inbound: Inbound,
+    source: SourceBinding,
+    note: string | undefined,
+  ) {
+    this.companion = companion;
+    this.session = session;
+    this.inbound = inbound;
+    this.source = source;
+    this.note = note;
+  }
 }
 
 /** The codes with which a provider promises that TCP/IP would fail too (rule 3.3). */
@@ -214,7 +228,7 @@ class SanAttempt {
     const companion = this.companion as Companion;
     const source = this.source as SourceBinding;
     // The port is the companion's as long as the provider keeps the socket.
-    companion.onReleased = () => source.release();
+    companion.held = source;
     const inbound = new Inbound(request.handlers, request);
     try {
       const session = new Session({
@@ -247,13 +261,8 @@ class SanAttempt {
       return;
     }
     this.operation.forget(this.cancelled);
-    this.resolve({
-      companion: this.companion as Companion,
-      session: this.session as Session,
-      inbound,
-      source: this.source as SourceBinding,
-      note: this.note,
-    });
+    const { companion, session, source, note } = this;
+    this.resolve(new SanConnection(companion as Companion, session as Session, inbound, source as SourceBinding, note));
   }
 
   private over(failure: AttemptFailure): void {

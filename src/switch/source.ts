@@ -94,17 +94,30 @@ function virtualSource(address: ParsedAddress): SourceBinding {
   const shared = loadNative().addon !== null;
   const port = shared ? sharedPort(address) : ownPort();
   if (port === null) throw new StepFailure('no-virtual-port', NO_ERROR, 'every virtual port of this host is in use');
-  let held = true;
-  return {
-    address,
-    port,
-    kind: 'virtual',
-    release() {
-      if (held && shared) releaseVirtualPort(address.address, port);
-      held = false;
-    },
-    takeDescriptor: () => -1,
-  };
+  return new VirtualSource(address, port, shared);
+}
+
+class VirtualSource implements SourceBinding {
+  readonly address: ParsedAddress;
+  readonly port: number;
+  readonly kind = 'virtual';
+  /** The port is taken from those of the host. */
+  private held: boolean;
+
+  constructor(address: ParsedAddress, port: number, held: boolean) {
+    this.address = address;
+    this.port = port;
+    this.held = held;
+  }
+
+  release(): void {
+    if (this.held) releaseVirtualPort(this.address.address, this.port);
+    this.held = false;
+  }
+
+  takeDescriptor(): number {
+    return -1;
+  }
 }
 
 /** @returns null: all are taken @throws StepFailure */

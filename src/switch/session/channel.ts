@@ -43,12 +43,19 @@ export interface MessageChannel {
   sendCompleted(overlapped: Overlapped): void;
 }
 
+/** A send of a ring channel. */
+class RingOverlapped extends Overlapped {
+  /** The next one that is free. */
+  next: RingOverlapped | null = null;
+}
+
 /** Over a provider that has WSPClaimMessageBuffer. */
 export class RingChannel implements MessageChannel {
   readonly out: WsaBuffer = { bytes: EMPTY, offset: 0, length: 0 };
   inFlight = 0;
   private readonly gather: readonly WsaBuffer[] = [this.out];
-  private readonly free: Overlapped[] = [];
+  /** A chain and no array, see LITERALS in `session-core.ts`. */
+  private free: RingOverlapped | null = null;
   private readonly spi: SanProvider;
   private readonly socket: Socket;
   private readonly sink: CompletionSink;
@@ -69,12 +76,14 @@ export class RingChannel implements MessageChannel {
   }
 
   post(bytes: number): WsaCode {
-    const overlapped = this.free.pop() ?? new Overlapped(this.sink);
+    const overlapped = this.free ?? new RingOverlapped(this.sink);
+    this.free = overlapped.next;
+    overlapped.next = null;
     this.out.length = bytes;
     overlapped.internal = WSA_IO_PENDING;
     const code = this.spi.WSPSend(this.socket, this.gather, 1, overlapped);
     if (code !== WSA_IO_PENDING) {
-      this.free.push(overlapped);
+      this.give(overlapped);
       return code === NO_ERROR ? WSAEWOULDBLOCK : code;
     }
     this.inFlight++;
@@ -83,7 +92,12 @@ export class RingChannel implements MessageChannel {
 
   sendCompleted(overlapped: Overlapped): void {
     this.inFlight--;
-    this.free.push(overlapped);
+    this.give(overlapped as RingOverlapped);
+  }
+
+  private give(overlapped: RingOverlapped): void {
+    overlapped.next = this.free;
+    this.free = overlapped;
   }
 
   credit(count: number): boolean {

@@ -30,7 +30,7 @@ import {
   WSAETIMEDOUT,
   type WsaCode,
 } from '../../spi/codes.js';
-import { FD_CLOSE, FD_WRITE, type Overlapped } from '../../spi/types.js';
+import { FD_CLOSE, FD_WRITE, type Overlapped, type WsaEvent } from '../../spi/types.js';
 import type { SentCallback, Transport } from '../transport.js';
 import { BulkCopy } from './bulk-copy.js';
 import { CLAIM_CONTROL, CLAIM_FREE, CLAIM_STREAM, CreditChannel } from './channel.js';
@@ -50,6 +50,19 @@ const BATCH_BYTES = 16_384;
 const PIECE_MIN_BYTES = 512;
 /** Bytes: urgent data travels in one control message. */
 export const URGENT_MAX_BYTES = 1024;
+
+/** The provider's event of a session. A class, see LITERALS in `session-core.ts`. */
+class SessionEvent implements WsaEvent {
+  private readonly session: Session;
+
+  constructor(session: Session) {
+    this.session = session;
+  }
+
+  set(): void {
+    this.session.networkEvent();
+  }
+}
 
 /** One connection over a SAN provider. */
 export class Session extends SessionWriter implements Transport, MessageHandler {
@@ -92,10 +105,10 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
   start(): void {
     this.armNegotiationTimer(() => this.lose(WSAETIMEDOUT));
     try {
-      const event = { set: () => this.networkEvent() };
+      const event = new SessionEvent(this);
       const code = this.started.spi.WSPEventSelect(this.socket, event, FD_WRITE | FD_CLOSE) || this.receiver.start();
       if (code !== NO_ERROR) return void process.nextTick(() => this.lose(code));
-      if (this.options.role === 'connecting') this.sayHello();
+      if (this.role === 'connecting') this.sayHello();
     } catch (error) {
       process.nextTick(() => this.fault(error));
     }
@@ -331,7 +344,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
 
   private deliver(bytes: Uint8Array, offset: number, length: number): void {
     if (length === 0) return;
-    this.events.received(this.options.lend ? bytes.subarray(offset, offset + length) : copyOut(bytes, offset, length));
+    this.events.received(this.lend ? bytes.subarray(offset, offset + length) : copyOut(bytes, offset, length));
   }
 
   /** Hands over bytes that came by RDMA, in memory that nobody else knows. */
@@ -384,7 +397,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
       this.shortBytesMax = Math.min(BATCH_SEND_MAX_BYTES, this.limits.rdmaThresholdBytes - 1);
     }
     if (this.channel instanceof CreditChannel) this.channel.negotiated(hello.receiveBuffers, hello.messageBytes);
-    if (this.options.role === 'accepting') this.sayHello();
+    if (this.role === 'accepting') this.sayHello();
     if (this.ended) return true;
     this.idle = this.controls.length === 0;
     this.stand();
@@ -445,7 +458,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
   // ------------------------------------------------------------------- ending
 
   /** The provider has room again (FD_WRITE), or the peer is gone (FD_CLOSE); looked at outside the provider's call. */
-  private networkEvent(): void {
+  networkEvent(): void {
     if (this.eventQueued || this.phase >= CLOSING) return;
     this.eventQueued = true;
     process.nextTick(() => {
