@@ -56,8 +56,20 @@ function text6(bits: bigint): string {
 
 const MAPPED = 0xffffn;
 
+let lastText = '';
+let lastParsed: ParsedAddress | null = null;
+
 /** Parses an IP address in text form, zone allowed and dropped; null if it is none. */
 export function parseAddress(text: string): ParsedAddress | null {
+  // Most clients connect to the same address again and again.
+  if (text !== lastText) {
+    lastParsed = parse(text);
+    lastText = text;
+  }
+  return lastParsed;
+}
+
+function parse(text: string): ParsedAddress | null {
   const family = isIP(text);
   if (family === 0) return null;
   if (family === 4) return { family: 4, address: text, bits: parse4(text) };

@@ -84,7 +84,9 @@ class Attempt {
 
   /** Rule 3.1, for each address of the destination in its order. Null: no SAN serves. */
   private async trySan(): Promise<SwitchSocket | null> {
-    const destinations = await this.destinations();
+    const { host, family } = this.request;
+    const isAddress = isIP(host) !== 0;
+    const destinations = this.destinations(isAddress ? [host] : await this.lookUp(host, family));
     this.tcpMayServe = destinations.length === 0;
     for (const destination of destinations) {
       const serving = this.context.routes.lookup(destination.parsed).filter(this.context.isCandidate);
@@ -156,10 +158,7 @@ class Attempt {
     });
   }
 
-  /** The destination's addresses in the order in which the system gives them. @throws what a lookup throws */
-  private async destinations(): Promise<Destination[]> {
-    const { host, family } = this.request;
-    const texts = isIP(host) !== 0 ? [host] : await this.lookUp(host, family);
+  private destinations(texts: readonly string[]): Destination[] {
     return texts.flatMap((text) => {
       // A zone names an interface, of which the routes know nothing.
       const parsed = text.includes('%') ? null : parseAddress(text);
@@ -167,6 +166,7 @@ class Attempt {
     });
   }
 
+  /** The destination's addresses in the order in which the system gives them. @throws what a lookup throws */
   private async lookUp(host: string, family: number): Promise<string[]> {
     try {
       this.found = await this.operation.race(lookupName(host, { all: true, family }));

@@ -71,7 +71,7 @@ export class Switch {
   connect(options: ConnectOptions): Promise<StreamSocket>;
   async connect(options: ConnectOptions<AnyBytes>): Promise<StreamSocket<AnyBytes>> {
     this.assertOpen();
-    return connect(this.context, checkConnect(options, this.context.config.highWaterMarkBytes));
+    return await connect(this.context, checkConnect(options, this.context.config.highWaterMarkBytes));
   }
 
   /**

@@ -6,6 +6,7 @@
 import { SEGMENT_BYTES, WELCOME_OK, WELCOME_RESOURCES, WELCOME_SEGMENT } from '../../layout/layout.gen.js';
 import type { SocketReport } from '../../native/addon.js';
 import { closeDescriptor, listeningSockets, reachedListener, unixConnect } from '../../native/os.js';
+import { atTurnEnd, type TurnEnd } from '../../reactor/turn.js';
 import type { Region } from '../../reactor/window.js';
 import { WSAETIMEDOUT, type WsaCode } from '../../spi/codes.js';
 import type { SocketAddress } from '../../spi/types.js';
@@ -42,16 +43,33 @@ export interface Unreachable {
   readonly reason: string;
 }
 
-/** The outcome of `locate`. */
+/** The outcome of a search. */
 export type Location = Located | Unreachable;
+
+/** A socket that looks for the link to its destination. */
+export interface Seeker {
+  readonly bound: SocketAddress;
+  readonly destination: SocketAddress;
+  /** It does not look any more. */
+  readonly isClosed: boolean;
+  located(location: Location): void;
+}
+
+/** Would TCP choose the listener for both from the same ones? Our port only says which of several that share theirs. */
+function seekAlike(a: Seeker, b: Seeker): boolean {
+  const { address, port } = b.destination;
+  return a.destination.port === port && a.destination.address === address && a.bound.address === b.bound.address;
+}
 
 function unreachable(reason: string): Unreachable {
   return { code: WSAETIMEDOUT, reason };
 }
 
 /** Finds peers and makes links with them. */
-export class ShmConnector {
+export class ShmConnector implements TurnEnd {
   private readonly host: ShmHost;
+  /** Of this turn. */
+  private readonly seekers: Seeker[] = [];
   /** Where a listening socket's owner has been verified. */
   private readonly verified = new Map<bigint, Located>();
   private readonly pending = new Map<bigint, Promise<Location>>();
@@ -61,13 +79,37 @@ export class ShmConnector {
     this.host = host;
   }
 
-  /** Finds the link for a destination: at once where one stands. Never rejects. */
-  locate(source: SocketAddress, destination: SocketAddress): Location | Promise<Location> {
-    // The usual case: TCP would reach, now and from this source, a socket whose owner we have verified.
-    return this.standingFor(reachedListener(source, destination)) ?? this.search(destination);
+  /**
+   * Finds the link for `seeker` and tells it, once: when this turn ends if the link stands. Those who begin in one turn and
+   * seek alike share one question to the kernel. It is asked after all of them have begun, so that no answer is older than
+   * its connect; and where listeners share the port each asks for itself, so that every listener gets its part.
+   */
+  seek(seeker: Seeker): void {
+    if (this.seekers.push(seeker) === 1) atTurnEnd(this);
   }
 
-  private search(destination: SocketAddress): Location | Promise<Location> {
+  endTurn(): void {
+    let asked: Seeker | null = null;
+    let found: Located | null = null;
+    for (const seeker of this.seekers.splice(0)) {
+      if (seeker.isClosed) continue;
+      if (asked === null || found === null || found.link.isDead || found.detail !== '' || !seekAlike(asked, seeker)) {
+        asked = seeker;
+        // The usual case: TCP would reach, now and from this source, a socket whose owner we have verified.
+        found = this.standingFor(reachedListener(seeker.bound, seeker.destination));
+      }
+      if (found !== null) seeker.located(found);
+      else this.search(seeker);
+    }
+  }
+
+  private search(seeker: Seeker): void {
+    const location = this.candidateFor(seeker.destination);
+    if (location instanceof Promise) void location.then((found) => seeker.located(found));
+    else seeker.located(location);
+  }
+
+  private candidateFor(destination: SocketAddress): Location | Promise<Location> {
     let candidates: SocketReport[];
     try {
       candidates = listenersFor(listeningSockets(destination.port), destination);

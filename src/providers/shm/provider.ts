@@ -48,7 +48,7 @@ import type { LinkOwner } from './link-place.js';
 import type { OpenRequest } from './open-record.js';
 import type { LinkBreach, OpenRefusal } from './refusals.js';
 import { SLOT_BYTES_MAX } from './segment.js';
-import { ShmSocket, type SocketContext } from './socket.js';
+import { ShmSocket, type SocketContext, UNBOUND } from './socket.js';
 
 function readOptions(options: Readonly<Record<string, unknown>>): ShmOptions {
   const trustedUids = options.trustedUids ?? [];
@@ -170,7 +170,7 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
 
   override WSPConnect(socket: Socket, address: SocketAddress): WsaCode {
     const connecting = this.socket(socket);
-    if (connecting.bound === null) return WSAEADDRNOTAVAIL;
+    if (connecting.bound === UNBOUND) return WSAEADDRNOTAVAIL;
     return connecting.connect(address);
   }
 

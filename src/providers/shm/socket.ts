@@ -39,7 +39,7 @@ import {
   type WsaEvent,
 } from '../../spi/types.js';
 import { type ConnectionOwner, ShmConnection } from './connection.js';
-import type { Located, Location, ShmConnector } from './connector.js';
+import type { Located, Location, Seeker, ShmConnector } from './connector.js';
 import type { ShmHost } from './host.js';
 import type { Link } from './link.js';
 import { type Incoming, ShmListener } from './listener.js';
@@ -58,6 +58,9 @@ export interface SocketContext {
   /** A send is done: it completes with the present batch. */
   complete(handle: Socket, overlapped: Overlapped, bytes: number): void;
 }
+
+/** Before `WSPBind` and `WSPConnect`. */
+export const UNBOUND: SocketAddress = { family: 4, address: '', port: 0 };
 
 /** Ends every turn's accepts, so it is made once. */
 const NOBODY_WAITS = new WsaError(WSAEWOULDBLOCK);
@@ -101,13 +104,15 @@ function isGenuine({ claim, source }: OpenRequest, link: Link): boolean {
 }
 
 /** A companion socket (or a listening one) of this provider. */
-export class ShmSocket implements ConnectionOwner, Incoming {
+export class ShmSocket implements ConnectionOwner, Incoming, Seeker {
   readonly descriptor: Socket;
   /** The switch's descriptor. */
   handle: Socket = -1;
   /** Descriptor of the TCP listener beside which this one listens. */
   tcpListener = -1;
-  bound: SocketAddress | null = null;
+  bound: SocketAddress = UNBOUND;
+  /** Of its connect. */
+  destination: SocketAddress = UNBOUND;
   connection: ShmConnection | null = null;
   isClosed = false;
   private listener: ShmListener | null = null;
@@ -122,7 +127,6 @@ export class ShmSocket implements ConnectionOwner, Incoming {
   private isOpening = false;
   private retried = false;
   private location: Located | null = null;
-  private destination: SocketAddress | null = null;
   private readonly context: SocketContext;
 
   constructor(context: SocketContext, descriptor: Socket) {
@@ -154,18 +158,16 @@ export class ShmSocket implements ConnectionOwner, Incoming {
   // ------------------------------------------------------------- connecting
 
   connect(destination: SocketAddress): WsaCode {
-    const location = this.context.connector.locate(this.bound as SocketAddress, destination);
-    if (location instanceof Promise) void location.then((found) => this.located(found, destination));
-    else this.located(location, destination);
+    this.destination = destination;
+    this.context.connector.seek(this);
     return WSAEWOULDBLOCK;
   }
 
-  private located(location: Location, destination: SocketAddress): void {
+  located(location: Location): void {
     if (this.isClosed) return;
     if (!('link' in location)) return this.connected(location.code, location.reason);
     const { link, cookie } = location;
     if (link.isDead) return this.connected(WSAETIMEDOUT, 'link-died');
-    const source = this.bound as SocketAddress;
     const id = link.takeId();
     if (id < 0) return this.connected(WSAETIMEDOUT, 'link-full');
     const connection = newConnection(link, id, this);
@@ -173,10 +175,10 @@ export class ShmSocket implements ConnectionOwner, Incoming {
     this.connection = connection;
     this.connectReason = location.detail;
     this.location = location;
-    this.destination = destination;
     this.isOpening = true;
     link.add(connection);
     // By its number it could be either: an application may have bound a real one of the same range.
+    const { bound: source, destination } = this;
     const claim = holdsVirtualPort(source.port) ? CLAIM_VIRTUAL_PORT : CLAIM_BOUND_PORT;
     const open = encodeOpen(id, { cookie, claim, source, destination });
     connection.newsAt = link.write(RECORD_LINK_OPEN, open, OPEN_WORDS);
@@ -196,7 +198,7 @@ export class ShmSocket implements ConnectionOwner, Incoming {
     if (reason === REJECT_NOT_LISTENING && !this.retried) {
       this.retried = true;
       this.context.connector.forget((this.location as Located).cookie);
-      this.connect(this.destination as SocketAddress);
+      this.connect(this.destination);
     } else this.connected(refusalCode(reason), REFUSALS[reason] ?? 'peer-out-of-resources');
     return true;
   }
