@@ -82,6 +82,11 @@ export class Inbound implements TransportEvents {
     if (this.isClosed || this.endHeld) process.nextTick(flushLater, this);
   }
 
+  /** The transport is gone, and `closed` stands for it: what has gathered may still be read. */
+  detach(closed: Transport): void {
+    this.transport = closed;
+  }
+
   received(bytes: Uint8Array): void {
     this.bytesReceived += bytes.length;
     if (!this.direct) {

@@ -5,6 +5,7 @@ import { InvalidOptionError } from '../errors.js';
 import { outOfRange } from '../misuse.js';
 import type { DecisionRecord } from '../switch/decisions.js';
 import type { SentCallback, Transport } from '../switch/transport.js';
+import { ClosedTransport } from './closed-transport.js';
 import type { Inbound, InboundOwner } from './inbound.js';
 import { checkHandlers, destroyedError, invalidBytes, writeAfterEndError } from './misuse.js';
 import type { AnyBytes, Cancellable, SocketHandlers, SocketOptionName, SocketState } from './stream-socket.js';
@@ -47,7 +48,7 @@ export class SwitchSocket implements InboundOwner {
   /** Its place among the switch's sockets. */
   rosterIndex = -1;
 
-  private readonly transport: Transport;
+  private transport: Transport;
   private readonly inbound: Inbound;
   private readonly place: SocketPlace;
   /** `send` takes bytes: one test on the hot path. */
@@ -189,6 +190,9 @@ export class SwitchSocket implements InboundOwner {
   released(): void {
     this.sendable = false;
     clearTimeout(this.closeTimer);
+    // Whoever still holds the socket, be it a dead object of the old generation, must not hold the whole connection.
+    this.transport = new ClosedTransport(this.transport);
+    this.inbound.detach(this.transport);
     this.place.closed(this, this.inbound.closeError);
     this.resolveClosing?.();
   }

@@ -176,8 +176,11 @@ export class Companion implements HandleOwner {
 
   /** Rule 7.2: the provider's last upcall. */
   handleClosed(): void {
-    if (this.session !== null) this.session.handleClosed();
-    else if (!this.closed) {
+    if (this.session !== null) {
+      this.session.handleClosed();
+      this.session = null;
+      this.closed = true;
+    } else if (!this.closed) {
       this.closed = true;
       this.faulted(this.provider.fault('WPUCloseSocketHandle for a socket that the switch has not closed'));
     }
