@@ -1,7 +1,7 @@
 /** Connecting (section 3): which provider is tried, what its failure means, and TCP/IP where it must or may. */
 import type { LookupAddress } from 'node:dns';
 import { lookup as lookupName } from 'node:dns/promises';
-import { isIP, isIPv6 } from 'node:net';
+import { isIP } from 'node:net';
 import { ProviderRequiredError } from '../errors.js';
 import { Inbound } from '../socket/inbound.js';
 import type { SwitchSocket } from '../socket/socket.js';
@@ -20,21 +20,29 @@ import type { CheckedConnect } from './validate.js';
 /** An address of the destination, as text and as the routes compare it. */
 interface Destination {
   readonly text: string;
+  /** As a text; the address that it stands for may be an IPv4 one. */
+  readonly isIPv6: boolean;
   readonly parsed: ParsedAddress;
 }
 
-/** Connects one socket. @throws the errors of section 3 at the application's edge */
-export async function connect(context: SwitchContext, request: CheckedConnect): Promise<SwitchSocket> {
+/** @returns null: no provider can be asked for it */
+function destinationOf(text: string): Destination | null {
+  // A zone names an interface, of which the routes know nothing.
+  const parsed = text.includes('%') ? null : parseAddress(text);
+  return parsed === null ? null : { text, isIPv6: text.includes(':'), parsed };
+}
+
+/**
+ * Connects one socket. The promise rejects with the errors of section 3 at the application's edge.
+ * @throws AbortError if the application's signal has fired already
+ */
+export function connect(context: SwitchContext, request: CheckedConnect): Promise<SwitchSocket> {
   const operation = new Operation(context.operations, request.signal);
   const { timeoutMs, host, port } = request;
   if (timeoutMs !== undefined) {
     operation.limit(timeoutMs, () => nodeError(WSAETIMEDOUT, { syscall: 'connect', address: host, port }));
   }
-  try {
-    return await new Attempt(context, request, operation).run();
-  } finally {
-    operation.end();
-  }
+  return new Attempt(context, request, operation).run();
 }
 
 /** What one connect has learnt so far. */
@@ -79,14 +87,17 @@ class Attempt {
         record(context, draft, null);
       }
       throw error;
+    } finally {
+      operation.end();
     }
   }
 
   /** Rule 3.1, for each address of the destination in its order. Null: no SAN serves. */
   private async trySan(): Promise<SwitchSocket | null> {
     const { host, family } = this.request;
-    const isAddress = isIP(host) !== 0;
-    const destinations = this.destinations(isAddress ? [host] : await this.lookUp(host, family));
+    const isAddress = parseAddress(host) !== null;
+    const texts = isAddress ? [host] : await this.lookUp(host, family);
+    const destinations = texts.map(destinationOf).filter((destination) => destination !== null);
     this.tcpMayServe = destinations.length === 0;
     for (const destination of destinations) {
       const serving = this.context.routes.lookup(destination.parsed).filter(this.context.isCandidate);
@@ -141,7 +152,7 @@ class Attempt {
     draft.localPortKind = source.kind;
     draft.add(provider.name, 'chosen', 'served', note);
     context.counters.of(provider.name).connects += 1;
-    const isMapped = isIPv6(destination.text) && destination.parsed.family === 4;
+    const isMapped = destination.isIPv6 && destination.parsed.family === 4;
     return handOver(context, {
       transport: session,
       inbound,
@@ -150,19 +161,11 @@ class Attempt {
         localPort: source.port,
         remoteAddress: destination.text,
         remotePort: request.port,
-        family: isIPv6(destination.text) ? 'IPv6' : 'IPv4',
+        family: destination.isIPv6 ? 'IPv6' : 'IPv4',
       },
       decision: record(context, draft, provider.name),
       highWaterMarkBytes: request.highWaterMarkBytes,
       options: new SanOptions(companion, request.remembered),
-    });
-  }
-
-  private destinations(texts: readonly string[]): Destination[] {
-    return texts.flatMap((text) => {
-      // A zone names an interface, of which the routes know nothing.
-      const parsed = text.includes('%') ? null : parseAddress(text);
-      return parsed === null ? [] : [{ text, parsed }];
     });
   }
 

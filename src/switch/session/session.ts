@@ -51,21 +51,8 @@ const PIECE_MIN_BYTES = 512;
 /** Bytes: urgent data travels in one control message. */
 export const URGENT_MAX_BYTES = 1024;
 
-/** The provider's event of a session. A class, see LITERALS in `session-core.ts`. */
-class SessionEvent implements WsaEvent {
-  private readonly session: Session;
-
-  constructor(session: Session) {
-    this.session = session;
-  }
-
-  set(): void {
-    this.session.networkEvent();
-  }
-}
-
 /** One connection over a SAN provider. */
-export class Session extends SessionWriter implements Transport, MessageHandler {
+export class Session extends SessionWriter implements Transport, MessageHandler, WsaEvent {
   reading = true;
   private readonly receiver: Receiver;
   private readonly rdmaSender: RdmaSender;
@@ -105,8 +92,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
   start(): void {
     this.armNegotiationTimer(() => this.lose(WSAETIMEDOUT));
     try {
-      const event = new SessionEvent(this);
-      const code = this.started.spi.WSPEventSelect(this.socket, event, FD_WRITE | FD_CLOSE) || this.receiver.start();
+      const code = this.started.spi.WSPEventSelect(this.socket, this, FD_WRITE | FD_CLOSE) || this.receiver.start();
       if (code !== NO_ERROR) return void process.nextTick(() => this.lose(code));
       if (this.role === 'connecting') this.sayHello();
     } catch (error) {
@@ -457,8 +443,8 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
 
   // ------------------------------------------------------------------- ending
 
-  /** The provider has room again (FD_WRITE), or the peer is gone (FD_CLOSE); looked at outside the provider's call. */
-  networkEvent(): void {
+  /** WsaEvent: the provider has room again (FD_WRITE), or the peer is gone (FD_CLOSE); looked at outside its call. */
+  set(): void {
     if (this.eventQueued || this.phase >= CLOSING) return;
     this.eventQueued = true;
     process.nextTick(() => {
