@@ -48,7 +48,8 @@ export class RingChannel implements MessageChannel {
   readonly out: WsaBuffer = { bytes: EMPTY, offset: 0, length: 0 };
   inFlight = 0;
   private readonly gather: readonly WsaBuffer[] = [this.out];
-  private readonly free: Overlapped[] = [];
+  /** One operation is kept for the next send: an idle connection must not hold as many as it ever had under way. */
+  private spare: Overlapped | null = null;
   private readonly spi: SanProvider;
   private readonly socket: Socket;
   private readonly sink: CompletionSink;
@@ -69,12 +70,13 @@ export class RingChannel implements MessageChannel {
   }
 
   post(bytes: number): WsaCode {
-    const overlapped = this.free.pop() ?? new Overlapped(this.sink);
+    const overlapped = this.spare ?? new Overlapped(this.sink);
+    this.spare = null;
     this.out.length = bytes;
     overlapped.internal = WSA_IO_PENDING;
     const code = this.spi.WSPSend(this.socket, this.gather, 1, overlapped);
     if (code !== WSA_IO_PENDING) {
-      this.free.push(overlapped);
+      this.spare = overlapped;
       return code === NO_ERROR ? WSAEWOULDBLOCK : code;
     }
     this.inFlight++;
@@ -83,7 +85,7 @@ export class RingChannel implements MessageChannel {
 
   sendCompleted(overlapped: Overlapped): void {
     this.inFlight--;
-    this.free.push(overlapped);
+    this.spare = overlapped;
   }
 
   credit(count: number): boolean {

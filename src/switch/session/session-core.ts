@@ -59,16 +59,20 @@ export abstract class SessionCore {
   /** Replaced when a socket object takes the connection over. */
   events: TransportEvents;
   protected phase = NEGOTIATING;
-  protected readonly options: SessionOptions;
+  /** Until the session stands: an idle connection must not keep alive what it came about by. */
+  protected setup: SessionOptions | null;
+  protected readonly lend: boolean;
   protected readonly started: StartedProvider;
   protected closeError: Error | null = null;
   private closeCode: WsaCode = NO_ERROR;
-  private stood = false;
+  private readonly peer: SessionOptions['peer'];
   private referenced = false;
   private negotiationTimer: NodeJS.Timeout | undefined;
 
   constructor(options: SessionOptions) {
-    this.options = options;
+    this.setup = options;
+    this.lend = options.lend;
+    this.peer = options.peer;
     this.started = options.provider;
     this.provider = options.provider.name;
     this.socket = options.socket;
@@ -86,9 +90,9 @@ export abstract class SessionCore {
   protected abstract get orderly(): boolean;
 
   /** The peer's time to negotiate begins; from now on the connection keeps the event loop alive. */
-  protected armNegotiationTimer(expired: () => void): void {
+  protected armNegotiationTimer(timeoutMs: number, expired: () => void): void {
     this.ref();
-    this.negotiationTimer = setTimeout(expired, this.options.negotiationTimeoutMs);
+    this.negotiationTimer = setTimeout(expired, timeoutMs);
   }
 
   private disarm(): void {
@@ -98,14 +102,15 @@ export abstract class SessionCore {
 
   /** The session stands (3.6). */
   protected stand(): void {
+    const { setup } = this;
     this.disarm();
     this.phase = OPEN;
-    this.stood = true;
-    this.options.negotiated(null, NO_ERROR);
+    this.setup = null;
+    setup?.negotiated(null, NO_ERROR);
   }
 
   protected place(syscall: string): EdgePlace {
-    return { syscall, address: this.options.peer.address, port: this.options.peer.port };
+    return { syscall, address: this.peer.address, port: this.peer.port };
   }
 
   /**
@@ -130,7 +135,7 @@ export abstract class SessionCore {
 
   /** The peer's switch does not keep to the protocol. @returns true: the message is dealt with */
   violation(what: string): boolean {
-    const { address, port } = this.options.peer;
+    const { address, port } = this.peer;
     this.finish(new SessionProtocolError(`${address}:${port} sent ${what}`, { address, port }), WSAECONNABORTED);
     return true;
   }
@@ -138,7 +143,7 @@ export abstract class SessionCore {
   /** The connection is gone (7.3): in order if both ends of the stream have passed, with the error otherwise. */
   lose(code: WsaCode): void {
     // The provider did connect: a reset while the session is negotiated is not what one of a connect means (rule 3.3).
-    const syscall = this.stood || code === WSAECONNRESET ? 'read' : 'connect';
+    const syscall = this.setup === null || code === WSAECONNRESET ? 'read' : 'connect';
     this.finish(this.orderly || code === NO_ERROR ? null : nodeError(code, this.place(syscall)), code);
   }
 
@@ -171,9 +176,9 @@ export abstract class SessionCore {
     if (this.referenced) keepAlive.unref();
     this.referenced = false;
     process.nextTick(() => {
-      if (this.stood) this.events.closed(this.closeError);
-      else
-        this.options.negotiated(this.closeError ?? nodeError(WSAECONNABORTED, this.place('connect')), this.closeCode);
+      const { setup } = this;
+      if (setup === null) this.events.closed(this.closeError);
+      else setup.negotiated(this.closeError ?? nodeError(WSAECONNABORTED, this.place('connect')), this.closeCode);
     });
   }
 
