@@ -59,8 +59,8 @@ export class Companion implements HandleOwner {
   session: Session | null = null;
   /** Called when the provider broke the SPI before there is a session. */
   onFault: ((failure: StepFailure) => void) | null = null;
-  /** Called when the provider has released the socket: what was held for it (ports, descriptors) may go. */
-  onReleased: (() => void) | null = null;
+  /** What is held for the socket (port, descriptor) until the provider has released it. */
+  held: { release(): void } | null = null;
   private closed = false;
 
   private constructor(provider: RunningProvider) {
@@ -191,9 +191,9 @@ export class Companion implements HandleOwner {
   }
 
   private released(): void {
-    const released = this.onReleased;
-    this.onReleased = null;
-    released?.();
+    const { held } = this;
+    this.held = null;
+    held?.release();
   }
 
   private demand(call: string, reason: string, run: () => WsaCode): void {

@@ -214,7 +214,7 @@ class SanAttempt {
     const companion = this.companion as Companion;
     const source = this.source as SourceBinding;
     // The port is the companion's as long as the provider keeps the socket.
-    companion.onReleased = () => source.release();
+    companion.held = source;
     const inbound = new Inbound(request.handlers, request);
     try {
       const session = new Session({

@@ -94,17 +94,31 @@ function virtualSource(address: ParsedAddress): SourceBinding {
   const shared = loadNative().addon !== null;
   const port = shared ? sharedPort(address) : ownPort();
   if (port === null) throw new StepFailure('no-virtual-port', NO_ERROR, 'every virtual port of this host is in use');
-  let held = true;
-  return {
-    address,
-    port,
-    kind: 'virtual',
-    release() {
-      if (held && shared) releaseVirtualPort(address.address, port);
-      held = false;
-    },
-    takeDescriptor: () => -1,
-  };
+  return new VirtualSource(address, port, shared);
+}
+
+/** A class, and no closures: every connection holds one. */
+class VirtualSource implements SourceBinding {
+  readonly kind = 'virtual';
+  readonly address: ParsedAddress;
+  readonly port: number;
+  private held: boolean;
+
+  /** @param held the port is ours and has to be given back */
+  constructor(address: ParsedAddress, port: number, held: boolean) {
+    this.address = address;
+    this.port = port;
+    this.held = held;
+  }
+
+  release(): void {
+    if (this.held) releaseVirtualPort(this.address.address, this.port);
+    this.held = false;
+  }
+
+  takeDescriptor(): number {
+    return -1;
+  }
 }
 
 /** @returns null: all are taken @throws StepFailure */
