@@ -9,6 +9,8 @@ const SLACK_MS = 6_000;
 /** A crowd of 10,000 that moves 10 GB. */
 const GATHER_LIMIT_MS = 30_000;
 const QUIT_LIMIT_MS = 2_000;
+/** What was kept for bulk traffic goes back within this time: the question is what connections cost that are idle. */
+const SETTLE_MS = 2_500;
 /** How long the news of a death may come after the news of the connection's end, which it explains. */
 const DEATH_NEWS_MS = 250;
 
@@ -181,6 +183,7 @@ export class Pair {
     const before = await this.#memories();
     if (bytes > 0) await this.#both(this.#server.ask({ op: 'expect', load_bytes: bytes }));
     await this.#both(this.#client.ask({ op: 'gather', count, bytes }, GATHER_LIMIT_MS));
+    if (bytes > 0) await this.#both(new Promise<void>((resolve) => setTimeout(resolve, SETTLE_MS)));
     const after = await this.#memories();
     const added = (what: keyof Memory): number =>
       Math.max(after.server[what] - before.server[what], after.client[what] - before.client[what]);
