@@ -1,5 +1,5 @@
-// What the addon knows per environment (a thread that runs JavaScript). A worker's end concerns nobody else; what is the
-// process's by nature (the dedicated poller, the allocator) counts the environments that want it.
+// What the addon knows per environment (a thread that runs JavaScript), so that a worker's end concerns nobody else.
+// What is the process's by nature (the dedicated poller, the allocator) counts the environments that want it.
 #pragma once
 
 #include <napi.h>

@@ -6,9 +6,9 @@
 namespace sanswitch {
 
 // One environment's wish that glibc keeps freed blocks of up to 4 MiB for reuse instead of giving them back to the
-// system at once. Buffers that the garbage collector frees in bulk are otherwise unmapped, mapped, zeroed and faulted in
-// again, which costs three times the copy into them. The allocator is the process's: memory is kept while any
-// environment wishes it, and given back (malloc_trim) with the last wish. Elsewhere than with glibc nothing happens.
+// system at once. Buffers that the garbage collector frees in bulk are otherwise unmapped, mapped, zeroed and faulted
+// in again, which costs three times the copy into them. The allocator is the process's: memory is kept while any
+// environment wishes it, and given back (malloc_trim) with the last wish. Without glibc nothing happens.
 class FreedMemory {
  public:
   FreedMemory() = default;
