@@ -183,11 +183,17 @@ export class Pair {
     const before = await this.#memories();
     if (bytes > 0) await this.#both(this.#server.ask({ op: 'expect', load_bytes: bytes }));
     await this.#both(this.#client.ask({ op: 'gather', count, bytes }, GATHER_LIMIT_MS));
-    if (bytes > 0) await this.#both(new Promise<void>((resolve) => setTimeout(resolve, SETTLE_MS)));
+    if (bytes > 0) await this.#settle();
     const after = await this.#memories();
     const added = (what: keyof Memory): number =>
       Math.max(after.server[what] - before.server[what], after.client[what] - before.client[what]);
     return { pss_bytes_per_connection: Math.round(added('pss_bytes') / count), descriptors: added('descriptors') };
+  }
+
+  /** Garbage is collected (which asking for the memory does) and then given back. */
+  async #settle(): Promise<void> {
+    await this.#memories();
+    await this.#both(new Promise<void>((resolve) => setTimeout(resolve, SETTLE_MS)));
   }
 
   /** Round trips on every further connection at once, on request while the first one is used for messages of `bulk_bytes`. */
