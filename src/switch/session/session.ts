@@ -418,8 +418,8 @@ export class Session extends SessionWriter implements Transport, MessageHandler 
   completed(overlapped: Overlapped): void {
     if (this.receiver.owns(overlapped)) {
       if (this.phase < CLOSING) this.receiver.completed(overlapped);
-    } else if (this.rdmaSender.owns(overlapped)) this.rdmaSender.completed(overlapped);
-    else if (this.rdmaReceiver.owns(overlapped)) this.rdmaReceiver.completed(overlapped);
+    } else if (this.rdmaSender.owns(overlapped)) this.rdmaSender.completed();
+    else if (this.rdmaReceiver.owns(overlapped)) this.rdmaReceiver.completed();
     else this.sendCompleted(overlapped);
   }
 
