@@ -5,8 +5,6 @@ import type { Question } from './harness/question.js';
 
 const ECHO_BYTES = 64;
 const STREAM_BYTES = 16 * 1024;
-/** Between two echoes both ends have nothing to do, for about as long as a thread spins. */
-const PACE_MS = 1;
 const THREADS = 8;
 const STRETCHES = { stretch_ms: 20, every_ms: 100 };
 const COMPUTES = `the server computes ${STRETCHES.stretch_ms} of ${STRETCHES.every_ms} ms`;
@@ -30,12 +28,12 @@ function contest(what: string, measure: Contest['measure'], ratio: Contest['rati
 
 const byMedian = (ours: Figures, inline: Figures): number => (inline.p50_us ?? 0) / (ours.p50_us ?? 0);
 const byRate = (ours: Figures, inline: Figures): number => ours.msgs_per_s / inline.msgs_per_s;
-const byCpu = (ours: Figures, inline: Figures): number => inline.cpu_percent / ours.cpu_percent;
 
 /** The question `poller`: it decides a default, so no answer is wrong. */
 export const poller: Question = {
   name: 'poller',
   title: 'both ends with a dedicated poller, against both polling inline',
+  // Five rounds of each contest.
   duration_s: 20,
   contests: [
     contest('64 B echo, hot, by p50', (pair, slot) => pair.roundTrips(ECHO_BYTES, slot), byMedian),
@@ -53,12 +51,6 @@ export const poller: Question = {
       `64 B echo, ${THREADS} threads a side, by rate`,
       (pair, slot) => pair.roundTrips(ECHO_BYTES, slot),
       byRate,
-      THREADS,
-    ),
-    contest(
-      `64 B echo, ${THREADS} threads a side, one each ${PACE_MS} ms, by CPU time`,
-      (pair, slot) => pair.roundTrips(ECHO_BYTES, slot, PACE_MS),
-      byCpu,
       THREADS,
     ),
   ],

@@ -208,8 +208,8 @@ extern "C" int getsockopt(int fd, int level, int name, void* value, socklen_t* l
   return real(fd, level, name, value, length);
 }
 
-// For pidfd_open, which older C libraries have no function for. No system call has more than six arguments; those that the
-// caller did not give are read from registers that mean nothing, and passed on for nothing.
+// For pidfd_open, which older C libraries have no function for. No system call has more than six arguments; those that
+// the caller did not give are read from registers that mean nothing, and passed on for nothing.
 extern "C" long syscall(long number, ...) noexcept {
   static auto real = next(&syscall, "syscall");
   long arguments[6];
