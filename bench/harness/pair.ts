@@ -1,6 +1,7 @@
 /** The harness's side of a pair: two processes, one connection between them, and the measurements taken on it. */
 import type { ChildProcess } from 'node:child_process';
 import { forkPeer } from './children.js';
+import type { Stretches } from './computing.js';
 import { BenchFailure } from './failure.js';
 import type { Answers, Connected, Memory, Reply, Request, Role, TransportSpec, Usage } from './messages.js';
 
@@ -208,6 +209,14 @@ export class Pair {
     const bulk_gb_per_s = (sent.bytes - this.#bulkBytes) / 1e6 / (performance.now() - start_ms);
     this.#bulkBytes = sent.bytes;
     return { ...figures, bulk_gb_per_s };
+  }
+
+  /** Measures while the server's thread computes. */
+  async whileServerComputes(stretches: Stretches, measure: () => Promise<Figures>): Promise<Figures> {
+    await this.#both(this.#server.ask({ op: 'compute', stretches }));
+    const figures = await measure();
+    await this.#both(this.#server.ask({ op: 'compute', stretches: null }));
+    return figures;
   }
 
   /** What the processes use while nothing happens. */

@@ -89,7 +89,7 @@ export class SwitchEndpoint implements Endpoint {
 
   constructor(spec: TransportSpec) {
     this.#spec = spec;
-    this.#switch = createSwitch({ providers: spec.transport === 'shm' ? ['shm!'] : [] });
+    this.#switch = createSwitch({ providers: spec.transport === 'shm' ? ['shm!'] : [], poller: spec.poller });
     this.#switch.catch(() => {});
     this.#accepted = new Promise((resolve) => {
       this.#accept = (first) => {

@@ -30,8 +30,8 @@ export class Rdma {
 
   /** @returns false: the operation is none of ours */
   completed(overlapped: Overlapped): boolean {
-    if (this.sender.owns(overlapped)) this.sender.completed(overlapped);
-    else if (this.receiver.owns(overlapped)) this.receiver.completed(overlapped);
+    if (this.sender.owns(overlapped)) this.sender.completed();
+    else if (this.receiver.owns(overlapped)) this.receiver.completed();
     else return false;
     return true;
   }
