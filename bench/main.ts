@@ -4,7 +4,7 @@ import { type Line, run, worstLast } from './harness/contest.js';
 import { durationOf, parseCommandLine } from './harness/options.js';
 import type { AnyLine, Question } from './harness/question.js';
 import { QUESTIONS, questionOf } from './questions.js';
-import { lineTable } from './report/text.js';
+import { lineTable, targetNote } from './report/text.js';
 
 const DURATION = { least_s: 1, most_s: 35 };
 const DEFAULT_DURATION_S = 15;
@@ -14,8 +14,7 @@ const LIMIT_S = 43;
 const HELP = `Usage: npm run -s bench -- QUESTION [--json] [--duration SECONDS]
 
 Questions:
-${QUESTIONS.map((question) => `  ${question.name.padEnd(8)} ${question.title}\n           must be ${question.target}`).join('\n')}
-
+${QUESTIONS.map((question) => `  ${question.name.padEnd(8)} ${question.title}\n${targetNote(question).replace(/^ +/, ' '.repeat(11))}`).join('')}
 Options:
   --json              lines of JSON on standard output, one per variant, the worst of those that count last
   --duration SECONDS  time spent measuring, ${DURATION.least_s} to ${DURATION.most_s} (default ${DEFAULT_DURATION_S}, or what the question needs), divided among all variants

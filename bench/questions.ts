@@ -8,13 +8,27 @@ import type { Question } from './harness/question.js';
 import { hostile } from './hostile.js';
 import { idle } from './idle.js';
 import { many } from './many.js';
+import { poller } from './poller.js';
 import { rtt } from './rtt.js';
 import { stream } from './stream.js';
 import { sync } from './sync.js';
 import { tcp } from './tcp.js';
 
 /** In the order in which `--help` lists them. */
-export const QUESTIONS: readonly Question[] = [rtt, stream, bulk, tcp, cold, idle, many, churn, fair, hostile, sync];
+export const QUESTIONS: readonly Question[] = [
+  rtt,
+  stream,
+  bulk,
+  tcp,
+  cold,
+  idle,
+  many,
+  churn,
+  fair,
+  poller,
+  hostile,
+  sync,
+];
 
 /** The question that a command line names. @throws BenchFailure unless it names one that exists */
 export function questionOf(positionals: readonly string[]): Question {

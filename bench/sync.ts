@@ -2,7 +2,7 @@
 import { type Observer, significant, worstLast } from './harness/contest.js';
 import type { AnyLine, Question } from './harness/question.js';
 import { type Maker, medianOf, type Subject, SyncThreads, type ThreadFigures } from './harness/sync-threads.js';
-import { rateText, ratioText, table } from './report/text.js';
+import { rateText, ratioText, table, targetNote } from './report/text.js';
 
 const SUBJECTS: readonly Subject[] = ['mutex', 'semaphore', 'condition'];
 const THREADS = [1, 2] as const;
@@ -60,7 +60,7 @@ function tableOf(lines: readonly SyncLine[]): string {
     const [theirs = '', theirCpu = ''] = cells(line.baseline);
     rows.push([line.variant, ...cells(line), line.baseline.name, theirs, theirCpu, ratioText(line.ratio)]);
   }
-  return `\n${sync.title}\n${table(rows)}  must be ${sync.target}\n`;
+  return `\n${sync.title}\n${table(rows)}${targetNote(sync)}`;
 }
 
 /** The question `sync`. */

@@ -20,6 +20,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exportSockets(env, exports);
   exportNetlink(env, exports);
   exportCopy(env, exports);
+  exportFreedMemory(env, exports);
   Poll::exportClass(env, exports);
   Reactor::exportClass(env, exports);
   return exports;

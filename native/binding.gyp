@@ -15,6 +15,7 @@
       'reactor/reactor.cc',
       'reactor/reactor_class.cc',
       'shm/copy.cc',
+      'shm/freed_memory.cc',
       'shm/netlink.cc',
       'shm/netlink_parse.cc',
       'shm/sockets.cc',

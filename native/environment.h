@@ -1,5 +1,5 @@
-// What the addon knows per environment (a thread that runs JavaScript). There is no process-wide state at all, so
-// that a worker's end concerns nobody else.
+// What the addon knows per environment (a thread that runs JavaScript), so that a worker's end concerns nobody else.
+// What is the process's by nature (the dedicated poller, the allocator) counts the environments that want it.
 #pragma once
 
 #include <napi.h>
@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <unordered_set>
 
+#include "shm/freed_memory.h"
 #include "shm/window.h"
 
 namespace sanswitch {
@@ -35,6 +36,9 @@ class Environment {
 
   // The windows of this thread.
   WindowTable windows;
+
+  // Whether this thread receives in bulk.
+  FreedMemory freedMemory;
 
   // Netlink socket for sock_diag queries, opened on first use; -1 before.
   int diagSocket = -1;

@@ -22,6 +22,13 @@ export abstract class Channel {
   abstract end(): void;
   /** Who serves the connection, and why. */
   abstract describe(): Connected;
+
+  /** Nobody listens any more: what a workload had to remember of an idle channel is not what the channel costs. */
+  forsake(): void {
+    this.received = nothing;
+    this.drained = nothing;
+    this.closed = nothing;
+  }
 }
 
 /** One end of a connection. */

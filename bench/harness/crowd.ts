@@ -103,8 +103,10 @@ function exchange(channel: Channel, message: Uint8Array): Promise<void> {
     let missing = ANSWER.length;
     channel.received = (bytes) => {
       missing -= bytes.length;
+      if (missing > 0) return;
+      channel.forsake();
       if (missing === 0) resolve();
-      else if (missing < 0) reject(new Error(`an answer of ${-missing} bytes too many`));
+      else reject(new Error(`an answer of ${-missing} bytes too many`));
     };
     channel.closed = (error) => reject(error ?? new Error('the connection ended before the answer'));
     if (message.length === 0) resolve();

@@ -1,5 +1,7 @@
 /** What the harness and the two processes of a pair say to each other over the IPC channel of `child_process.fork`. */
 
+import type { Stretches } from './computing.js';
+
 /** `net`: the platform's sockets, the baseline. `tcp`, `shm`: through the switch. `ring`: two bare rings, no switch. */
 export type TransportName = 'net' | 'tcp' | 'shm' | 'ring';
 
@@ -10,6 +12,10 @@ export interface TransportSpec {
   readonly lend: boolean;
   /** Bytes are received into one buffer of the application's (of no meaning for `net`, whose servers can't). */
   readonly ownBuffer?: boolean;
+  /** How the switch's thread learns of news, where it is not the default (of no meaning but for `shm`). */
+  readonly poller?: 'inline' | 'dedicated';
+  /** Each process has so many threads, each with its own connection, and measures them together. */
+  readonly threads?: number;
   /** Another high-water mark for sending than the transport's own default. */
   readonly highWaterMarkBytes?: number;
   /** Tells two pairs of one contest apart that differ in nothing else. */
@@ -45,6 +51,7 @@ export type Request =
   | { readonly op: 'stop' }
   | { readonly op: 'watch'; readonly duration_ms: number }
   | { readonly op: 'drain'; readonly bytes: number }
+  | { readonly op: 'compute'; readonly stretches: Stretches | null }
   | { readonly op: 'usage' }
   | { readonly op: 'quit' };
 
@@ -109,6 +116,7 @@ export interface Answers {
   stop: Sent;
   watch: Arrived;
   drain: null;
+  compute: null;
   usage: Usage;
   quit: null;
 }

@@ -1,6 +1,7 @@
 /** The harness's side of a pair: two processes, one connection between them, and the measurements taken on it. */
 import type { ChildProcess } from 'node:child_process';
 import { forkPeer } from './children.js';
+import type { Stretches } from './computing.js';
 import { BenchFailure } from './failure.js';
 import type { Answers, Connected, Memory, Reply, Request, Role, TransportSpec, Usage } from './messages.js';
 
@@ -9,6 +10,8 @@ const SLACK_MS = 6_000;
 /** A crowd of 10,000 that moves 10 GB. */
 const GATHER_LIMIT_MS = 30_000;
 const QUIT_LIMIT_MS = 2_000;
+/** What was kept for bulk traffic goes back within this time: the question is what connections cost that are idle. */
+const SETTLE_MS = 2_500;
 /** How long the news of a death may come after the news of the connection's end, which it explains. */
 const DEATH_NEWS_MS = 250;
 
@@ -181,10 +184,17 @@ export class Pair {
     const before = await this.#memories();
     if (bytes > 0) await this.#both(this.#server.ask({ op: 'expect', load_bytes: bytes }));
     await this.#both(this.#client.ask({ op: 'gather', count, bytes }, GATHER_LIMIT_MS));
+    if (bytes > 0) await this.#settle();
     const after = await this.#memories();
     const added = (what: keyof Memory): number =>
       Math.max(after.server[what] - before.server[what], after.client[what] - before.client[what]);
     return { pss_bytes_per_connection: Math.round(added('pss_bytes') / count), descriptors: added('descriptors') };
+  }
+
+  /** Garbage is collected (which asking for the memory does) and then given back. */
+  async #settle(): Promise<void> {
+    await this.#memories();
+    await this.#both(new Promise<void>((resolve) => setTimeout(resolve, SETTLE_MS)));
   }
 
   /** Round trips on every further connection at once, on request while the first one is used for messages of `bulk_bytes`. */
@@ -199,6 +209,14 @@ export class Pair {
     const bulk_gb_per_s = (sent.bytes - this.#bulkBytes) / 1e6 / (performance.now() - start_ms);
     this.#bulkBytes = sent.bytes;
     return { ...figures, bulk_gb_per_s };
+  }
+
+  /** Measures while the server's thread computes. */
+  async whileServerComputes(stretches: Stretches, measure: () => Promise<Figures>): Promise<Figures> {
+    await this.#both(this.#server.ask({ op: 'compute', stretches }));
+    const figures = await measure();
+    await this.#both(this.#server.ask({ op: 'compute', stretches: null }));
+    return figures;
   }
 
   /** What the processes use while nothing happens. */

@@ -3,142 +3,16 @@
  * `child_process.fork` with its set-up in an environment variable.
  */
 
-import { readdirSync, readFileSync } from 'node:fs';
-import { performance } from 'node:perf_hooks';
-import type { DriverEnd, Endpoint, ServiceEnd } from './channel.js';
-import { CrowdDriver, type CrowdService } from './crowd.js';
-import { makeEndpoint } from './endpoints.js';
-import { type Answers, type Envelope, type Memory, type PeerSetup, type Reply, SETUP_VARIABLE } from './messages.js';
-
-const setup = JSON.parse(process.env[SETUP_VARIABLE] ?? '{}') as PeerSetup;
-
-class Peer {
-  readonly #endpoint: Promise<Endpoint> = makeEndpoint(setup);
-  #service: Promise<ServiceEnd> | undefined;
-  #driver: DriverEnd | undefined;
-  #crowd: CrowdDriver | undefined;
-
-  constructor() {
-    this.#endpoint.catch(() => {});
-  }
-
-  async handle(request: Envelope): Promise<Answers[keyof Answers]> {
-    switch (request.op) {
-      case 'listen':
-        return { place: await this.#listen() };
-      case 'connect':
-        this.#driver = await (await this.#endpoint).connect(request.place);
-        return this.#driver.describe();
-      case 'usage':
-        return usage();
-      case 'memory':
-        return memory();
-      case 'quit':
-        return this.#quit();
-      default:
-        return this.#service === undefined ? this.#drive(request) : this.#serve(request, await this.#service);
-    }
-  }
-
-  async #listen(): Promise<string> {
-    const endpoint = await this.#endpoint;
-    const place = await endpoint.listen();
-    this.#service = endpoint.serve();
-    this.#service.catch(() => {});
-    return place;
-  }
-
-  async #serve(request: Envelope, service: ServiceEnd): Promise<Answers[keyof Answers]> {
-    switch (request.op) {
-      case 'accepted':
-        return service.describe();
-      case 'mode':
-        service.setMode(request.mode);
-        return null;
-      case 'expect':
-        (await this.#crowdService()).load_bytes = request.load_bytes;
-        return null;
-      case 'watch':
-        return Promise.race([service.broken, service.watch(request.duration_ms)]);
-      case 'drain':
-        await Promise.race([service.broken, service.drain(request.bytes)]);
-        return null;
-      default:
-        throw new Error(`a server can't do '${request.op}'`);
-    }
-  }
-
-  async #drive(request: Envelope): Promise<Answers[keyof Answers]> {
-    const driver = this.#driver;
-    if (driver === undefined) throw new Error(`'${request.op}' before there is a connection`);
-    switch (request.op) {
-      case 'rtt': {
-        const { size, warmup_ms, duration_ms, interval_ms } = request;
-        return Promise.race([driver.broken, driver.roundTrips(size, warmup_ms, duration_ms, interval_ms)]);
-      }
-      case 'gather':
-        await (await this.#crowdDriver()).gather(request.count, request.bytes);
-        return null;
-      case 'crowd-rtt':
-        return (await this.#crowdDriver()).roundTrips(request.size, request.warmup_ms, request.duration_ms);
-      case 'churn': {
-        const { size, concurrency, warmup_ms, duration_ms } = request;
-        return (await this.#crowdDriver()).churn(size, concurrency, warmup_ms, duration_ms);
-      }
-      case 'pump':
-        driver.pump(request.size);
-        return null;
-      case 'stop':
-        return { bytes: driver.stop() };
-      default:
-        throw new Error(`a client can't do '${request.op}'`);
-    }
-  }
-
-  async #crowdDriver(): Promise<CrowdDriver> {
-    const endpoint = await this.#endpoint;
-    if (endpoint.open === undefined) throw new Error('this transport has one connection only');
-    this.#crowd ??= new CrowdDriver(() => (endpoint as Required<Endpoint>).open());
-    return this.#crowd;
-  }
-
-  async #crowdService(): Promise<CrowdService> {
-    const { crowd } = await this.#endpoint;
-    if (crowd === undefined) throw new Error('this transport has one connection only');
-    return crowd;
-  }
-
-  async #quit(): Promise<null> {
-    const endpoint = await this.#endpoint.catch(() => null);
-    await endpoint?.close();
-    return null;
-  }
-}
-
-function usage() {
-  const { user, system } = process.cpuUsage();
-  return { cpu_us: user + system, at_us: performance.now() * 1000 };
-}
-
-function memory(): Memory {
-  globalThis.gc?.();
-  const [, kib] = /^Pss:\s*(\d+) kB$/m.exec(readFileSync('/proc/self/smaps_rollup', 'latin1')) as unknown as [
-    string,
-    string,
-  ];
-  return { pss_bytes: Number(kib) * 1024, descriptors: readdirSync('/proc/self/fd').length };
-}
+import { ManyThreads } from './many-threads.js';
+import { type Envelope, type PeerSetup, SETUP_VARIABLE } from './messages.js';
+import { OneThread, replyTo } from './one-thread.js';
 
 function main(): void {
-  const peer = new Peer();
-  const reply = (message: Reply, then?: () => void): void => {
-    process.send?.(message, () => then?.());
-  };
-  process.on('message', (request: Envelope) => {
-    peer.handle(request).then(
-      (answer) => reply({ id: request.id, answer }, () => request.op === 'quit' && process.exit(0)),
-      (error: Error) => reply({ id: request.id, error: error.message }),
-    );
+  const setup = JSON.parse(process.env[SETUP_VARIABLE] ?? '{}') as PeerSetup;
+  const hand = setup.threads === undefined ? new OneThread(setup) : new ManyThreads(setup, setup.threads);
+  process.on('message', async (request: Envelope) => {
+    const reply = await replyTo(hand, request);
+    process.send?.(reply, () => request.op === 'quit' && 'answer' in reply && process.exit(0));
   });
   // The harness decides when we end: a terminal's Ctrl-C reaches every process of its group, and so does a closed one.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});

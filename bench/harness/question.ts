@@ -6,8 +6,8 @@ export interface Question {
   readonly name: string;
   /** For `--help` and the table's title. */
   readonly title: string;
-  /** What the judged variants must reach, in words. */
-  readonly target: string;
+  /** What the judged variants must reach, in words; nothing where none is judged. */
+  readonly target?: string;
   /** How long to measure unless the caller says, in seconds; 15 where nothing is said. */
   readonly duration_s?: number;
   readonly contests: readonly Contest[];

@@ -71,7 +71,12 @@ export function lineTable(question: Question, lines: readonly Line[]): string {
     const note = line.judged ? '' : 'not judged';
     rows.push([line.variant, line.provider, ...cells(line), ratioText(line.ratio), note]);
   }
-  return `\n${question.title}\n${table(rows, 2)}${ringNote(lines)}  must be ${question.target}\n`;
+  return `\n${question.title}\n${table(rows, 2)}${ringNote(lines)}${targetNote(question)}`;
+}
+
+/** What the answer must reach, on a line of its own; nothing where none is judged. */
+export function targetNote({ target }: Question): string {
+  return target === undefined ? '' : `  must be ${target}\n`;
 }
 
 function ringNote(lines: readonly Line[]): string {

@@ -2,10 +2,6 @@
 // Node-API, for this is called once per message.
 #include <string.h>
 
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
-
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -94,19 +90,6 @@ napi_value copy(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// keepFreedMemory(): tells glibc not to give freed blocks of up to 4 MiB back to the system at once, for this process
-// and for good. Buffers that the garbage collector frees in bulk are then reused as they are. Otherwise their pages are
-// unmapped, mapped, zeroed and faulted in again, which costs three times the copy into them.
-napi_value keepFreedMemory(napi_env, napi_callback_info) {
-#if defined(__GLIBC__)
-  constexpr int kMebibyte = 1024 * 1024;
-  mallopt(M_MMAP_THRESHOLD, 4 * kMebibyte);
-  mallopt(M_TRIM_THRESHOLD, 128 * kMebibyte);
-  mallopt(M_TOP_PAD, 8 * kMebibyte);
-#endif
-  return nullptr;
-}
-
 }  // namespace
 
 void exportCopy(Napi::Env env, Napi::Object exports) {
@@ -115,8 +98,6 @@ void exportCopy(Napi::Env env, Napi::Object exports) {
   exports.Set("copy", Napi::Value(env, function));
   napi_create_function(env, "copyCold", NAPI_AUTO_LENGTH, copy<true>, nullptr, &function);
   exports.Set("copyCold", Napi::Value(env, function));
-  napi_create_function(env, "keepFreedMemory", NAPI_AUTO_LENGTH, keepFreedMemory, nullptr, &function);
-  exports.Set("keepFreedMemory", Napi::Value(env, function));
 }
 
 }  // namespace sanswitch

@@ -230,7 +230,11 @@ Napi::Value pidfdAliveFunction(const Napi::CallbackInfo& info) {
   int pidfd = descriptorArgument(arguments, 0);
   if (arguments.failed()) return info.Env().Undefined();
   pollfd state{pidfd, POLLIN, 0};
-  int ready = poll(&state, 1, 0);
+  int ready;
+  // A signal that is pending interrupts it even though it does not wait: a profiler sends thousands a second.
+  do {
+    ready = poll(&state, 1, 0);
+  } while (ready < 0 && errno == EINTR);
   if (ready < 0) return Napi::Number::New(info.Env(), -errno);
   if (state.revents & POLLNVAL) return Napi::Number::New(info.Env(), -EBADF);
   // A pidfd becomes readable when its process has ended.

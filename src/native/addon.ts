@@ -112,9 +112,10 @@ export interface NativeAddon {
 
   /**
    * Has the allocator keep what is freed (glibc: up to 128 MiB) instead of giving it back to the system at once. For the
-   * whole process, for good.
+   * whole process, as long as any thread wants it; the last that does not gives back what was kept, which may take some
+   * milliseconds.
    */
-  keepFreedMemory(): void;
+  keepFreedMemory(keep: boolean): void;
 
   /** Listens by a name (at most 107 bytes) in the abstract namespace, SOCK_SEQPACKET. @returns a descriptor */
   unixListen(name: string, backlog: number): number;

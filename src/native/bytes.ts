@@ -1,5 +1,6 @@
 /** Copying between the application's memory and registered memory: small pieces in JavaScript, large ones natively. */
-import { copyColdNative, copyNative, keepFreedMemory } from './copy.js';
+import { copyColdNative, copyNative } from './copy.js';
+import { keepFreedMemory } from './freed-memory.js';
 
 /** Bytes from which the call into native code pays (measured: ARCHITECTURE.md, "Budget"). */
 const NATIVE_COPY_MIN_BYTES = 2048;

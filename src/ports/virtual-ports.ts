@@ -20,6 +20,8 @@ const LOWEST_PORT = 1024;
 const PORTS = 65_536;
 /** Those who ask for a block's owner at the same time. */
 const ASKERS = 1024;
+/** How long it is believed that every block is taken: to see it takes milliseconds, and whoever took them may mean harm. */
+const EXHAUSTED_MS = 1_000;
 
 interface Block {
   readonly first: number;
@@ -34,8 +36,10 @@ interface Block {
 }
 
 const blocks: Block[] = [];
+let exhaustedAt = Number.NEGATIVE_INFINITY;
 
-function blockName(first: number): string {
+/** The abstract name whose owner has the block that begins with this port. */
+export function virtualPortBlockName(first: number): string {
   return `sanswitch/ports/${first}`;
 }
 
@@ -79,7 +83,7 @@ function acceptorOf(fd: number): Acceptor {
 function claimBlock(first: number): Block | null {
   let fd: number;
   try {
-    fd = unixListen(blockName(first), ASKERS);
+    fd = unixListen(virtualPortBlockName(first), ASKERS);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return null;
     throw error;
@@ -93,7 +97,10 @@ function claimBlock(first: number): Block | null {
 function freshBlock(): Block | null {
   const small = (): Block | null => freshWithin(SMALL_FROM, PORTS);
   const large = (): Block | null => freshWithin(LOWEST_PORT, SMALL_FROM);
-  return blocks.length < SMALL_BLOCKS ? (small() ?? large()) : (large() ?? small());
+  if (performance.now() - exhaustedAt < EXHAUSTED_MS) return null;
+  const block = blocks.length < SMALL_BLOCKS ? (small() ?? large()) : (large() ?? small());
+  if (block === null) exhaustedAt = performance.now();
+  return block;
 }
 
 function freshWithin(low: number, end: number): Block | null {
@@ -150,7 +157,7 @@ export function holdsVirtualPort(port: number): boolean {
 export function virtualPortOwner(port: number): number {
   let fd: number;
   try {
-    fd = unixConnect(blockName(virtualPortBlock(port)));
+    fd = unixConnect(virtualPortBlockName(virtualPortBlock(port)));
   } catch {
     return 0;
   }

@@ -21,6 +21,10 @@ interface Waiter {
   reject(error: Error): void;
 }
 
+/** What a socket has before it first needs arrays of its own, which most never do. Never changed. */
+const NO_BYTES: Uint8Array[] = [];
+const NO_WAITERS: Waiter[] = [];
+
 /** Where received bytes are put for the handler. */
 export interface Delivery {
   /** The provider's own memory, as it is. */
@@ -63,9 +67,9 @@ export class Inbound implements TransportEvents {
   private flushScheduled = false;
   private endHeld = false;
   private closedTold = false;
-  private queue: Uint8Array[] = [];
+  private queue = NO_BYTES;
   private queuedBytes = 0;
-  private waiters: Waiter[] = [];
+  private waiters = NO_WAITERS;
 
   /** @param isPrivate the transport hands out buffers that are nobody else's, whatever is asked for */
   constructor(handlers: Handlers, delivery: Delivery, isPrivate = false) {
@@ -152,7 +156,7 @@ export class Inbound implements TransportEvents {
   /** From now on what the peer sends is read and dropped, so that its end can come through (`close()`). */
   discard(): void {
     this.discarding = true;
-    this.queue = [];
+    this.queue = NO_BYTES;
     this.queuedBytes = 0;
     this.update();
     for (const waiter of this.waiters.splice(0)) waiter.resolve(null);
@@ -185,6 +189,7 @@ export class Inbound implements TransportEvents {
           reject(error);
         },
       };
+      if (this.waiters === NO_WAITERS) this.waiters = [];
       this.waiters.push(waiter);
       this.pulling = true;
       this.update();
@@ -222,6 +227,7 @@ export class Inbound implements TransportEvents {
       const { received } = this.handlers;
       if (received === undefined || this.pausedByUser) {
         const rest = bytes.slice(offset);
+        if (this.queue === NO_BYTES) this.queue = [];
         this.queue.unshift(rest);
         this.queuedBytes += rest.length;
         this.update();
@@ -255,6 +261,7 @@ export class Inbound implements TransportEvents {
       waiter.resolve(kept);
       return;
     }
+    if (this.queue === NO_BYTES) this.queue = [];
     this.queue.push(kept);
     this.queuedBytes += kept.length;
     this.update();

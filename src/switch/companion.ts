@@ -59,7 +59,7 @@ export class Companion implements HandleOwner {
   session: Session | null = null;
   /** Called when the provider broke the SPI before there is a session. */
   onFault: ((failure: StepFailure) => void) | null = null;
-  /** What is held for the socket (a port, a descriptor) and released when the provider has released it. */
+  /** What is held for the socket (port, descriptor) until the provider has released it. */
   held: { release(): void } | null = null;
   private closed = false;
 

@@ -97,13 +97,14 @@ function virtualSource(address: ParsedAddress): SourceBinding {
   return new VirtualSource(address, port, shared);
 }
 
+/** A class, and no closures: every connection holds one. */
 class VirtualSource implements SourceBinding {
+  readonly kind = 'virtual';
   readonly address: ParsedAddress;
   readonly port: number;
-  readonly kind = 'virtual';
-  /** The port is taken from those of the host. */
   private held: boolean;
 
+  /** @param held the port is ours and has to be given back */
   constructor(address: ParsedAddress, port: number, held: boolean) {
     this.address = address;
     this.port = port;

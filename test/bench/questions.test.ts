@@ -76,6 +76,19 @@ describe('npm run bench', () => {
     expect(lines.at(-1)?.ratio).toBeGreaterThan(0.9 * TENTH);
   });
 
+  it('poller: answers for both, and judges neither', { timeout: LIMIT_MS, retry: RETRIES }, async () => {
+    const lines = await ask('poller', '5');
+    expect(lines).toHaveLength(4);
+    expect(lines.filter(({ variant }) => variant.includes('8 threads'))).toHaveLength(1);
+    for (const line of lines) {
+      expect(line).toMatchObject({ question: 'poller', provider: 'shm', judged: false });
+      expect(line.variant).toMatch(/^dedicated: /);
+      expect(line.baseline).toMatchObject({ name: 'inline', provider: 'shm', size: line.size });
+      expect(line.ratio).toBeGreaterThan(0);
+      expect(line.msgs_per_s).toBeGreaterThan(0);
+    }
+  });
+
   it('hostile: honest peers keep their speed', { timeout: LIMIT_MS, retry: RETRIES }, async () => {
     const lines = await ask('hostile', '4');
     expect(lines.map(({ variant }) => variant)).toContain('forged OPEN flood');

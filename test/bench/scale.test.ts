@@ -7,6 +7,8 @@ const LIMIT_MS = 60_000;
 const RETRIES = 2;
 /** Of what must be reached on a quiet machine: these runs are short. */
 const TENTH = 0.1;
+/** Memory hardly depends on how busy the machine is, but on the version of V8. */
+const MEMORY_SLACK = 1.2;
 
 async function ask(question: string, duration_s: string): Promise<Line[]> {
   const { exitCode, stdout, stderr } = await runToEnd('main', [question, '--json', '--duration', duration_s]);
@@ -52,7 +54,7 @@ describe('npm run bench, at scale', () => {
     const [line] = (await ask('many', '2')) as [Line];
     expectTimes(line);
     expect(line.pss_bytes_per_connection).toBeGreaterThan(0);
-    expect(line.pss_bytes_per_connection).toBeLessThan(12_288 / TENTH);
+    expect(line.pss_bytes_per_connection).toBeLessThan(12_288 * MEMORY_SLACK);
     expect(line.descriptors).toBeLessThan(1000);
     expect(line.ratio).toBeGreaterThan(0.9 * TENTH);
   });

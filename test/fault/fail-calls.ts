@@ -5,6 +5,9 @@ import { constants } from 'node:os';
 /** Names the control file to the library. */
 export const CONTROL_VARIABLE = 'SANSWITCH_FAIL_CALLS';
 
+/** An environment in which the kernel seems to be one before 6.5: it gives no pidfd of a socket's peer. */
+export const NO_PEERPIDFD = { SANSWITCH_NO_PEERPIDFD: '1' };
+
 const HEADER_WORDS = 6;
 const KIND_BYTES = 40;
 const SEEN_WORD = 3;

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Order, Report } from '../fixtures/fail-calls-child.js';
 import { buildLibrary } from '../native/build.mjs';
-import { CONTROL_VARIABLE, type Fault, makeControlFile } from './fail-calls.js';
+import { CONTROL_VARIABLE, type Fault, makeControlFile, NO_PEERPIDFD } from './fail-calls.js';
 import type { Phase } from './round.js';
 
 const child = join(process.cwd(), 'build', 'test', 'fixtures', 'fail-calls-child.js');
@@ -27,11 +27,15 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function tryFaults(plans: Order['plans'], phases: readonly Phase[]): Promise<Report> {
+async function tryFaults(
+  plans: Order['plans'],
+  phases: readonly Phase[],
+  kernel: NodeJS.ProcessEnv = {},
+): Promise<Report> {
   const controlFile = join(folder, 'control');
   makeControlFile(controlFile);
   const order: Order = { controlFile, plans, phases };
-  const env = { ...process.env, LD_PRELOAD: library, [CONTROL_VARIABLE]: controlFile };
+  const env = { ...process.env, ...kernel, LD_PRELOAD: library, [CONTROL_VARIABLE]: controlFile };
   const stdio: ['ignore', 'inherit', 'inherit', 'ipc'] = ['ignore', 'inherit', 'inherit', 'ipc'];
   const running = fork(child, [JSON.stringify(order)], { env, stdio, execArgv: [], serialization: 'advanced' });
   const timer = setTimeout(() => running.kill('SIGKILL'), LIMIT_MS);
@@ -69,6 +73,7 @@ const FAULTS: readonly [Fault['kind'], Fault['error'], Partial<Record<Phase, num
   ['getsockopt', 'ENOBUFS', { listen: 1, connect: 3 }],
   ['poll', 'ENOMEM', { connect: 1 }],
   ['epoll_ctl', 'ENOSPC', { start: 2, listen: 1, connect: 3 }],
+  ['pidfd_open', 'EMFILE', { connect: 1 }],
 ];
 
 /** What a process that is out of something fails with, again and again. */
@@ -83,7 +88,8 @@ it.each(FAULTS)(
     };
     const lasting = LASTING.has(kind) ? [plan('shm', true)] : [];
     const phases: readonly Phase[] = reached.load === undefined ? PHASES : ['load', ...PHASES];
-    const { plans, problem } = await tryFaults([plan('shm', false), plan('shm!', false), ...lasting], phases);
+    const kernel = kind === 'pidfd_open' ? NO_PEERPIDFD : {};
+    const { plans, problem } = await tryFaults([plan('shm', false), plan('shm!', false), ...lasting], phases, kernel);
     if (process.env.SANSWITCH_INJECT_LOG) console.log(kind, JSON.stringify(plans, null, 1));
     expect(problem).toBe('');
     for (const { failed } of plans) {
@@ -110,3 +116,11 @@ it.each([
   },
   2 * LIMIT_MS,
 );
+
+it('[WSD-2.1] a signal that interrupts a look at the peer changes nothing', async () => {
+  const fault = { kind: 'poll', error: 'EINTR', lasting: false } as const;
+  const { plans, problem } = await tryFaults([{ fault, providers: ['shm!'], realPort: false }], ['connect']);
+  expect(problem).toBe('');
+  expect(plans[0]?.failed.connect).toBeGreaterThanOrEqual(1);
+  expect(plans[0]?.seen.connect).toEqual(['as ever']);
+});

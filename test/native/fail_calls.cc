@@ -2,7 +2,8 @@
 // the process go through untouched, except for the epoll_ctl by which libuv tries out a descriptor for the addon.
 //
 // What is to fail stands in a file that the environment variable SANSWITCH_FAIL_CALLS names and that the test writes
-// (test/fault/fail-calls.ts): a `Control`.
+// (test/fault/fail-calls.ts): a `Control`. With SANSWITCH_NO_PEERPIDFD the kernel seems to be one before 6.5, on which
+// the addon opens a pidfd by the process's number.
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
@@ -17,10 +18,18 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include <new>
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
 
 namespace {
 
@@ -52,6 +61,7 @@ struct Range {
 };
 
 Control* control = nullptr;
+bool isWithoutPeerPidfd = false;
 // Both empty until the objects are loaded.
 Range addon;
 Range cxxLibrary;
@@ -75,6 +85,7 @@ int findObjects(dl_phdr_info* info, size_t, void*) {
 __attribute__((constructor)) void attach() {
   const char* path = getenv("SANSWITCH_FAIL_CALLS");
   if (path == nullptr) return;
+  isWithoutPeerPidfd = getenv("SANSWITCH_NO_PEERPIDFD") != nullptr;
   int fd = open(path, O_RDWR | O_CLOEXEC);
   if (fd < 0) return;
   auto real = reinterpret_cast<void* (*)(void*, size_t, int, int, int, off_t)>(dlsym(RTLD_NEXT, "mmap"));
@@ -167,8 +178,6 @@ INTERPOSE(ssize_t, recv, (int fd, void* data, size_t bytes, int flags), (fd, dat
 INTERPOSE(ssize_t, recvmsg, (int fd, msghdr* message, int flags), (fd, message, flags))
 INTERPOSE(ssize_t, recvfrom, (int fd, void* data, size_t bytes, int flags, sockaddr* from, socklen_t* length),
           (fd, data, bytes, flags, from, length))
-INTERPOSE(int, getsockopt, (int fd, int level, int name, void* value, socklen_t* length) noexcept,
-          (fd, level, name, value, length))
 INTERPOSE(int, setsockopt, (int fd, int level, int name, const void* value, socklen_t length) noexcept,
           (fd, level, name, value, length))
 INTERPOSE(int, getsockname, (int fd, sockaddr* address, socklen_t* length) noexcept, (fd, address, length))
@@ -187,6 +196,30 @@ INTERPOSE(int, poll, (pollfd * descriptors, nfds_t count, int timeoutMs), (descr
   }
 INTERPOSE_FCNTL(fcntl)
 INTERPOSE_FCNTL(fcntl64)
+
+extern "C" int getsockopt(int fd, int level, int name, void* value, socklen_t* length) noexcept {
+  static auto real = next(&getsockopt, "getsockopt");
+  bool isOurs = isAddon(CALLER);
+  if (isOurs && isArmed("getsockopt") && isToFail()) return -1;
+  if (isOurs && isWithoutPeerPidfd && level == SOL_SOCKET && name == SO_PEERPIDFD) {
+    errno = ENOPROTOOPT;
+    return -1;
+  }
+  return real(fd, level, name, value, length);
+}
+
+// For pidfd_open, which older C libraries have no function for. No system call has more than six arguments; those that
+// the caller did not give are read from registers that mean nothing, and passed on for nothing.
+extern "C" long syscall(long number, ...) noexcept {
+  static auto real = next(&syscall, "syscall");
+  long arguments[6];
+  va_list list;
+  va_start(list, number);
+  for (long& argument : arguments) argument = va_arg(list, long);
+  va_end(list);
+  if (number == SYS_pidfd_open && isArmed("pidfd_open") && isAddon(CALLER) && isToFail()) return -1;
+  return real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+}
 
 extern "C" int epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept {
   static auto real = next(&epoll_ctl, "epoll_ctl");

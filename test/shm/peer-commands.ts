@@ -2,7 +2,7 @@
 import type { Socket as PlatformSocket, Server } from 'node:net';
 import { createConnection, createServer } from 'node:net';
 import { createSwitch, type Listener, type Switch, type SwitchOptions } from 'sanswitch';
-import { closeDescriptor, sendMessage, unixListen } from '#src/native/os.js';
+import { closeDescriptor, sendMessage, unixConnect, unixListen } from '#src/native/os.js';
 import { acquireVirtualPort, releaseVirtualPort } from '#src/ports/virtual-ports.js';
 import { encodeIdent } from '#src/providers/shm/handshake.js';
 import { rendezvousName } from '#src/providers/shm/host.js';
@@ -237,6 +237,18 @@ export class PeerCommands {
 
   async returnPorts(ports: readonly number[]): Promise<void> {
     for (const port of ports) releaseVirtualPort('127.0.0.1', port);
+  }
+
+  /** Connects to an abstract name again and again, as fast as it can for so long, and says nothing. */
+  async crowd(name: string, ms: number): Promise<void> {
+    const until = performance.now() + ms;
+    while (performance.now() < until) {
+      try {
+        closeDescriptor(unixConnect(name));
+      } catch {
+        // The queue is full, as it is meant to be.
+      }
+    }
   }
 
   /** Takes the rendezvous of a listening socket that is not ours, and claims to hold it as descriptor `listenerFd`. */

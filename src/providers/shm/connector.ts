@@ -6,7 +6,6 @@
 import { SEGMENT_BYTES, WELCOME_OK, WELCOME_RESOURCES, WELCOME_SEGMENT } from '../../layout/layout.gen.js';
 import type { SocketReport } from '../../native/addon.js';
 import { closeDescriptor, listeningSockets, reachedListener, unixConnect } from '../../native/os.js';
-import { atTurnEnd, type TurnEnd } from '../../reactor/turn.js';
 import type { Region } from '../../reactor/window.js';
 import { WSAETIMEDOUT, type WsaCode } from '../../spi/codes.js';
 import type { SocketAddress } from '../../spi/types.js';
@@ -65,10 +64,13 @@ function unreachable(reason: string): Unreachable {
   return { code: WSAETIMEDOUT, reason };
 }
 
+/** What follows it runs behind the promise jobs that are queued; `queueMicrotask` would make a resource for each. */
+const SETTLED = Promise.resolve();
+
 /** Finds peers and makes links with them. */
-export class ShmConnector implements TurnEnd {
+export class ShmConnector {
   private readonly host: ShmHost;
-  /** Of this turn. */
+  /** Whose question is still to be asked. */
   private readonly seekers: Seeker[] = [];
   /** Where a listening socket's owner has been verified. */
   private readonly verified = new Map<bigint, Located>();
@@ -80,15 +82,15 @@ export class ShmConnector implements TurnEnd {
   }
 
   /**
-   * Finds the link for `seeker` and tells it, once: when this turn ends if the link stands. Those who begin in one turn and
-   * seek alike share one question to the kernel. It is asked after all of them have begun, so that no answer is older than
-   * its connect; and where listeners share the port each asks for itself, so that every listener gets its part.
+   * Finds the link for `seeker` and tells it, once: behind the promise jobs that are queued now if the link stands. Those who
+   * begin before and seek alike share one question to the kernel. It is asked after all of them have begun, so that no
+   * answer is older than its connect; and where listeners share the port each asks for itself, so that all get some.
    */
   seek(seeker: Seeker): void {
-    if (this.seekers.push(seeker) === 1) atTurnEnd(this);
+    if (this.seekers.push(seeker) === 1) void SETTLED.then(() => this.ask());
   }
 
-  endTurn(): void {
+  private ask(): void {
     let asked: Seeker | null = null;
     let found: Located | null = null;
     for (const seeker of this.seekers.splice(0)) {

@@ -72,6 +72,9 @@ interface Arrival {
   readonly local: SocketAddress;
 }
 
+/** None, once for all sockets: only those that listen have any. Never changed. */
+const NO_ARRIVALS: Arrival[] = [];
+
 /** A refusal that is a promise about TCP/IP (rule 3.3), or none (3.4). */
 function refusalCode(reason: number): WsaCode {
   return reason === REJECT_REFUSED || reason === REJECT_BACKLOG ? WSAECONNREFUSED : WSAETIMEDOUT;
@@ -117,7 +120,7 @@ export class ShmSocket implements ConnectionOwner, Incoming, Seeker {
   isClosed = false;
   private listener: ShmListener | null = null;
   private backlog = 0;
-  private arrivals: Arrival[] = [];
+  private arrivals = NO_ARRIVALS;
   private event: WsaEvent | null = null;
   private mask = 0;
   private happened = 0;
@@ -188,6 +191,8 @@ export class ShmSocket implements ConnectionOwner, Incoming, Seeker {
     if (!this.isOpening) return false;
     this.isOpening = false;
     if (reason === null) {
+      this.location = null;
+      this.destination = UNBOUND;
       this.connected(NO_ERROR, this.connectReason);
       return true;
     }
@@ -222,7 +227,9 @@ export class ShmSocket implements ConnectionOwner, Incoming, Seeker {
     else if (!isGenuine(request, link)) link.refuse(id, REJECT_SOURCE, 'source-unverifiable');
     else {
       link.wait(id);
-      this.arrivals.push({ link, id, remote: request.source, local: request.destination });
+      const arrival = { link, id, remote: request.source, local: request.destination };
+      if (this.arrivals.length > 0) this.arrivals.push(arrival);
+      else this.arrivals = [arrival];
       this.signal(FD_ACCEPT);
     }
   }
@@ -297,7 +304,7 @@ export class ShmSocket implements ConnectionOwner, Incoming, Seeker {
       link.waited(id);
       link.refuse(id, REJECT_NOT_LISTENING, 'not-listening');
     }
-    this.arrivals = [];
+    this.arrivals = NO_ARRIVALS;
     const { connection, upcalls } = { connection: this.connection, upcalls: this.context.upcalls };
     this.isOpening = false;
     const posted = connection?.close() ?? null;

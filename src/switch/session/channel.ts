@@ -43,19 +43,13 @@ export interface MessageChannel {
   sendCompleted(overlapped: Overlapped): void;
 }
 
-/** A send of a ring channel. */
-class RingOverlapped extends Overlapped {
-  /** The next one that is free. */
-  next: RingOverlapped | null = null;
-}
-
 /** Over a provider that has WSPClaimMessageBuffer. */
 export class RingChannel implements MessageChannel {
   readonly out: WsaBuffer = { bytes: EMPTY, offset: 0, length: 0 };
   inFlight = 0;
   private readonly gather: readonly WsaBuffer[] = [this.out];
-  /** A chain and no array, see LITERALS in `session-core.ts`. */
-  private free: RingOverlapped | null = null;
+  /** One operation is kept for the next send: an idle connection must not hold as many as it ever had under way. */
+  private spare: Overlapped | null = null;
   private readonly spi: SanProvider;
   private readonly socket: Socket;
   private readonly sink: CompletionSink;
@@ -76,14 +70,13 @@ export class RingChannel implements MessageChannel {
   }
 
   post(bytes: number): WsaCode {
-    const overlapped = this.free ?? new RingOverlapped(this.sink);
-    this.free = overlapped.next;
-    overlapped.next = null;
+    const overlapped = this.spare ?? new Overlapped(this.sink);
+    this.spare = null;
     this.out.length = bytes;
     overlapped.internal = WSA_IO_PENDING;
     const code = this.spi.WSPSend(this.socket, this.gather, 1, overlapped);
     if (code !== WSA_IO_PENDING) {
-      this.give(overlapped);
+      this.spare = overlapped;
       return code === NO_ERROR ? WSAEWOULDBLOCK : code;
     }
     this.inFlight++;
@@ -92,12 +85,7 @@ export class RingChannel implements MessageChannel {
 
   sendCompleted(overlapped: Overlapped): void {
     this.inFlight--;
-    this.give(overlapped as RingOverlapped);
-  }
-
-  private give(overlapped: RingOverlapped): void {
-    overlapped.next = this.free;
-    this.free = overlapped;
+    this.spare = overlapped;
   }
 
   credit(count: number): boolean {

@@ -3,7 +3,6 @@
  * offer waits, so that order is kept (5.10).
  */
 import {
-  SESSION_DONE,
   SESSION_DONE_BYTES,
   SESSION_HEADER_BYTES,
   SESSION_HEADER_VALUE,
@@ -17,12 +16,12 @@ import {
   SESSION_TARGET_BYTES,
   SESSION_TARGET_KEY_LOW,
 } from '../../layout/layout.gen.js';
-import { NO_ERROR, WSA_IO_PENDING, WSAECONNABORTED, WSAENOBUFS } from '../../spi/codes.js';
-import type { RdmaLocalBuffer } from '../../spi/provider.js';
-import { MEM_WRITE, type MemoryHandle, Overlapped, RDMA_DESCRIPTOR_BYTES } from '../../spi/types.js';
+import { NO_ERROR, WSAENOBUFS, type WsaCode } from '../../spi/codes.js';
+import { MEM_WRITE, type Overlapped, RDMA_DESCRIPTOR_BYTES } from '../../spi/types.js';
 import type { StartedProvider } from '../started-provider.js';
 import { CLAIM_CONTROL } from './channel.js';
 import { readU32, writeU32 } from './messages.js';
+import { RdmaMemory } from './rdma-memory.js';
 import type { Session } from './session.js';
 
 /** The receiving half of the RDMA protocol. */
@@ -33,16 +32,14 @@ export class RdmaReceiver {
   private target: Uint8Array | null = null;
   private arrived = false;
   private awaitsWrite = false;
-  private local: MemoryHandle | null = null;
-  private remote: MemoryHandle | null = null;
-  private readonly overlapped: Overlapped;
+  private readonly memory: RdmaMemory;
   private readonly provider: StartedProvider;
   private readonly session: Session;
 
   constructor(provider: StartedProvider, session: Session) {
     this.provider = provider;
     this.session = session;
-    this.overlapped = new Overlapped(session);
+    this.memory = new RdmaMemory(provider, session);
   }
 
   /** The peer's bytes are still to come. */
@@ -51,7 +48,7 @@ export class RdmaReceiver {
   }
 
   owns(overlapped: Overlapped): boolean {
-    return overlapped === this.overlapped;
+    return this.memory.owns(overlapped);
   }
 
   /** An OFFER message: everything in it comes from the peer and is checked against what our HELLO announced. */
@@ -76,41 +73,18 @@ export class RdmaReceiver {
       this.target === null
         ? WSAENOBUFS
         : reads
-          ? this.read(this.target, inlineBytes, descriptor)
-          : this.expose(this.target, inlineBytes);
+          ? this.memory.move('WSPRdmaRead', this.target.subarray(inlineBytes), MEM_WRITE, descriptor)
+          : this.expose(this.target.subarray(inlineBytes));
     if (code === WSAENOBUFS) this.refuse(reads);
     else if (code !== NO_ERROR) session.lose(code);
   }
 
-  /** 5.6. @returns 0, WSAENOBUFS, or what ends the connection */
-  private read(target: Uint8Array, inlineBytes: number, descriptor: Uint8Array): number {
-    const { session, provider } = this;
-    const rest = target.subarray(inlineBytes);
-    const handle = session.attempt(() => provider.extensions.WSPRegisterMemory?.(session.socket, rest, MEM_WRITE));
-    if (handle === undefined) return WSAENOBUFS;
-    this.local = handle;
-    const local: RdmaLocalBuffer = { bytes: rest, offset: 0, length: rest.length, handle };
-    this.overlapped.internal = WSA_IO_PENDING;
-    const code = session.attempt(() =>
-      provider.extensions.WSPRdmaRead?.(session.socket, local, descriptor, 0, this.overlapped),
-    );
-    if (code === WSA_IO_PENDING) return NO_ERROR;
-    this.overlapped.internal = NO_ERROR;
-    this.release();
-    return code === undefined ? WSAENOBUFS : code === NO_ERROR ? WSAECONNABORTED : code;
-  }
-
-  /** 5.7: lets the one peer write behind the inline bytes. */
-  private expose(target: Uint8Array, inlineBytes: number): number {
-    const { session, provider } = this;
-    const rest = target.subarray(inlineBytes);
-    const registration = session.attempt(() =>
-      provider.extensions.WSPRegisterRdmaMemory?.(session.socket, rest, MEM_WRITE),
-    );
-    if (registration === undefined) return WSAENOBUFS;
-    this.remote = registration.handle;
+  /** 5.7: lets the one peer write. @returns 0, or WSAENOBUFS: no memory can be had */
+  private expose(rest: Uint8Array): WsaCode {
+    const descriptor = this.memory.expose(rest, MEM_WRITE);
+    if (descriptor === undefined) return WSAENOBUFS;
     this.awaitsWrite = true;
-    this.sayTarget(SESSION_STATUS_OK, registration.descriptor);
+    this.sayTarget(SESSION_STATUS_OK, descriptor);
     return NO_ERROR;
   }
 
@@ -121,29 +95,17 @@ export class RdmaReceiver {
     this.session.control(SESSION_TARGET, this.number, body, CLAIM_CONTROL);
   }
 
-  private sayDone(status: number): void {
-    const body = new Uint8Array(SESSION_DONE_BYTES);
-    writeU32(body, 0, status);
-    this.session.control(SESSION_DONE, this.number, body, CLAIM_CONTROL);
-  }
-
   /** 5.8: no memory for it here: the peer sends the bytes by messages. */
   private refuse(reads: boolean): void {
     this.target = null;
     this.busy = false;
-    if (reads) this.sayDone(SESSION_STATUS_NO_BUFFERS);
+    if (reads) this.memory.sayDone(this.number, SESSION_STATUS_NO_BUFFERS);
     else this.sayTarget(SESSION_STATUS_NO_BUFFERS, null);
   }
 
-  completed(overlapped: Overlapped): void {
-    // The socket is closed: its memory has gone with it (6.3).
-    if (this.session.ended) return;
-    this.release();
-    if (overlapped.internal !== NO_ERROR) {
-      this.session.lose(overlapped.internal);
-      return;
-    }
-    this.sayDone(SESSION_STATUS_OK);
+  completed(): void {
+    if (!this.memory.moved()) return;
+    this.memory.sayDone(this.number, SESSION_STATUS_OK);
     this.arrived = true;
     this.resume();
   }
@@ -156,7 +118,7 @@ export class RdmaReceiver {
       return void session.violation('the end of a transfer that does not run');
     }
     this.awaitsWrite = false;
-    this.release();
+    this.memory.release();
     if (readU32(bytes, offset + SESSION_HEADER_BYTES) === SESSION_STATUS_OK) this.arrived = true;
     else {
       this.target = null;
@@ -177,20 +139,9 @@ export class RdmaReceiver {
     this.session.unblock();
   }
 
-  private release(): void {
-    const { socket } = this.session;
-    const { remote, local } = this;
-    this.remote = null;
-    this.local = null;
-    if (remote !== null) this.session.attempt(() => this.provider.extensions.WSPDeregisterRdmaMemory?.(socket, remote));
-    if (local !== null) this.session.attempt(() => this.provider.extensions.WSPDeregisterMemory?.(socket, local));
-  }
-
-  /** The connection ends (6.3): memory that no operation uses goes back now, the rest with the socket. */
+  /** The connection ends. */
   stop(): void {
     this.target = null;
-    if (this.overlapped.internal !== WSA_IO_PENDING) this.release();
-    this.remote = null;
-    this.local = null;
+    this.memory.stop();
   }
 }

@@ -3,7 +3,6 @@
  * of our memory and the peer says done; otherwise the peer names a target, we write, and we say done.
  */
 import {
-  SESSION_DONE,
   SESSION_DONE_BYTES,
   SESSION_HEADER_BYTES,
   SESSION_HEADER_VALUE,
@@ -17,12 +16,12 @@ import {
   SESSION_TARGET_BYTES,
   SESSION_TARGET_KEY_LOW,
 } from '../../layout/layout.gen.js';
-import { NO_ERROR, WSA_IO_PENDING, WSAECONNABORTED, WSAENOBUFS, WSAETIMEDOUT, WsaError } from '../../spi/codes.js';
-import type { RdmaLocalBuffer } from '../../spi/provider.js';
-import { MEM_READ, type MemoryHandle, Overlapped, RDMA_DESCRIPTOR_BYTES } from '../../spi/types.js';
+import { NO_ERROR, WSAENOBUFS, WSAETIMEDOUT, WsaError } from '../../spi/codes.js';
+import { MEM_READ, type Overlapped, RDMA_DESCRIPTOR_BYTES } from '../../spi/types.js';
 import type { StartedProvider } from '../started-provider.js';
-import { CLAIM_CONTROL, CLAIM_STREAM } from './channel.js';
+import { CLAIM_STREAM } from './channel.js';
 import { readU32, writeU32 } from './messages.js';
+import { RdmaMemory } from './rdma-memory.js';
 import type { QueuedSend } from './send-queue.js';
 import type { Session } from './session.js';
 
@@ -45,23 +44,19 @@ export class RdmaSender {
   private head: QueuedSend | null = null;
   private bytes = 0;
   private inlineBytes = 0;
-  private remote: MemoryHandle | null = null;
-  private local: MemoryHandle | null = null;
   private byMessages: QueuedSend | null = null;
   private cancelTimer: NodeJS.Timeout | undefined;
-  private readonly overlapped: Overlapped;
-  private readonly provider: StartedProvider;
+  private readonly memory: RdmaMemory;
   private readonly session: Session;
 
   constructor(provider: StartedProvider, session: Session, role: 'connecting' | 'accepting') {
     this.number = role === 'connecting' ? 1 : 0;
-    this.provider = provider;
     this.session = session;
-    this.overlapped = new Overlapped(session);
+    this.memory = new RdmaMemory(provider, session);
   }
 
   owns(overlapped: Overlapped): boolean {
-    return overlapped === this.overlapped;
+    return this.memory.owns(overlapped);
   }
 
   /** Offers the next part of `head`. */
@@ -85,33 +80,25 @@ export class RdmaSender {
     if (session.postMessage(SESSION_OFFER, this.number, fixed + this.inlineBytes, true) === NO_ERROR) return OFFER_MADE;
     this.busy = false;
     this.head = null;
-    this.release();
+    this.memory.release();
     return OFFER_NO_ROOM;
   }
 
   /** 5.6: lets the one peer read what follows the inline bytes. @returns false: no memory, go by messages (5.8) */
   private exposeMemory(head: QueuedSend, out: Uint8Array, body: number): boolean {
-    const from = head.offset + this.inlineBytes;
-    const registration = this.session.attempt(() =>
-      this.provider.extensions.WSPRegisterRdmaMemory?.(
-        this.session.socket,
-        head.bytes.subarray(from, head.offset + this.bytes),
-        MEM_READ,
-      ),
-    );
-    if (registration === undefined) {
+    const descriptor = this.memory.expose(this.restOf(head), MEM_READ);
+    if (descriptor === undefined) {
       this.byMessages = head;
       return false;
     }
-    this.remote = registration.handle;
-    out.set(registration.descriptor.subarray(0, RDMA_DESCRIPTOR_BYTES), body + SESSION_OFFER_KEY_LOW);
+    out.set(descriptor.subarray(0, RDMA_DESCRIPTOR_BYTES), body + SESSION_OFFER_KEY_LOW);
     return true;
   }
 
   /** 5.7: the peer names its target. */
   targeted(bytes: Uint8Array, offset: number, length: number): void {
     const { session } = this;
-    if (!this.expects(bytes, offset, length, SESSION_TARGET_BYTES) || session.peerReads || this.local !== null) {
+    if (!this.expects(bytes, offset, length, SESSION_TARGET_BYTES) || session.peerReads || this.memory.moving) {
       session.violation('a target that was not asked for');
       return;
     }
@@ -124,42 +111,16 @@ export class RdmaSender {
       body + SESSION_TARGET_KEY_LOW,
       body + SESSION_TARGET_KEY_LOW + RDMA_DESCRIPTOR_BYTES,
     );
-    if (!this.write(descriptor)) {
-      this.sayDone(SESSION_STATUS_NO_BUFFERS);
-      this.goByMessages();
-    }
+    const code = this.memory.move('WSPRdmaWrite', this.restOf(this.head as QueuedSend), MEM_READ, descriptor);
+    if (code === NO_ERROR) return;
+    if (code !== WSAENOBUFS) session.lose(code);
+    this.memory.sayDone(this.number, SESSION_STATUS_NO_BUFFERS);
+    this.goByMessages();
   }
 
-  /** @returns false: no memory can be registered for it */
-  private write(descriptor: Uint8Array): boolean {
-    const { session, provider } = this;
-    const head = this.head as QueuedSend;
-    const from = head.offset + this.inlineBytes;
-    const rest = head.bytes.subarray(from, head.offset + this.bytes);
-    const handle = session.attempt(() => provider.extensions.WSPRegisterMemory?.(session.socket, rest, MEM_READ));
-    if (handle === undefined) return false;
-    this.local = handle;
-    const local: RdmaLocalBuffer = { bytes: rest, offset: 0, length: rest.length, handle };
-    this.overlapped.internal = WSA_IO_PENDING;
-    const code = session.attempt(() =>
-      provider.extensions.WSPRdmaWrite?.(session.socket, local, descriptor, 0, this.overlapped),
-    );
-    if (code === WSA_IO_PENDING) return true;
-    this.overlapped.internal = NO_ERROR;
-    this.release();
-    if (code !== undefined && code !== WSAENOBUFS) session.lose(code === NO_ERROR ? WSAECONNABORTED : code);
-    return false;
-  }
-
-  completed(overlapped: Overlapped): void {
-    // The socket is closed: its memory has gone with it (6.3).
-    if (this.session.ended) return;
-    this.release();
-    if (overlapped.internal !== NO_ERROR) {
-      this.session.lose(overlapped.internal);
-      return;
-    }
-    this.sayDone(SESSION_STATUS_OK);
+  completed(): void {
+    if (!this.memory.moved()) return;
+    this.memory.sayDone(this.number, SESSION_STATUS_OK);
     this.finish();
   }
 
@@ -168,7 +129,7 @@ export class RdmaSender {
     if (!this.session.peerReads || !this.busy) return false;
     if (!this.expects(bytes, offset, length, SESSION_DONE_BYTES)) return false;
     const status = readU32(bytes, offset + SESSION_HEADER_BYTES);
-    this.release();
+    this.memory.release();
     if (status === SESSION_STATUS_OK) this.finish();
     else this.goByMessages();
     return true;
@@ -182,10 +143,9 @@ export class RdmaSender {
     );
   }
 
-  private sayDone(status: number): void {
-    const body = new Uint8Array(SESSION_DONE_BYTES);
-    writeU32(body, 0, status);
-    this.session.control(SESSION_DONE, this.number, body, CLAIM_CONTROL);
+  /** What is offered of `head` behind the inline bytes. */
+  private restOf(head: QueuedSend): Uint8Array {
+    return head.bytes.subarray(head.offset + this.inlineBytes, head.offset + this.bytes);
   }
 
   private goByMessages(): void {
@@ -212,21 +172,10 @@ export class RdmaSender {
     this.cancelTimer ??= setTimeout(() => this.session.lose(WSAETIMEDOUT), CANCEL_TIMEOUT_MS);
   }
 
-  private release(): void {
-    const { socket } = this.session;
-    const { remote, local } = this;
-    this.remote = null;
-    this.local = null;
-    if (remote !== null) this.session.attempt(() => this.provider.extensions.WSPDeregisterRdmaMemory?.(socket, remote));
-    if (local !== null) this.session.attempt(() => this.provider.extensions.WSPDeregisterMemory?.(socket, local));
-  }
-
-  /** The connection ends (6.3): memory that no operation uses goes back now, the rest with the socket. */
+  /** The connection ends. */
   stop(): void {
     clearTimeout(this.cancelTimer);
-    if (this.overlapped.internal !== WSA_IO_PENDING) this.release();
-    this.remote = null;
-    this.local = null;
+    this.memory.stop();
   }
 }
 

@@ -37,7 +37,8 @@ const NO_BUFFERS: readonly WsaBuffer[] = [];
 export abstract class Receiver<Held = unknown> {
   /** Messages wait to be handled: later ones must not overtake them. */
   holding = false;
-  protected readonly held: Held[] = [];
+  /** Null: none, as for most connections most of the time. */
+  private held: Held[] | null = null;
   protected readonly provider: StartedProvider;
   protected readonly handler: MessageHandler;
   private resuming = false;
@@ -49,7 +50,7 @@ export abstract class Receiver<Held = unknown> {
   }
 
   get heldMessages(): number {
-    return this.held.length;
+    return this.held?.length ?? 0;
   }
 
   /** Posts the receives; from then on messages may come. @returns the provider's error or 0 */
@@ -78,6 +79,7 @@ export abstract class Receiver<Held = unknown> {
   protected abstract deliver(held: Held): boolean;
 
   protected hold(message: Held): void {
+    this.held ??= [];
     this.held.push(message);
     if (!this.resuming) this.holding = true;
     this.handler.heldMore();
@@ -90,7 +92,7 @@ export abstract class Receiver<Held = unknown> {
     this.resuming = true;
     this.holding = false;
     try {
-      while (this.held.length > 0 && !this.handler.ended) {
+      while (this.held !== null && this.held.length > 0 && !this.handler.ended) {
         const next = this.held.shift() as Held;
         if (!this.deliver(next)) {
           this.held.unshift(next);
@@ -99,7 +101,8 @@ export abstract class Receiver<Held = unknown> {
       }
     } finally {
       this.resuming = false;
-      this.holding = this.held.length > 0;
+      if (this.heldMessages === 0) this.held = null;
+      this.holding = this.held !== null;
     }
     if (this.failure !== NO_ERROR) this.fail(this.failure);
   }
@@ -108,7 +111,7 @@ export abstract class Receiver<Held = unknown> {
   protected fail(code: WsaCode): void {
     this.failure = code;
     if (this.resuming) return;
-    if (this.held.length === 0 || this.handler.reading) this.handler.receiveFailed(code);
+    if (this.heldMessages === 0 || this.handler.reading) this.handler.receiveFailed(code);
   }
 }
 
@@ -163,7 +166,7 @@ export class LentReceiver extends Receiver<Uint8Array> {
   /** While the application does not read the peer is slowed down, but what a transfer waits for must still come through. */
   private postNext(): void {
     const { handler } = this;
-    if (this.posted || handler.ended || this.held.length >= this.heldMax) return;
+    if (this.posted || handler.ended || this.heldMessages >= this.heldMax) return;
     if (!handler.reading && !this.credits && !handler.awaitsControl) return;
     const code = this.post();
     if (code !== NO_ERROR) this.fail(code);

@@ -8,11 +8,14 @@ export interface QueuedSend {
   readonly sent: SentCallback | undefined;
 }
 
+/** Nothing, once for all queues: most are empty most of the time. Never changed. */
+const NOTHING: QueuedSend[] = [];
+
 /** A first-in first-out queue whose operations cost the same however long it is. */
 export class SendQueue {
   /** Bytes still to go. */
   bytes = 0;
-  private items: QueuedSend[] = [];
+  private items = NOTHING;
   private first = 0;
 
   get head(): QueuedSend | undefined {
@@ -20,7 +23,8 @@ export class SendQueue {
   }
 
   push(send: QueuedSend): void {
-    this.items.push(send);
+    if (this.items.length > 0) this.items.push(send);
+    else this.items = [send];
     this.bytes += send.bytes.length;
   }
 
@@ -37,7 +41,7 @@ export class SendQueue {
     this.bytes -= head.bytes.length - head.offset;
     this.first++;
     if (this.first * 2 >= this.items.length) {
-      this.items = this.items.slice(this.first);
+      this.items = this.first === this.items.length ? NOTHING : this.items.slice(this.first);
       this.first = 0;
     }
     return head;
@@ -55,7 +59,7 @@ export class SendQueue {
   /** Empties the queue and tells every sender. */
   fail(error: Error): void {
     const sends = this.items.slice(this.first);
-    this.items = [];
+    this.items = NOTHING;
     this.first = 0;
     this.bytes = 0;
     for (const send of sends) send.sent?.(error);

@@ -64,25 +64,20 @@ export abstract class SessionCore {
   /** Replaced when a socket object takes the connection over. */
   events: TransportEvents;
   protected phase = NEGOTIATING;
-  protected readonly role: SessionOptions['role'];
+  /** Until the session stands: an idle connection must not keep alive what it came about by. */
+  protected setup: SessionOptions | null;
   protected readonly lend: boolean;
   protected readonly started: StartedProvider;
-  private readonly peer: SessionOptions['peer'];
-  private readonly negotiationTimeoutMs: number;
-  /** Null once called: whoever made the connection is not kept for as long as it lives. */
-  private negotiated: SessionOptions['negotiated'] | null;
   protected closeError: Error | null = null;
   private closeCode: WsaCode = NO_ERROR;
-  private stood = false;
+  private readonly peer: SessionOptions['peer'];
   private referenced = false;
   private negotiationTimer: NodeJS.Timeout | undefined;
 
   constructor(options: SessionOptions) {
-    this.role = options.role;
+    this.setup = options;
     this.lend = options.lend;
     this.peer = options.peer;
-    this.negotiationTimeoutMs = options.negotiationTimeoutMs;
-    this.negotiated = options.negotiated;
     this.started = options.provider;
     this.provider = options.provider.name;
     this.socket = options.socket;
@@ -100,9 +95,9 @@ export abstract class SessionCore {
   protected abstract get orderly(): boolean;
 
   /** The peer's time to negotiate begins; from now on the connection keeps the event loop alive. */
-  protected armNegotiationTimer(expired: () => void): void {
+  protected armNegotiationTimer(timeoutMs: number, expired: () => void): void {
     this.ref();
-    this.negotiationTimer = setTimeout(expired, this.negotiationTimeoutMs);
+    this.negotiationTimer = setTimeout(expired, timeoutMs);
   }
 
   private disarm(): void {
@@ -112,16 +107,11 @@ export abstract class SessionCore {
 
   /** The session stands (3.6). */
   protected stand(): void {
+    const { setup } = this;
     this.disarm();
     this.phase = OPEN;
-    this.stood = true;
-    this.tellNegotiated(null, NO_ERROR);
-  }
-
-  private tellNegotiated(error: Error | null, code: WsaCode): void {
-    const { negotiated } = this;
-    this.negotiated = null;
-    negotiated?.(error, code);
+    this.setup = null;
+    setup?.negotiated(null, NO_ERROR);
   }
 
   protected place(syscall: string): EdgePlace {
@@ -158,7 +148,7 @@ export abstract class SessionCore {
   /** The connection is gone (7.3): in order if both ends of the stream have passed, with the error otherwise. */
   lose(code: WsaCode): void {
     // The provider did connect: a reset while the session is negotiated is not what one of a connect means (rule 3.3).
-    const syscall = this.stood || code === WSAECONNRESET ? 'read' : 'connect';
+    const syscall = this.setup === null || code === WSAECONNRESET ? 'read' : 'connect';
     this.finish(this.orderly || code === NO_ERROR ? null : nodeError(code, this.place(syscall)), code);
   }
 
@@ -191,8 +181,9 @@ export abstract class SessionCore {
     if (this.referenced) keepAlive.unref();
     this.referenced = false;
     process.nextTick(() => {
-      if (this.stood) this.events.closed(this.closeError);
-      else this.tellNegotiated(this.closeError ?? nodeError(WSAECONNABORTED, this.place('connect')), this.closeCode);
+      const { setup } = this;
+      if (setup === null) this.events.closed(this.closeError);
+      else setup.negotiated(this.closeError ?? nodeError(WSAECONNABORTED, this.place('connect')), this.closeCode);
     });
   }
 

@@ -30,14 +30,24 @@ export interface ControlMessage {
 /** Gives the peer back what is owed to it. */
 export const CREDIT: ControlMessage = { kind: SESSION_CREDIT, value: 0, body: null, use: CLAIM_FREE };
 
+/** None, once for all sessions: most have nothing to say for most of their lives. Never changed. */
+export const NO_MESSAGES: ControlMessage[] = [];
+
+/** `messages` and one more; the array itself, unless it is NO_MESSAGES. */
+export function withMessage(messages: ControlMessage[], message: ControlMessage): ControlMessage[] {
+  if (messages.length === 0) return [message];
+  messages.push(message);
+  return messages;
+}
+
 /** The sending part of a session. */
 export abstract class SessionWriter extends SessionCore implements CompletionSink {
   readonly limits: SessionLimits;
   protected readonly channel: MessageChannel;
   protected readonly queue = new SendQueue();
-  protected readonly controls: ControlMessage[] = [];
+  protected controls = NO_MESSAGES;
   /** Apart from the control messages, which they must not keep back: only those have credits in reserve. */
-  protected readonly urgents: ControlMessage[] = [];
+  protected urgents = NO_MESSAGES;
   protected readonly spendsCredits: boolean;
   /** Nothing is queued: a send may leave at once. */
   protected idle = false;
@@ -127,7 +137,7 @@ export abstract class SessionWriter extends SessionCore implements CompletionSin
 
   /** Sends a control message, now or as soon as there is room. */
   control(kind: number, value: number, body: Uint8Array | null, use: number): void {
-    this.controls.push({ kind, value, body, use });
+    this.controls = withMessage(this.controls, { kind, value, body, use });
     if (this.controls.length === 1) this.pump();
   }
 

@@ -36,11 +36,11 @@ import { BulkCopy } from './bulk-copy.js';
 import { CLAIM_CONTROL, CLAIM_FREE, CLAIM_STREAM, CreditChannel } from './channel.js';
 import { localHello } from './limits.js';
 import { decodeHello, encodeHello, type Hello, readU16 } from './messages.js';
-import { RdmaReceiver } from './rdma-receiver.js';
-import { OFFER_BY_MESSAGES, RdmaSender } from './rdma-sender.js';
+import { Rdma } from './rdma.js';
+import { OFFER_BY_MESSAGES } from './rdma-sender.js';
 import { BufferedReceiver, LentReceiver, type MessageHandler, type Receiver } from './receiver.js';
 import { CLOSING, NEGOTIATING, OPEN, type SessionOptions } from './session-core.js';
-import { CREDIT, SessionWriter } from './session-writer.js';
+import { CREDIT, NO_MESSAGES, SessionWriter, withMessage } from './session-writer.js';
 
 /** Bytes: sends up to this size may share a message with their neighbours. */
 const BATCH_SEND_MAX_BYTES = 4096;
@@ -55,8 +55,8 @@ export const URGENT_MAX_BYTES = 1024;
 export class Session extends SessionWriter implements Transport, MessageHandler, WsaEvent {
   reading = true;
   private readonly receiver: Receiver;
-  private readonly rdmaSender: RdmaSender;
-  private readonly rdmaReceiver: RdmaReceiver;
+  /** Null where the provider has no RDMA. */
+  private readonly rdma: Rdma | null;
   /** Made with the first send that is queued: most connections never have one. */
   private bulkCopy: BulkCopy | null = null;
   private readonly highWaterMarkBytes: number;
@@ -84,17 +84,17 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
     this.receiver = info.lendsReceives
       ? new LentReceiver(options.provider, this, this.limits.receiveBuffers)
       : new BufferedReceiver(options.provider, this, this.limits.receiveBuffers, this.limits.messageBytes);
-    this.rdmaSender = new RdmaSender(options.provider, this, options.role);
-    this.rdmaReceiver = new RdmaReceiver(options.provider, this);
+    this.rdma = this.limits.maxRdmaBytes > 0 ? new Rdma(options.provider, this, options.role) : null;
   }
 
   /** Posts the receives and begins to negotiate (3.6, 4.6); `negotiated` tells the outcome, never from inside this call. */
   start(): void {
-    this.armNegotiationTimer(() => this.lose(WSAETIMEDOUT));
+    const { role, negotiationTimeoutMs } = this.setup as SessionOptions;
+    this.armNegotiationTimer(negotiationTimeoutMs, () => this.lose(WSAETIMEDOUT));
     try {
       const code = this.started.spi.WSPEventSelect(this.socket, this, FD_WRITE | FD_CLOSE) || this.receiver.start();
       if (code !== NO_ERROR) return void process.nextTick(() => this.lose(code));
-      if (this.role === 'connecting') this.sayHello();
+      if (role === 'connecting') this.sayHello();
     } catch (error) {
       process.nextTick(() => this.fault(error));
     }
@@ -191,8 +191,10 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
     // Ahead of the control messages, which may wait for the credits that the peer sends when it gets these.
     if (this.channel.owesCredit(this.receiver.heldMessages) && !this.writeControl(CREDIT)) return;
     if (!this.writeAll(this.controls)) return;
+    this.controls = NO_MESSAGES;
     // Behind an offer the peer would only hold it, and with it what ends the transfer.
-    if (this.phase !== OPEN || this.idle || this.rdmaSender.busy || !this.writeAll(this.urgents)) return;
+    if (this.phase !== OPEN || this.idle || this.rdma?.sender.busy || !this.writeAll(this.urgents)) return;
+    this.urgents = NO_MESSAGES;
     while (this.queue.head !== undefined) {
       if (!this.pumpHead()) return;
     }
@@ -216,9 +218,9 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
     const head = this.queue.head as NonNullable<typeof this.queue.head>;
     const left = head.bytes.length - head.offset;
     // A callback of the pieces before may have sent, and offered.
-    if (this.rdmaSender.busy) return false;
-    if (this.rdmaBytesMax > 0 && left >= this.limits.rdmaThresholdBytes) {
-      if (this.rdmaSender.offer(head) !== OFFER_BY_MESSAGES) {
+    if (this.rdma?.sender.busy) return false;
+    if (this.rdma !== null && this.rdmaBytesMax > 0 && left >= this.limits.rdmaThresholdBytes) {
+      if (this.rdma.sender.offer(head) !== OFFER_BY_MESSAGES) {
         // Its answer comes by a message, for which no receive stands while the application does not read.
         this.receiver.expectControl();
         return false;
@@ -250,9 +252,9 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
 
   cancel(sent: SentCallback): boolean {
     const head = this.queue.head;
-    const begun = head !== undefined && head.sent === sent && (head.offset > 0 || this.rdmaSender.busy);
-    if (begun && this.rdmaSender.busy) {
-      this.rdmaSender.cancel();
+    const begun = head !== undefined && head.sent === sent && (head.offset > 0 || this.rdma?.sender.busy);
+    if (begun && this.rdma?.sender.busy) {
+      this.rdma.sender.cancel();
       this.torn = true;
       this.idle = false;
       return true;
@@ -289,7 +291,8 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
   }
 
   urgent(bytes: Uint8Array): void {
-    this.urgents.push({ kind: SESSION_URGENT, value: bytes.length, body: bytes.slice(), use: CLAIM_STREAM });
+    const message = { kind: SESSION_URGENT, value: bytes.length, body: bytes.slice(), use: CLAIM_STREAM };
+    this.urgents = withMessage(this.urgents, message);
     this.idle = false;
     this.pump();
   }
@@ -319,7 +322,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
     if (length < SESSION_HEADER_BYTES) return this.violation('a message without a header');
     const kind = bytes[offset];
     if (kind === SESSION_DATA && this.phase === OPEN) {
-      if (!this.reading || this.receiver.holding || this.rdmaReceiver.busy) return false;
+      if (!this.reading || this.receiver.holding || this.rdma?.receiver.busy) return false;
       if (this.finReceived) return this.violation('data behind the end of the stream');
       this.deliver(bytes, offset + SESSION_HEADER_BYTES, length - SESSION_HEADER_BYTES);
       this.handled(kind);
@@ -341,16 +344,15 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
   private otherMessage(kind: number, bytes: Uint8Array, offset: number, length: number): boolean {
     if (this.phase === NEGOTIATING) return this.hello(kind, bytes, offset, length);
     const inStream = kind === SESSION_OFFER || kind === SESSION_FIN || kind === SESSION_URGENT;
-    if (inStream && (!this.reading || this.receiver.holding || this.rdmaReceiver.busy)) return false;
+    if (inStream && (!this.reading || this.receiver.holding || this.rdma?.receiver.busy)) return false;
     if (inStream && this.finReceived) return this.violation('data behind the end of the stream');
     const body = offset + SESSION_HEADER_BYTES;
     const bodyLength = length - SESSION_HEADER_BYTES;
     if (kind === SESSION_URGENT) this.events.urgent(copyOut(bytes, body, Math.min(bodyLength, URGENT_MAX_BYTES)));
     else if (kind === SESSION_FIN) this.peerEnded();
-    else if (kind === SESSION_OFFER) this.rdmaReceiver.offered(bytes, offset, length);
-    else if (kind === SESSION_TARGET) this.rdmaSender.targeted(bytes, offset, length);
-    else if (kind === SESSION_DONE) {
-      if (!this.rdmaSender.done(bytes, offset, length)) this.rdmaReceiver.done(bytes, offset, length);
+    else if (kind === SESSION_OFFER || kind === SESSION_TARGET || kind === SESSION_DONE) {
+      if (this.rdma === null) return this.violation('a message of an RDMA transfer, for which there is no provider');
+      this.rdma.message(kind, bytes, offset, length);
     } else if (kind !== SESSION_CREDIT) return this.violation(`a message of unknown kind ${kind}`);
     this.handled(kind);
     return true;
@@ -383,7 +385,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
       this.shortBytesMax = Math.min(BATCH_SEND_MAX_BYTES, this.limits.rdmaThresholdBytes - 1);
     }
     if (this.channel instanceof CreditChannel) this.channel.negotiated(hello.receiveBuffers, hello.messageBytes);
-    if (this.role === 'accepting') this.sayHello();
+    if (this.setup?.role === 'accepting') this.sayHello();
     if (this.ended) return true;
     this.idle = this.controls.length === 0;
     this.stand();
@@ -406,7 +408,8 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
   resume(): void {
     if (this.reading || this.phase >= CLOSING) return;
     this.reading = true;
-    this.rdmaReceiver.resume();
+    if (this.rdma === null) this.unblock();
+    else this.rdma.receiver.resume();
   }
 
   /** What stood between held messages and the application is gone. */
@@ -417,9 +420,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
   completed(overlapped: Overlapped): void {
     if (this.receiver.owns(overlapped)) {
       if (this.phase < CLOSING) this.receiver.completed(overlapped);
-    } else if (this.rdmaSender.owns(overlapped)) this.rdmaSender.completed(overlapped);
-    else if (this.rdmaReceiver.owns(overlapped)) this.rdmaReceiver.completed(overlapped);
-    else this.sendCompleted(overlapped);
+    } else if (!this.rdma?.completed(overlapped)) this.sendCompleted(overlapped);
   }
 
   private sendCompleted(overlapped: Overlapped): void {
@@ -438,12 +439,12 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
   }
 
   get awaitsControl(): boolean {
-    return this.rdmaSender.busy || this.rdmaReceiver.fetching;
+    return this.rdma?.awaitsControl ?? false;
   }
 
   // ------------------------------------------------------------------- ending
 
-  /** WsaEvent: the provider has room again (FD_WRITE), or the peer is gone (FD_CLOSE); looked at outside its call. */
+  /** The provider's event: room again (FD_WRITE), or the peer is gone (FD_CLOSE); looked at outside the provider's call. */
   set(): void {
     if (this.eventQueued || this.phase >= CLOSING) return;
     this.eventQueued = true;
@@ -482,7 +483,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
   }
 
   private maybeFinish(): void {
-    if (this.phase === OPEN && this.orderly && this.channel.inFlight === 0 && !this.rdmaReceiver.busy) {
+    if (this.phase === OPEN && this.orderly && this.channel.inFlight === 0 && !this.rdma?.receiver.busy) {
       this.finish(null, NO_ERROR);
     }
   }
@@ -492,8 +493,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
     this.batchBytes = 0;
     this.controls.length = 0;
     this.urgents.length = 0;
-    this.rdmaSender.stop();
-    this.rdmaReceiver.stop();
+    this.rdma?.stop();
     if (this.queue.head !== undefined) this.queue.fail(error());
   }
 }

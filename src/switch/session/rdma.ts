@@ -1,0 +1,44 @@
+/** Both halves of a session's RDMA (rules 5.5 to 5.8), made only where the provider has any: most connections have none. */
+import { SESSION_OFFER, SESSION_TARGET } from '../../layout/layout.gen.js';
+import type { Overlapped } from '../../spi/types.js';
+import type { StartedProvider } from '../started-provider.js';
+import { RdmaReceiver } from './rdma-receiver.js';
+import { RdmaSender } from './rdma-sender.js';
+import type { Session } from './session.js';
+
+/** One session's large transfers, both ways. */
+export class Rdma {
+  readonly sender: RdmaSender;
+  readonly receiver: RdmaReceiver;
+
+  constructor(provider: StartedProvider, session: Session, role: 'connecting' | 'accepting') {
+    this.sender = new RdmaSender(provider, session, role);
+    this.receiver = new RdmaReceiver(provider, session);
+  }
+
+  /** A transfer waits for a word of the peer. */
+  get awaitsControl(): boolean {
+    return this.sender.busy || this.receiver.fetching;
+  }
+
+  /** OFFER, TARGET or DONE. */
+  message(kind: number, bytes: Uint8Array, offset: number, length: number): void {
+    if (kind === SESSION_OFFER) this.receiver.offered(bytes, offset, length);
+    else if (kind === SESSION_TARGET) this.sender.targeted(bytes, offset, length);
+    else if (!this.sender.done(bytes, offset, length)) this.receiver.done(bytes, offset, length);
+  }
+
+  /** @returns false: the operation is none of ours */
+  completed(overlapped: Overlapped): boolean {
+    if (this.sender.owns(overlapped)) this.sender.completed();
+    else if (this.receiver.owns(overlapped)) this.receiver.completed();
+    else return false;
+    return true;
+  }
+
+  /** The connection ends (6.3). */
+  stop(): void {
+    this.sender.stop();
+    this.receiver.stop();
+  }
+}
