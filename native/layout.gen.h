@@ -8,7 +8,7 @@
 namespace sanswitch::layout {
 
 // Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned.
-constexpr uint32_t LAYOUT_HASH = 737291420;
+constexpr uint32_t LAYOUT_HASH = 1954688915;
 
 // Record ring
 constexpr uint32_t RECORD_ALIGN = 16;  // Bytes: every record starts at, and is padded to, a multiple of this.
@@ -35,6 +35,7 @@ constexpr uint32_t SEGMENT_CELLS_OFFSET = 4096;  // Byte offset of the cells.
 constexpr uint32_t LINK_CONNECTION_LIMIT = 16384;  // Connections of one link: ids 0 to this minus 1.
 constexpr uint32_t LINK_RING_OFFSET = 1052672;  // Byte offset of the link ring's data.
 constexpr uint32_t LINK_RING_BYTES = 4194304;  // Capacity of the link ring: 4 records of the largest kind per id.
+constexpr uint32_t LINK_VERSION = 2;  // What both ends of a link agree on beyond the layout. 2: a writer looks at the sleep epoch also where its connection is armed.
 constexpr uint32_t SLOT_CLASS_COUNT = 4;  // Size classes of the slab.
 constexpr uint32_t SLOT_CLASS0_BYTES = 4096;  // Bytes of a slot of class 0, which has one for every id.
 constexpr uint32_t SLOT_CLASS0_COUNT = 16384;  // Slots of class 0.

@@ -3,7 +3,7 @@
 // NAME_SHIFT: lowest bit of a field that is smaller than its word.
 
 /** Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned. */
-export const LAYOUT_HASH = 737291420;
+export const LAYOUT_HASH = 1954688915;
 
 // Record ring
 /** Bytes: every record starts at, and is padded to, a multiple of this. */
@@ -50,6 +50,8 @@ export const LINK_CONNECTION_LIMIT = 16384;
 export const LINK_RING_OFFSET = 1052672;
 /** Capacity of the link ring: 4 records of the largest kind per id. */
 export const LINK_RING_BYTES = 4194304;
+/** What both ends of a link agree on beyond the layout. 2: a writer looks at the sleep epoch also where its connection is armed. */
+export const LINK_VERSION = 2;
 /** Size classes of the slab. */
 export const SLOT_CLASS_COUNT = 4;
 /** Bytes of a slot of class 0, which has one for every id. */

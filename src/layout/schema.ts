@@ -64,6 +64,11 @@ const constantGroups: Group[] = [
     ['LINK_CONNECTION_LIMIT', segment.connectionLimit, 'Connections of one link: ids 0 to this minus 1.'],
     ['LINK_RING_OFFSET', offsets.linkRing, "Byte offset of the link ring's data."],
     ['LINK_RING_BYTES', segment.linkRingBytes, 'Capacity of the link ring: 4 records of the largest kind per id.'],
+    [
+      'LINK_VERSION',
+      2,
+      'What both ends of a link agree on beyond the layout. 2: a writer looks at the sleep epoch also where its connection is armed.',
+    ],
     ['SLOT_CLASS_COUNT', segment.slotBytes.length, 'Size classes of the slab.'],
     ['SLOT_CLASS0_BYTES', segment.slotBytes[0], 'Bytes of a slot of class 0, which has one for every id.'],
     ['SLOT_CLASS0_COUNT', segment.slotCount[0], 'Slots of class 0.'],

@@ -1,10 +1,10 @@
 /*
- * NEWS and sleeping: Link.news, tryWrite, work, readLinkRing, sweep and commitLink (src/providers/shm/link.ts);
+ * NEWS and sleeping: Link.news, tryWrite, work, readLinkRing, sweep, settle and commitLink (src/providers/shm/link.ts);
  * ShmConnection.post and sweep (connection.ts); ShmHost.beforeSleep (host.ts); Reactor::onPrepare, runSlice, fallAsleep
  * and onCheck (native/reactor/reactor.cc). Everything is sequentially consistent, as the four accesses that matter are in
  * the code; the variants LATE_* put a store behind the load that follows it.
  *
- * Bounds: 2 connections, 3 records between them. The reader pauses and resumes connections as it likes.
+ * Bounds: 2 connections, 3 records between them. The reader pauses and resumes one of them as it likes.
  * Holds: whenever everything stands still, every record has been read, though the reader sleeps.
  *
  * broken: LOOK_FIRST  commitLink looks at the members, then commits, then forgets
@@ -12,7 +12,7 @@
  * broken: READ_BETWEEN  commitLink reads link records between its commit and the last look
  * broken: LATE_LINK_CONS  no fence between the store of the link ring's CONS and the loads of the members' PROD
  * broken: LATE_PROD  no fence between the writer's store of PROD and its load of the link ring's CONS
- * broken: SLEEP_UNCOMMITTED  the thread sleeps without beforeSleep, with link records read and not committed
+ * broken: ARMED_ASLEEP  who is armed writes no record and does not look at the sleep epoch either
  * broken: NO_LAST_POLL  fallAsleep stores the odd epoch and does not poll again
  * broken: POST_UNSEEN  posting a receive does not put the connection into the polled set
  */
@@ -23,6 +23,15 @@ byte linkRecord[RECORDS + 1]; /* the link ring: NEWS of which connection */
 byte linkProd, linkCons;
 byte sleepEpoch;
 bool wake;                    /* bytes in the link's socket */
+
+/* LinkWriter.wakeSleeper and Waker.isDue */
+inline wakeSleeper() {
+  epoch = sleepEpoch;
+  if
+  :: (epoch & 1) != 0 && epoch != woken -> woken = epoch; wake = true
+  :: else
+  fi
+}
 
 active proctype writer() {
   byte newsAt[2], tail, epoch, woken, records, c;
@@ -37,16 +46,15 @@ active proctype writer() {
      prod[c]++; /* RingProducer.publish */
 #endif
      if
-     :: linkCons < newsAt[c] /* Link.news, peerConsumed: armed */
+     :: linkCons < newsAt[c] -> /* Link.news, peerConsumed: armed */
+#ifndef ARMED_ASLEEP
+        wakeSleeper()
+#endif
      :: else -> /* tryWrite */
         linkRecord[tail] = c;
         tail++;
         linkProd = tail;
-        epoch = sleepEpoch; /* Waker.isDue */
-        if
-        :: (epoch & 1) != 0 && epoch != woken -> woken = epoch; wake = true
-        :: else
-        fi;
+        wakeSleeper();
         newsAt[c] = tail
      fi;
 #ifdef LATE_PROD
@@ -59,9 +67,9 @@ active proctype writer() {
 
 /* Link.readLinkRing, up to what was found published */
 inline readLinkRing() {
-  do
-  :: linkHead < linkPublished ->
-     d_step {
+  d_step {
+    do
+    :: linkHead < linkPublished ->
        c = linkRecord[linkHead];
        if
        :: isPosted[c] -> isPolled[c] = true
@@ -69,16 +77,17 @@ inline readLinkRing() {
        fi;
        linkHead++;
        c = 0
-     }
-  :: else -> break
-  od;
-  isDirty = true
+    :: else -> break
+    od;
+    isDirty = true
+  }
 }
 
 /* ShmConnection.sweep of one member, and what Link.sweep makes of it. The handler may pause: it posts no next receive. */
 inline sweepOne(k, forget) {
   if
   :: isPolled[k] ->
+     atomic { /* one load of PROD; the rest is the reader's own */
      found = prod[k];
      if
      :: found == head[k] && forget -> isPolled[k] = false
@@ -88,7 +97,7 @@ inline sweepOne(k, forget) {
         :: isPosted[k] && head[k] < found ->
            head[k]++;
            if
-           :: isPosted[k] = false; isPolled[k] = false
+           :: k == 0 -> isPosted[k] = false; isPolled[k] = false
            :: true
            fi
         :: else -> break
@@ -96,6 +105,7 @@ inline sweepOne(k, forget) {
      :: else
      fi;
      found = 0
+     }
   :: else
   fi
 }
@@ -140,6 +150,18 @@ inline commitLink() {
 #endif
 }
 
+/* Link.work */
+inline work() {
+  linkPublished = linkProd;
+  if
+  :: linkHead < linkPublished -> readLinkRing()
+  :: else
+  fi;
+  sweepOne(0, false);
+  sweepOne(1, false);
+  isDirty = isDirty || isWork
+}
+
 /* ShmConnection.post: the connection is paused no more */
 inline post(k) {
   d_step {
@@ -169,27 +191,23 @@ active proctype reader() {
   :: true ->
      doWork(); /* runSlice */
      if
-     :: isWork -> /* callReady, Link.work */
-        linkPublished = linkProd;
-        if
-        :: linkHead < linkPublished -> readLinkRing()
-        :: else
-        fi;
-        sweepOne(0, false);
-        sweepOne(1, false);
+     :: isWork -> /* callReady */
+        work();
         if
         :: commitLink() /* more than POLLED_MAX members, or COMMIT_POLLS */
         :: true
         fi
      :: else -> /* fallAsleep */
-#ifndef SLEEP_UNCOMMITTED
         if
-        :: isDirty ->
-           commitLink(); /* beforeSleep */
+        :: isDirty -> /* beforeSleep, Link.settle: few words are watched, so all stay polled and armed */
+           isWork = linkHead < linkProd;
+           work();
+           isDirty = false
+        :: isDirty -> /* many are */
+           commitLink();
            isDirty = isPolled[0] || isPolled[1] || linkHead != linkCons
         :: else -> isWork = false
         fi;
-#endif
         if
         :: isWork /* keepHot */
         :: else ->

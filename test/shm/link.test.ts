@@ -3,17 +3,22 @@ import {
   LINK_CONNECTION_LIMIT,
   LINK_RING_BYTES,
   RECORD_ALIGN,
+  RECORD_LINK_ACCEPT,
   RECORD_LINK_NEWS,
   SEGMENT_BYTES,
   SEGMENT_HEADER_LINK_CONS_WORD,
   SEGMENT_HEADER_LINK_PROD_WORD,
+  SEGMENT_HEADER_SLEEP_EPOCH_WORD,
 } from '#src/layout/layout.gen.js';
 import { closeDescriptor, peerCredentials, unixAccept, unixConnect, unixListen } from '#src/native/os.js';
+import { ShmConnection } from '#src/providers/shm/connection.js';
 import { Link, TALK_BUDGET } from '#src/providers/shm/link.js';
-import { initialiseSegment } from '#src/providers/shm/segment.js';
+import { initialiseSegment, linkRing } from '#src/providers/shm/segment.js';
 import { Budget } from '#src/reactor/budget.js';
 import { Reactor } from '#src/reactor/reactor.js';
-import { threadWindows } from '#src/reactor/window.js';
+import { type Region, threadWindows } from '#src/reactor/window.js';
+import { RingProducer } from '#src/ring/producer.js';
+import { Overlapped, type WsaBuffer } from '#src/spi/types.js';
 import { eventually } from './party.js';
 
 const RING_RECORDS = LINK_RING_BYTES / RECORD_ALIGN;
@@ -88,4 +93,81 @@ it('a peer that has consumed link records of the future: found when room is need
   for (let i = 0; i < RING_RECORDS + 1; i++) link.record(RECORD_LINK_NEWS, 0);
   await eventually('the link ends', () => breaches.length > 0);
   expect(breaches).toEqual(['nonsense']);
+});
+
+/** Of connections with which nothing happens. */
+const silentOwner = {
+  answered: () => false,
+  spaceMade: () => {},
+  peerClosed: () => {},
+  received: () => {},
+  receiveFailed: () => {},
+};
+
+/** A connection of such a link, accepted: its ACCEPT is a link record that the peer has not consumed. */
+function heldConnection(link: Link) {
+  const connection = new ShmConnection(link, 0, silentOwner);
+  link.add(connection);
+  connection.newsAt = link.record(RECORD_LINK_ACCEPT, 0);
+  return connection;
+}
+
+function sendByte(connection: ShmConnection) {
+  const room: WsaBuffer = { bytes: new Uint8Array(0), offset: 0, length: 0 };
+  expect(connection.claim(1, 1, room)).toBe(0);
+  connection.send(1);
+}
+
+it('an armed connection writes no NEWS, and wakes a peer that sleeps, once for each sleep', () => {
+  const { link, peer } = heldLink();
+  const connection = heldConnection(link);
+  const recordsBefore = link.own.words[SEGMENT_HEADER_LINK_PROD_WORD];
+  const wakes = () => link.reactor.stats().wakesSent;
+  let before = wakes();
+  sendByte(connection);
+  expect(wakes() - before).toBe(0);
+  for (const epoch of [1, 3]) {
+    Atomics.store(peer.words, SEGMENT_HEADER_SLEEP_EPOCH_WORD, epoch);
+    before = wakes();
+    sendByte(connection);
+    sendByte(connection);
+    expect(wakes() - before).toBe(1);
+  }
+  expect(link.own.words[SEGMENT_HEADER_LINK_PROD_WORD]).toBe(recordsBefore);
+});
+
+/** Puts `count` connections into the polled set, as their NEWS do. */
+function pollMany(link: Link, peer: Region, count: number) {
+  const news = new RingProducer(linkRing(peer, link.own));
+  for (let id = 0; id < count; id++) {
+    const connection = new ShmConnection(link, id, silentOwner);
+    link.add(connection);
+    connection.post(new Overlapped({ completed: () => {} }));
+    const at = news.claim(4, 4);
+    peer.words[at >>> 2] = id;
+    news.commit(RECORD_LINK_NEWS, 4);
+  }
+  news.publish();
+  expect(link.work()).toBe(count);
+}
+
+it('before it sleeps, a thread that watches few words keeps them and leaves their NEWS unconsumed', () => {
+  const { link, peer } = heldLink();
+  const watched = link.reactor.watchCount;
+  pollMany(link, peer, 3);
+  expect(link.settle()).toBe(0);
+  expect(link.settled).toBe(true);
+  expect(link.reactor.watchCount - watched).toBe(3);
+  expect(link.own.words[SEGMENT_HEADER_LINK_CONS_WORD]).toBe(0);
+});
+
+it('one that watches many consumes their NEWS and forgets them', () => {
+  const { link, peer } = heldLink();
+  const watched = link.reactor.watchCount;
+  pollMany(link, peer, 100);
+  expect(link.settled).toBe(false);
+  expect(link.settle()).toBe(0);
+  expect(link.settled).toBe(true);
+  expect(link.reactor.watchCount).toBe(watched);
+  expect(link.own.words[SEGMENT_HEADER_LINK_CONS_WORD]).toBe(100 * RECORD_ALIGN);
 });

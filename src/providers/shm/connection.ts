@@ -315,7 +315,8 @@ export class ShmConnection implements SlotHolder {
     }
     // `watch` is gone if a handler closed this connection.
     if (this.watch !== null) this.link.reactor.setSeen(this.watch, consumer.position);
-    if (this.peerBlocked) this.commit();
+    // A thread that goes to sleep need not be called once more for it.
+    if (records > 0 || this.peerBlocked) this.commit();
     return records;
   }
 

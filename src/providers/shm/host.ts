@@ -89,13 +89,13 @@ export class ShmHost implements Pollable {
     return work;
   }
 
-  private each(commit: boolean): number {
+  private each(isLast: boolean): number {
     let work = 0;
     this.isWorking = true;
     try {
       for (let i = 0; i < this.links.length; i++) {
         const link = this.links[i] as Link;
-        work += commit ? link.commitLink() : link.work();
+        work += isLast ? link.settle() : link.work();
       }
     } finally {
       this.isWorking = false;

@@ -105,8 +105,13 @@ export class LinkWriter {
     for (let i = 0; i < words; i++) this.words[(at >>> 2) + i] = payload[i];
     this.out.commit(type, bytes);
     this.out.publish();
-    if (this.waker.isDue()) this.wake();
+    this.wakeSleeper();
     return true;
+  }
+
+  /** After publishing something that the peer watches, also while it sleeps. */
+  wakeSleeper(): void {
+    if (this.waker.isDue()) this.wake();
   }
 
   /** A sleeper whose wake-up was lost would sleep on: what can't be sent now is sent later, or the link ends. */

@@ -37,6 +37,8 @@ import { SlotAllocator } from './slots.js';
 
 /** Members of the polled set from which the link ring is committed, so that idle ones leave it. */
 const POLLED_MAX = 128;
+/** Words that a thread watches, at most, for members to stay in the polled set while it sleeps. */
+const KEPT_WATCHES = 64;
 /** Polls after which it is committed all the same. */
 const COMMIT_POLLS = 4096;
 /** Link records handled before the connections get their turn. */
@@ -173,7 +175,7 @@ export class Link implements WritingLink {
 
   /** A connection has published records: the peer must look, unless it does so already. */
   news(connection: ShmConnection): void {
-    if (this.writer.peerConsumed() < connection.newsAt) return;
+    if (this.writer.peerConsumed() < connection.newsAt) return this.writer.wakeSleeper();
     connection.newsAt = this.record(RECORD_LINK_NEWS, connection.id);
   }
 
@@ -257,9 +259,21 @@ export class Link implements WritingLink {
     }
   }
 
+  /**
+   * Before sleeping: what was consumed is said, and nothing may have come. A few members stay polled and armed, whose peer
+   * then needs no link record to be heard, nor we to look for it; more of them would make every sleeper's look long.
+   */
+  settle(): number {
+    return this.keepsPolled ? this.work() : this.commitLink();
+  }
+
   /** Does nothing keep the thread from sleeping? */
   get settled(): boolean {
-    return this.polled.length === 0 && (this.isDead || this.in.isCommitted);
+    return this.keepsPolled || (this.polled.length === 0 && (this.isDead || this.in.isCommitted));
+  }
+
+  private get keepsPolled(): boolean {
+    return !this.isDead && this.reactor.watchCount <= KEPT_WATCHES;
   }
 
   private sweep(forget: boolean): number {
