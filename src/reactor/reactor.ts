@@ -9,6 +9,7 @@ import * as layout from '../layout/layout.gen.js';
 import type { NativeReactor } from '../native/addon.js';
 import { requireNative } from '../native/load.js';
 import { check, ERRNO } from '../native/os.js';
+import { rethrowLater } from '../rethrow.js';
 import type { IdleStrategy, PollerKind } from './poller-kind.js';
 import { endTurn } from './turn.js';
 
@@ -67,13 +68,6 @@ const INITIAL_WATCHES = 64;
 const defaultSpinBudgetUs = availableParallelism() > 1 ? 50 : 0;
 
 let current: Reactor | null = null;
-
-/** Throws where nothing can catch it: the usual way of an uncaught exception. */
-function throwLater(error: unknown): void {
-  process.nextTick(() => {
-    throw error;
-  });
-}
 
 /** One thread's reactor; see the top of this file. */
 export class Reactor {
@@ -255,7 +249,7 @@ export class Reactor {
       try {
         pollables[i].poll();
       } catch (error) {
-        throwLater(error);
+        rethrowLater(error);
       }
     }
     endTurn();
@@ -270,7 +264,7 @@ export class Reactor {
       } catch (error) {
         // What it had to do was cut short, so there is more.
         work++;
-        throwLater(error);
+        rethrowLater(error);
       }
     }
     endTurn();

@@ -1,8 +1,11 @@
 /**
  * Turns: the unit in which small sends are gathered. The first send of a turn goes out at once, later ones wait for the
  * turn's end, so that a lone request never waits and a burst is published once. A turn ends when the JavaScript that runs
- * now has returned to the event loop (a `process.nextTick`), or with the reactor's next batch.
+ * now, and its `process.nextTick` callbacks, have returned (a promise job, which costs less than a tick of its own), or
+ * with the reactor's next batch.
  */
+
+import { rethrowLater } from '../rethrow.js';
 
 /** Something that has work to do when the turn ends. */
 export interface TurnEnd {
@@ -11,6 +14,7 @@ export interface TurnEnd {
 
 const pending: TurnEnd[] = [];
 let scheduled = false;
+const settled = Promise.resolve();
 
 /** The current turn's number; compare for equality only. One object per thread, so that hot code reads a field. */
 export const turn = { now: 0 };
@@ -25,11 +29,19 @@ export function endTurn(): void {
   pending.length = 0;
 }
 
+function endReturned(): void {
+  try {
+    endTurn();
+  } catch (error) {
+    rethrowLater(error);
+  }
+}
+
 /** Has `work.endTurn` called when this turn ends; the caller sees to it that it asks once a turn. */
 export function atTurnEnd(work: TurnEnd): void {
   pending.push(work);
   if (!scheduled) {
     scheduled = true;
-    process.nextTick(endTurn);
+    void settled.then(endReturned);
   }
 }

@@ -6,8 +6,8 @@
 import { onAbort } from '../abort.js';
 import { InvalidOptionError } from '../errors.js';
 import { copyBytes } from '../native/bytes.js';
+import { rethrowLater } from '../rethrow.js';
 import type { Transport, TransportEvents } from '../switch/transport.js';
-import { rethrowLater } from './rethrow.js';
 import type { AnyBytes, ReceiveBuffer, SocketHandlers, StreamSocket } from './stream-socket.js';
 
 /** Bytes that `receive()` lets gather before the peer is slowed down. */

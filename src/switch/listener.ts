@@ -1,8 +1,8 @@
 /** Listening (section 4): the TCP/IP listener that owns the port, its companions, and the one stream of accepted sockets. */
 import type { AddressInfo, Socket as PlatformSocket } from 'node:net';
 import { ProviderFaultError, ProviderRequiredError } from '../errors.js';
+import { rethrowLater } from '../rethrow.js';
 import { Inbound } from '../socket/inbound.js';
-import { rethrowLater } from '../socket/rethrow.js';
 import type { Ends, SwitchSocket } from '../socket/socket.js';
 import type { CallerData } from '../spi/types.js';
 import { isWildcard, type ParsedAddress, parseAddress } from './addresses.js';

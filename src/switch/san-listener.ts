@@ -1,7 +1,7 @@
 /** A companion that listens (rules 4.1, 4.3 to 4.7): event-driven accepts, each of which becomes a session. */
 import { isIPv4 } from 'node:net';
+import { rethrowLater } from '../rethrow.js';
 import { Inbound } from '../socket/inbound.js';
-import { rethrowLater } from '../socket/rethrow.js';
 import { WSAECONNREFUSED } from '../spi/codes.js';
 import {
   type AcceptedSocket,

@@ -11,6 +11,7 @@ export const layers: Readonly<Record<string, number>> = {
   'abort.ts': 0,
   'errors.ts': 0,
   'misuse.ts': 1,
+  'rethrow.ts': 0,
   layout: 0,
   native: 10,
   ring: 20,
