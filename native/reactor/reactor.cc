@@ -159,14 +159,30 @@ void Reactor::onPrepare(uv_prepare_t* handle) {
 
 void Reactor::onCheck(uv_check_t* handle) {
   auto* reactor = static_cast<Reactor*>(static_cast<LoopObject*>(handle->data));
-  if (!reactor->asleep_) return;
-  reactor->wakeUp();
-  if (!reactor->hasWork()) return;
-  reactor->callReady();
-  reactor->endCalls();
-  if (reactor->closing()) return;
-  reactor->idle_.wokeToWork(nowNs());
-  reactor->cooled_ = false;
+  if (reactor->asleep_) reactor->workAfterSleep();
+  if (!reactor->closing()) reactor->readSockets();
+}
+
+void Reactor::workAfterSleep() {
+  wakeUp();
+  if (!hasWork()) return;
+  callReady();
+  endCalls();
+  if (closing()) return;
+  idle_.wokeToWork(nowNs());
+  cooled_ = false;
+}
+
+void Reactor::readSockets() {
+  // By number: JavaScript, called on the way, may remove any of them.
+  for (size_t i = 0; i < readable_.size(); i++) {
+    Link* link = links_[readable_[i]];
+    if (link == nullptr || !link->isReadable) continue;
+    link->isReadable = false;
+    readSocket(link);
+    if (closing()) return;
+  }
+  readable_.clear();
 }
 
 bool Reactor::hasWork() {
@@ -196,7 +212,8 @@ void Reactor::endCalls() {
 void Reactor::onSocket(uv_poll_t* handle, int status, int) {
   Link* link = static_cast<Link*>(handle->data);
   if (status == 0) {
-    link->owner->readSocket(link);
+    if (!link->isReadable) link->owner->readable_.push_back(link->id);
+    link->isReadable = true;
     return;
   }
   // libuv says EBADF whatever happened to the socket; the socket knows better.
@@ -221,6 +238,8 @@ void Reactor::readSocket(Link* link) {
     if (length > 0) {
       control_->wakesReceived++;
       if (++link->excessWakes > kExcessWakes) return endLink(link, -EPROTO);
+      // Nearly always it is the only one; another would make the descriptor readable again.
+      if (link->excessWakes <= 0) return;
       continue;
     }
     if (length < 0 && (errno == EAGAIN || errno == EINTR)) return;
@@ -231,15 +250,15 @@ void Reactor::readSocket(Link* link) {
 
 napi_value Reactor::wake(napi_env env, napi_callback_info info) {
   size_t count = 1;
-  napi_value argument = nullptr, self = nullptr, result = nullptr;
-  void* wrapped = nullptr;
+  napi_value argument = nullptr, result = nullptr;
+  void* data = nullptr;
   int32_t id = -1;
-  if (napi_get_cb_info(env, info, &count, &argument, &self, nullptr) != napi_ok ||
-      napi_unwrap(env, self, &wrapped) != napi_ok || napi_get_value_int32(env, argument, &id) != napi_ok) {
+  if (napi_get_cb_info(env, info, &count, &argument, nullptr, &data) != napi_ok ||
+      napi_get_value_int32(env, argument, &id) != napi_ok) {
     napi_throw_type_error(env, nullptr, "wake takes the number of a link");
     return nullptr;
   }
-  auto* reactor = static_cast<Reactor*>(wrapped);
+  auto* reactor = static_cast<Reactor*>(data);
   int32_t status = -ENOTCONN;
   if (id >= 0 && static_cast<size_t>(id) < reactor->links_.size() && reactor->links_[id] != nullptr) {
     reactor->control_->wakesSent++;

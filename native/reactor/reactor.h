@@ -48,6 +48,8 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
     int32_t* epochWord;
     // Wake-ups received less odd epochs, each of which allows one.
     int32_t excessWakes;
+    // It is among `readable_`.
+    bool isReadable;
   };
 
   // JavaScript's methods; each says what it takes in src/native/addon.ts.
@@ -70,6 +72,9 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
   // Closes the handle of link `id`, if there is one; the link is gone as soon as libuv lets go of it.
   void closeLink(size_t id);
   bool takeControl(Napi::Value value);
+  // Gives the JavaScript object its method `wake`, which knows this reactor by itself: to unwrap the object means a look
+  // into a dictionary, with all caches cold. The function must not outlive the object.
+  bool addWake(const Napi::CallbackInfo& info);
   void startHandles();
 
   // Spins for at most a slice. True if the loop must not block in this turn.
@@ -90,7 +95,11 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
   bool callReady();
   // Ends the handle scope that callReady keeps open for the calls that follow it in one slice.
   void endCalls();
-  // Takes wake-ups from a link's socket.
+  // Does what a thread that slept was woken for.
+  void workAfterSleep();
+  // Takes the wake-ups from the sockets that this turn of the loop has found readable. Only after the work that they
+  // announce: a message waits for two system calls less.
+  void readSockets();
   void readSocket(Link* link);
   // Tells JavaScript, once, that a link's socket has ended. The link may be gone when this returns.
   void endLink(Link* link, int32_t event);
@@ -118,6 +127,8 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
   bool hasAwaken_ = false;
   // By link id; null where there is none.
   std::vector<Link*> links_;
+  // Ids of links with something in their sockets, each once; room for it was made when the link came.
+  std::vector<int32_t> readable_;
   // While a slice calls JavaScript: its scope and, in it, onReady.
   napi_handle_scope callScope_ = nullptr;
   napi_value readyFunction_ = nullptr;

@@ -16,10 +16,6 @@ constexpr int64_t kLinkLimit = 1 << 20;
 }  // namespace
 
 void Reactor::exportClass(Napi::Env env, Napi::Object exports) {
-  napi_property_descriptor wakeMethod{};
-  wakeMethod.utf8name = "wake";
-  wakeMethod.method = wake;
-  wakeMethod.attributes = napi_default_method;
   Napi::Function constructor =
       DefineClass(env, "Reactor",
                   {
@@ -30,7 +26,6 @@ void Reactor::exportClass(Napi::Env env, Napi::Object exports) {
                       InstanceMethod<&Reactor::ref>("ref"),
                       InstanceMethod<&Reactor::unref>("unref"),
                       InstanceMethod<&Reactor::closeMethod>("close"),
-                      Napi::ClassPropertyDescriptor<Reactor>(wakeMethod),
                   });
   exports.Set("Reactor", constructor);
 }
@@ -44,7 +39,7 @@ Reactor::Reactor(const Napi::CallbackInfo& info)
         .ThrowAsJavaScriptException();
     return;
   }
-  if (!takeControl(info[0])) return;
+  if (!addWake(info) || !takeControl(info[0])) return;
   if (!attach(info.Env())) {
     napi_delete_reference(info.Env(), controlReference_);
     Napi::Error::New(info.Env(), "this environment has no event loop for a reactor").ThrowAsJavaScriptException();
@@ -56,6 +51,12 @@ Reactor::Reactor(const Napi::CallbackInfo& info)
   startHandles();
   // While its handles are open, the object stays, whether JavaScript still refers to it or not.
   Ref();
+}
+
+bool Reactor::addWake(const Napi::CallbackInfo& info) {
+  napi_value function = nullptr;
+  return napi_create_function(info.Env(), "wake", NAPI_AUTO_LENGTH, wake, this, &function) == napi_ok &&
+         napi_set_named_property(info.Env(), info.This(), "wake", function) == napi_ok;
 }
 
 bool Reactor::takeControl(Napi::Value value) {
@@ -144,6 +145,7 @@ Napi::Value Reactor::addLink(const Napi::CallbackInfo& info) {
   if (id < links_.size() && links_[id] != nullptr) return Napi::Number::New(info.Env(), -EEXIST);
   // Everything that may fail comes before the handle, which only closing it would give back.
   if (id >= links_.size()) links_.resize(id + 1, nullptr);
+  readable_.reserve(links_.size());
   Link* link = new Link{};
   int error = uv_poll_init(loop(), &link->poll, fd);
   if (error < 0) {
