@@ -72,8 +72,8 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
   // Closes the handle of link `id`, if there is one; the link is gone as soon as libuv lets go of it.
   void closeLink(size_t id);
   bool takeControl(Napi::Value value);
-  // Gives the JavaScript object its method `wake`, which knows this reactor by itself: to unwrap the object means a look
-  // into a dictionary, with all caches cold. The function must not outlive the object.
+  // Gives the JavaScript object its method `wake`, which knows this reactor by itself: to unwrap the object would be a
+  // look into a dictionary, with all caches cold. The function must not outlive the object.
   bool addWake(const Napi::CallbackInfo& info);
   void startHandles();
 
