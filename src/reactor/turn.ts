@@ -19,6 +19,13 @@ const settled = Promise.resolve();
 /** The current turn's number; compare for equality only. One object per thread, so that hot code reads a field. */
 export const turn = { now: 0 };
 
+/** How the end of a turn is awaited. Where time is virtual (the tests' simulation), something else stands here. */
+export const turnClock = {
+  atEnd: (end: () => void): void => {
+    void settled.then(end);
+  },
+};
+
 /** Ends the current turn: everything that asked for it is called, in order. */
 export function endTurn(): void {
   scheduled = false;
@@ -42,6 +49,6 @@ export function atTurnEnd(work: TurnEnd): void {
   pending.push(work);
   if (!scheduled) {
     scheduled = true;
-    void settled.then(endReturned);
+    turnClock.atEnd(endReturned);
   }
 }

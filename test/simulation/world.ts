@@ -1,7 +1,8 @@
 /**
- * Virtual time. While a world runs, `process.nextTick` and the timers of this thread are the world's own: everything
- * happens synchronously, in an order that the seed alone decides, and a second costs nothing.
+ * Virtual time. While a world runs, `process.nextTick`, the ends of turns and the timers of this thread are the world's
+ * own: everything happens synchronously, in an order that the seed alone decides, and a second costs nothing.
  */
+import { turnClock } from '#src/reactor/turn.js';
 import type { Random } from './random.js';
 
 /** In which order work that is ready is taken. Extremes find what a fair shuffle seldom does. */
@@ -101,11 +102,13 @@ export class World {
 
   #takeOver(): () => void {
     const { nextTick } = process;
+    const { atEnd } = turnClock;
     const { setTimeout, clearTimeout, setInterval, clearInterval } = globalThis;
     const world = globalThis as unknown as Record<string, unknown>;
     process.nextTick = ((work: (...args: unknown[]) => void, ...args: unknown[]) => {
       this.#ticks.push(() => work(...args));
     }) as typeof process.nextTick;
+    turnClock.atEnd = (end) => void this.#ticks.push(end);
     world.setTimeout = (work: () => void, ms: number) => {
       const number = this.#nextNumber++;
       this.#timers.set(number, { atMs: this.nowMs + ms, number, work });
@@ -119,6 +122,7 @@ export class World {
     world.clearInterval = (number: number) => void this.#intervals.delete(number);
     return () => {
       process.nextTick = nextTick;
+      turnClock.atEnd = atEnd;
       Object.assign(globalThis, { setTimeout, clearTimeout, setInterval, clearInterval });
     };
   }

@@ -130,7 +130,7 @@ describe('two processes', () => {
     const before = process.cpuUsage();
     await delay(1_000);
     const used = process.cpuUsage(before);
-    expect((used.user + used.system) / 1_000_000).toBeLessThan(0.02);
+    expect((used.user + used.system) / 1_000_000).toBeLessThan(0.05);
     link.close();
   });
 });
