@@ -30,7 +30,7 @@ export class NameRegistry {
 
   /** The actor of that name. Its message type is what the caller says it is. */
   lookup<M>(name: string): ActorRef<M> | undefined {
-    return this.refs.get(name);
+    return this.refs.get(name) as ActorRef<M> | undefined;
   }
 
   /** Frees a name. @param address only if this actor has it */
