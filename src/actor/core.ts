@@ -129,6 +129,10 @@ export class HostCore {
     const isOurs = address.host === this.limits.id;
     if (!isOurs && this.outside !== null) {
       const result = this.outside.tell(address, message, sender);
+      // Nobody else would ever hear of it.
+      const wantsRoom = this.dispatcher.current?.behaviour?.drained !== undefined;
+      if (result !== 'sent' && sender !== null && wantsRoom)
+        this.sendSignal(address, { kind: 'blocked', from: sender });
       if (result !== 'refused') return result;
     }
     this.deadLetter(message, address, sender, isOurs ? 'no-actor' : 'unreachable');

@@ -13,6 +13,7 @@ export function watch(cell: ActorCell, address: ActorAddress): void {
   cell.core.sendWatch(address, cell);
 }
 
+/** Ends watching; not knowing the actor is no mistake. */
 export function unwatch(cell: ActorCell, address: ActorAddress): void {
   if (ended(cell, address)) cell.core.sendSignal(address, { kind: 'unwatch', from: cell.address });
 }
@@ -24,11 +25,13 @@ export function ended(cell: ActorCell, address: ActorAddress): boolean {
   return wasWatched;
 }
 
+/** Somebody, here or on another host, wants to be told of this actor's end. */
 export function addWatcher(cell: ActorCell, watcher: ActorAddress): void {
   cell.watchers ??= new Map();
   cell.watchers.set(watcher.toString(), watcher);
 }
 
+/** Somebody does not want to be told any more. */
 export function removeWatcher(cell: ActorCell, watcher: ActorAddress): void {
   cell.watchers?.delete(watcher.toString());
   if (cell.watchers?.size === 0) cell.watchers = null;
