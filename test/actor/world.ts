@@ -64,6 +64,7 @@ export class ActorWorld {
   readonly hosts = new Map<number, ActorHost>();
   /** By sender, then receiver: mail that is on its way. It may be slow, but stays in order. */
   private readonly mail = new Map<string, Letter[]>();
+  private readonly dead = new Set<number>();
   private readonly tasks: Task[] = [];
   private readonly timers = new TimerHeap();
 
@@ -84,6 +85,7 @@ export class ActorWorld {
   /** A host's thread dies at once: nothing of it runs any more, the others learn of it some time later. */
   kill(id: number): void {
     this.hosts.delete(id);
+    this.dead.add(id);
     for (let i = this.tasks.length - 1; i >= 0; i--) if (this.tasks[i]?.host === id) this.tasks.splice(i, 1);
     this.timers.removeOwner(id);
     for (const host of this.hosts.values()) {
@@ -127,11 +129,18 @@ export class ActorWorld {
     return true;
   }
 
+  /** Calls `run` after a while, on no host's account. */
+  after(ms: number, run: () => void): void {
+    this.timers.add(this.nowUs + ms * 1_000, -1, run);
+  }
+
   private clock(host: number): ActorClock {
+    // What of the outside world still reaches a dead host moves nothing there.
+    const isDead = () => this.dead.has(host);
     return {
       nowUs: () => (this.nowUs += LOOK_US),
-      later: (run) => void this.tasks.push({ host, run }),
-      setTimer: (ms, run) => this.timers.add(this.nowUs + ms * 1_000, host, run),
+      later: (run) => void (isDead() || this.tasks.push({ host, run })),
+      setTimer: (ms, run) => (isDead() ? 0 : this.timers.add(this.nowUs + ms * 1_000, host, run)),
       clearTimer: (id) => this.timers.remove(id),
     };
   }
