@@ -272,6 +272,26 @@ describe('stash and become', () => {
     expect(host.stats().deadLetters).toBe(2);
   });
 
+  it('a restart begins with what was set aside', () => {
+    const world = new ActorWorld(1);
+    const host = world.host();
+    const got: number[] = [];
+    let lives = 0;
+    const actor = defineActor<number>(() => {
+      const life = ++lives;
+      return (message, context) => {
+        if (message === 3 && life === 1) throw new Error('x');
+        if (life === 1) context.stash();
+        else got.push(message);
+      };
+    });
+    const ref = host.spawn(actor, undefined);
+    for (const message of [1, 2, 3, 4]) ref.tell(message);
+    world.run();
+    expect(got).toEqual([1, 2, 4]);
+    expect(host.depths.depth(ref.address.slot)).toBe(0);
+  });
+
   it('a handler that waits may set its message aside when it goes on', () => {
     const world = new ActorWorld(1);
     const host = world.host();

@@ -90,8 +90,11 @@ class Town {
     this.population.set(id, 0);
     if (this.observer === null) this.openObserver(host);
     host.events.listen(deadLetters, ({ message }) => this.meetFate(message, 'dead'));
-    host.events.listen(actorEnds, ({ name }) => {
+    host.events.listen(actorEnds, ({ name, address }) => {
       if (name === null) this.population.set(id, (this.population.get(id) as number) - 1);
+      // A few stay in the directory: there shall be mail to the dead.
+      const index = this.random.chance(95) ? this.directory.findIndex((one) => one.equals(address)) : -1;
+      if (index >= 0) this.directory.splice(index, 1);
     });
     const gardener = defineActor<'tick'>((_, context) => {
       context.timers.every('garden', GARDEN_MS, 'tick');
@@ -113,13 +116,18 @@ class Town {
     this.observer = host.spawn(observer, undefined, { name: 'observer', mailbox: { capacity: 100_000 } });
   }
 
+  /** Waits for a moment when there is mail on its way to a host, and kills it. */
   killHost(id: number): void {
+    this.world.runUntil(() => this.world.mailTo(id) >= this.random.below(10));
     this.restarts += this.world.hosts.get(id)?.stats().restarts ?? 0;
     this.actors += this.world.hosts.get(id)?.stats().spawned ?? 0;
     this.world.kill(id);
     this.hostsDied++;
     this.lost += this.open.get(id) ?? 0;
     this.open.delete(id);
+    for (let i = this.directory.length; i-- > 0; ) {
+      if (this.directory[i]?.host === id && this.random.chance(90)) this.directory.splice(i, 1);
+    }
   }
 
   /** Closes what is left and looks whether anything is missing. */
@@ -167,7 +175,7 @@ class Town {
   private settle<M>(context: ActorContext<M>): void {
     const { random } = this;
     const mailbox: MailboxOptions = {
-      capacity: random.between(1, 200),
+      capacity: random.pick([1, 10, 200, 1_000, 10_000]),
       policy: random.pick(['refuse', 'drop-oldest', 'drop-newest', 'back-pressure'] as const),
     };
     const supervision: SupervisionOptions = {
@@ -204,7 +212,8 @@ class Town {
   private talk(context: ActorContext<Message>, life: number): void {
     context.timers.once('tick', this.random.between(TICK_MS / 2, TICK_MS * 1.5), 'tick');
     const count = this.random.between(1, 2 * this.burst - 1);
-    for (let i = 0; i < count; i++) this.tell(context, this.random.pick(this.directory), life);
+    for (let i = 0; i < count && this.directory.length > 0; i++)
+      this.tell(context, this.random.pick(this.directory), life);
   }
 
   private tell(context: ActorContext<Message>, to: ActorAddress, teller: number): void {

@@ -109,6 +109,18 @@ export class ActorWorld {
     if (ms !== Number.POSITIVE_INFINITY) this.nowUs = Math.max(this.nowUs, endUs);
   }
 
+  /** Runs until something is so, or nothing is left to do. */
+  runUntil(isSo: () => boolean): void {
+    while (!isSo() && this.step(Number.POSITIVE_INFINITY)) this.steps++;
+  }
+
+  /** Letters on their way to a host. */
+  mailTo(id: number): number {
+    let count = 0;
+    for (const from of this.hosts.keys()) count += this.mail.get(`${from}>${id}`)?.length ?? 0;
+    return count;
+  }
+
   /** Timers that nobody has cleared and that have not fired. */
   get pendingTimers(): number {
     return this.timers.size;
