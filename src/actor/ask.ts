@@ -170,6 +170,12 @@ class AskList {
     one.list = one.previous = one.next = null;
   }
 
+  /** Takes the timer back. The list is empty. */
+  close(): void {
+    if (this.timerId !== null) this.core.clock.clearTimer(this.timerId);
+    this.timerId = null;
+  }
+
   private readonly expire = (): void => {
     this.timerId = null;
     const nowUs = this.core.clock.nowUs();
@@ -194,6 +200,12 @@ export class AskTimers {
 
   constructor(core: HostCore) {
     this.core = core;
+  }
+
+  /** The host closes, all asks have failed. */
+  close(): void {
+    for (const list of this.lists.values()) list.close();
+    this.lists.clear();
   }
 
   add(one: PendingAsk, timeoutMs: number): void {

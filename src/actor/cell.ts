@@ -77,6 +77,9 @@ export class ActorCell implements Recipient, Runnable {
   /** What else ends with the present life. */
   attached: { close(): void }[] | null = null;
   name: string | null = null;
+  /** Messages that the handler was called with, in all lives. */
+  handled = 0;
+  lives = 0;
 
   private message: unknown = NOTHING;
   /** Whether the mailbox has risen to its high-water mark, and not fallen to half of it since. */
@@ -128,6 +131,7 @@ export class ActorCell implements Recipient, Runnable {
   }
 
   hostDied(host: number): void {
+    for (const watcher of this.watchers?.values() ?? []) if (watcher.host === host) removeWatcher(this, watcher);
     for (const address of this.watching?.values() ?? []) {
       if (address.host === host) this.post({ kind: 'terminated', from: address, reason: 'worker-died' });
     }
@@ -222,6 +226,7 @@ export class ActorCell implements Recipient, Runnable {
   private receive(message: unknown): void {
     this.message = message;
     this.core.handled++;
+    this.handled++;
     if (this.receiveTimer !== null) this.receiveTimer.touch(this.core.dispatcher.nowUs);
     try {
       const result: unknown = (this.behaviour as Behaviour<unknown>).receive(message, this.context);

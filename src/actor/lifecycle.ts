@@ -65,6 +65,8 @@ export function advance(cell: ActorCell): boolean {
 function make(cell: ActorCell): void {
   const { definition, args, context } = cell;
   cell.behaviour = createBehaviour(definition as NonNullable<typeof definition>, args, context) as Behaviour<unknown>;
+  cell.lives++;
+  // Its `create` may have had it stop.
   if (cell.phase !== PHASE.starting) return;
   // An actor without the hook needs no turn to start.
   if (cell.behaviour.started === undefined) cell.phase = PHASE.running;
@@ -142,6 +144,7 @@ function finish(cell: ActorCell, ending: Ending): void {
   cell.definition = null;
   cell.args = undefined;
   core.slots.close(address);
+  core.abroad.delete(cell);
   if (signals !== null) while (signals.length > 0) signals.shift();
   for (const queue of [mailbox, stashed]) bury(cell, queue, queue === mailbox);
   for (const queue of [mailbox, stashed, signals]) if (queue !== null) core.queues.give(queue);

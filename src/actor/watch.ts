@@ -29,6 +29,7 @@ export function ended(cell: ActorCell, address: ActorAddress): boolean {
 export function addWatcher(cell: ActorCell, watcher: ActorAddress): void {
   cell.watchers ??= new Map();
   cell.watchers.set(watcher.toString(), watcher);
+  if (watcher.host !== cell.address.host) cell.core.abroad.add(cell);
 }
 
 /** Somebody does not want to be told any more. */
@@ -41,7 +42,6 @@ export function removeWatcher(cell: ActorCell, watcher: ActorAddress): void {
 export function unwatchAll(cell: ActorCell): void {
   const { watching } = cell;
   cell.watching = null;
-  cell.core.remoteWatchers.delete(cell);
   for (const address of watching?.values() ?? [])
     cell.core.sendSignal(address, { kind: 'unwatch', from: cell.address });
 }

@@ -112,6 +112,7 @@ describe('ask', () => {
     world.run();
     await closed;
     expect(host.stats().pendingAsks).toBe(0);
+    expect(world.pendingTimers).toBe(0);
   });
 
   it('rejects what `make` throws, and bad options', async () => {

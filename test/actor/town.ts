@@ -26,6 +26,7 @@ export interface TownOutcome {
   readonly lost: number;
   readonly actors: number;
   readonly restarts: number;
+  readonly failures: number;
   readonly hostsDied: number;
   /** Differs if anything happened in another order. */
   readonly trace: number;
@@ -155,7 +156,8 @@ class Town {
     if (this.told !== accounted) this.problem(`${this.told} letters were told, ${accounted} are accounted for`);
     if (this.world.pendingTimers > 0) this.problem(`${this.world.pendingTimers} timers are left`);
     const { problems, told, handled, dead, lost, hostsDied, trace, restarts, actors } = this;
-    return { problems, told, handled, dead, lost, actors, restarts, hostsDied, trace };
+    const { failures } = this.world;
+    return { problems, told, handled, dead, lost, actors, restarts, failures, hostsDied, trace };
   }
 
   private problem(text: string): void {

@@ -7,6 +7,7 @@ import type { ActorClock } from '#src/actor/clock.js';
 import { DepthTable } from '#src/actor/depth-table.js';
 import { ActorHost, type HostOptions } from '#src/actor/host.js';
 import type { RemoteMail, Signal } from '#src/actor/remote.js';
+import { actorFailures } from '#src/actor/topics.js';
 import type { TellResult } from '#src/actor/types.js';
 import * as layout from '#src/layout/layout.gen.js';
 import { Random } from '../simulation/random.js';
@@ -60,6 +61,8 @@ export class Deferred {
 export class ActorWorld {
   nowUs = 0;
   steps = 0;
+  /** Of actors of all hosts. */
+  failures = 0;
   readonly random: Random;
   readonly hosts = new Map<number, ActorHost>();
   /** By sender, then receiver: mail that is on its way. It may be slow, but stays in order. */
@@ -78,6 +81,8 @@ export class ActorWorld {
     const random = () => this.random.next() / 2 ** 32;
     const host = new ActorHost({ id, clock: this.clock(id), depths, random, ...options });
     host.outside = this.post(id);
+    // Those that nobody listens to would be warnings of the process.
+    host.events.listen(actorFailures, () => this.failures++);
     this.hosts.set(id, host);
     return host;
   }
