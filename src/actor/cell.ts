@@ -8,13 +8,12 @@ import { canAdvance, type Ending, PHASE, type Phase, stopFor } from './ending.js
 import { advance, beginEnding } from './lifecycle.js';
 import type { MessageQueue } from './message-queue.js';
 import type { MailboxLimits, Supervision } from './options.js';
-import type { Recipient } from './recipient.js';
 import { LocalRef } from './refs.js';
 import type { Signal } from './remote.js';
 import { supervise } from './supervision.js';
 import type { ActorTimer, ReceiveTimer, TimerSet } from './timers.js';
 import type { ActorDefinition, Behaviour, TellResult } from './types.js';
-import { addWatcher, ended, removeWatcher } from './watch.js';
+import { ended, forgetWatchers, heedWatcher, type Watched } from './watch.js';
 
 /** What an actor is told outside of its mailbox: from other actors, from its timers. */
 export type CellSignal = Signal | ActorTimer | ReceiveTimer;
@@ -36,7 +35,7 @@ export interface CellParts {
  * One actor. There may be a million of them: whatever most actors never need is made when it is first used, and given up
  * when it is empty. `lifecycle.ts` and `watch.ts` hold those parts of its behaviour that are no hot path.
  */
-export class ActorCell implements Recipient, Runnable {
+export class ActorCell implements Watched, Runnable {
   readonly core: HostCore;
   readonly address: ActorAddress;
   readonly ref: LocalRef;
@@ -118,9 +117,8 @@ export class ActorCell implements Recipient, Runnable {
   signal(signal: Signal): void {
     switch (signal.kind) {
       case 'watch':
-        return addWatcher(this, signal.from);
       case 'unwatch':
-        return removeWatcher(this, signal.from);
+        return heedWatcher(this, signal.from, signal.kind === 'watch');
       case 'blocked':
         return this.block(signal.from);
       case 'stop':
@@ -131,7 +129,7 @@ export class ActorCell implements Recipient, Runnable {
   }
 
   hostDied(host: number): void {
-    for (const watcher of this.watchers?.values() ?? []) if (watcher.host === host) removeWatcher(this, watcher);
+    forgetWatchers(this, host);
     for (const address of this.watching?.values() ?? []) {
       if (address.host === host) this.post({ kind: 'terminated', from: address, reason: 'worker-died' });
     }

@@ -112,6 +112,11 @@ export class ActorHost {
     this.core.agent.watch(address, ended);
   }
 
+  /** Takes a `watch` back. */
+  unwatch(address: ActorAddress, ended: (address: ActorAddress) => void): void {
+    this.core.agent.unwatch(address, ended);
+  }
+
   /** Another host is gone: its actors have ended as far as anybody here watches them. */
   hostDied(id: number): void {
     for (const watcher of [...this.core.abroad]) watcher.hostDied(id);
@@ -134,7 +139,7 @@ export class ActorHost {
     const infos: ActorInfo[] = [];
     for (const { address, name, parent, handled, lives } of this.core.cells()) {
       const depth = this.depths.depth(address.slot);
-      infos.push({ address, name, parent: parent?.address ?? null, depth, handled, restarts: lives - 1 });
+      infos.push({ address, name, parent: parent?.address ?? null, depth, handled, restarts: Math.max(0, lives - 1) });
     }
     return infos;
   }

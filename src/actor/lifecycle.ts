@@ -144,7 +144,6 @@ function finish(cell: ActorCell, ending: Ending): void {
   cell.definition = null;
   cell.args = undefined;
   core.slots.close(address);
-  core.abroad.delete(cell);
   if (signals !== null) while (signals.length > 0) signals.shift();
   for (const queue of [mailbox, stashed]) bury(cell, queue, queue === mailbox);
   for (const queue of [mailbox, stashed, signals]) if (queue !== null) core.queues.give(queue);

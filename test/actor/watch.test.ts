@@ -124,6 +124,49 @@ describe('death watch', () => {
     expect(log).toEqual([]);
   });
 
+  it('works for routers and pending asks, which have addresses too', () => {
+    forSeeds(20, (world) => {
+      const [home, away] = [world.host(0), world.host(1)];
+      const log: string[] = [];
+      const watcher = spawnWatcher(away, log);
+      const router = home.router('random', [home.spawn(victim, undefined)]);
+      const addresses = [router.address];
+      const target = home.spawn(
+        defineActor<ActorAddress>(() => () => {}),
+        undefined,
+      );
+      void target
+        .ask((replyTo) => {
+          addresses.push(replyTo.address);
+          return replyTo.address;
+        }, {})
+        .catch(() => {});
+      for (const watch of addresses) watcher.tell({ watch });
+      world.run(1_000);
+      expect(log).toEqual([]);
+      router.close();
+      world.run(10_000);
+      expect(log.sort()).toEqual(addresses.map(({ slot }) => `w: 0.${slot} stopped`).sort());
+    });
+  });
+
+  it('can be taken back by code that is no actor', () => {
+    const world = new ActorWorld(1);
+    const host = world.host();
+    const ref = host.spawn(victim, undefined);
+    const log: string[] = [];
+    const [one, other] = [() => void log.push('one'), () => void log.push('other')];
+    host.watch(ref.address, one);
+    host.watch(ref.address, other);
+    host.unwatch(ref.address, one);
+    host.registry.register('name', ref);
+    expect(host.registry.unregister('name')).toBe(true);
+    expect(host.registry.unregister('name')).toBe(false);
+    host.stop(ref);
+    world.run();
+    expect(log).toEqual(['other']);
+  });
+
   it('works for code that is no actor, and in a circle', () => {
     const world = new ActorWorld(1);
     const host = world.host();
