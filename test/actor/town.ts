@@ -177,7 +177,7 @@ class Town {
   private settle<M>(context: ActorContext<M>): void {
     const { random } = this;
     const mailbox: MailboxOptions = {
-      capacity: random.pick([1, 10, 200, 1_000, 10_000]),
+      capacity: random.pick([1, 50, 1_000, 10_000, 65_536]),
       policy: random.pick(['refuse', 'drop-oldest', 'drop-newest', 'back-pressure'] as const),
     };
     const supervision: SupervisionOptions = {

@@ -14,7 +14,7 @@ const { values } = parseArgs({
     log: { type: 'boolean' },
     actors: { type: 'boolean' },
     hours: { type: 'string', default: '24' },
-    messages: { type: 'string', default: '12000000' },
+    messages: { type: 'string', default: '20000000' },
   },
 });
 const first = Number(values.seed);
