@@ -162,15 +162,17 @@ export class ActorCell implements Watched, Runnable {
     return true;
   }
 
-  endTurn(): boolean {
-    const { mailbox } = this;
-    if (mailbox !== null && mailbox.length === 0) {
-      this.mailbox = null;
-      this.core.queues.give(mailbox);
-    }
+  hasMore(): boolean {
     if (this.pending !== null) return false;
     if (this.phase !== PHASE.running) return canAdvance(this.phase);
-    return this.mailbox !== null || this.signals !== null;
+    return this.signals !== null || (this.mailbox !== null && this.mailbox.length > 0);
+  }
+
+  endTurn(): void {
+    const { mailbox } = this;
+    if (mailbox === null || mailbox.length > 0) return;
+    this.mailbox = null;
+    this.core.queues.give(mailbox);
   }
 
   /** Calls into the behaviour. What it throws is this actor's failure; a promise holds the next step back. */

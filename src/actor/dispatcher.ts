@@ -10,8 +10,10 @@ export interface Runnable {
   isReady: boolean;
   /** Does one thing. False: there is nothing to do at present. */
   step(): boolean;
-  /** The turn is over. @returns whether there is more to do, so that another turn is wanted */
-  endTurn(): boolean;
+  /** Whether there is something to do. */
+  hasMore(): boolean;
+  /** The turn is over. */
+  endTurn(): void;
 }
 
 /** The clock is looked at after this many steps at most. */
@@ -77,12 +79,15 @@ export class Dispatcher<R extends Runnable> {
     this.current = one;
     let isOver = false;
     for (let steps = 1; one.step(); steps++) {
-      if (++this.sinceCheck >= this.checkEvery) this.look();
+      this.sinceCheck++;
+      // What the neighbours' messages take says nothing of this one's: a turn that goes on is looked at from its start.
+      if (this.sinceCheck >= this.checkEvery || (steps === 1 && one.hasMore())) this.look();
       isOver = steps >= turnMessages || this.nowUs >= endUs;
       if (isOver) break;
     }
     this.current = null;
-    if (!one.endTurn()) return;
+    one.endTurn();
+    if (!one.hasMore()) return;
     if (isOver) this.preemptions++;
     this.append(one);
   }

@@ -55,7 +55,8 @@ describe('timers', () => {
     ref.tell('x');
     world.run(5);
     // The handler is held while the timer fires; then it cancels the timer whose message waits.
-    context().become(() => {
+    context().become((message) => {
+      log.push(message);
       wait.then(() => context().timers.cancel('a'));
       return wait.promise;
     });
@@ -63,7 +64,7 @@ describe('timers', () => {
     world.run(50);
     wait.resolve();
     world.run(50);
-    expect(log).toEqual(['0 x']);
+    expect(log).toEqual(['0 x', 'hold']);
   });
 
   it('make no ticks up that the actor had no time for', () => {

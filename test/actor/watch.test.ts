@@ -110,6 +110,19 @@ describe('death watch', () => {
     });
   });
 
+  it('is forgotten when the host of the watcher dies', () => {
+    const world = new ActorWorld(1);
+    const [home, away] = [world.host(0), world.host(1)];
+    const ref = home.spawn(victim, undefined);
+    spawnWatcher(away, []).tell({ watch: ref.address });
+    world.run();
+    world.kill(1);
+    world.run();
+    home.stop(ref);
+    world.run();
+    expect(world.signalsToNobody).toBe(0);
+  });
+
   it('does not outlive a restart of the watcher', () => {
     const world = new ActorWorld(1);
     const host = world.host();

@@ -63,6 +63,8 @@ export class ActorWorld {
   steps = 0;
   /** Of actors of all hosts. */
   failures = 0;
+  /** Signals to hosts that are gone. */
+  signalsToNobody = 0;
   readonly random: Random;
   readonly hosts = new Map<number, ActorHost>();
   /** By sender, then receiver: mail that is on its way. It may be slow, but stays in order. */
@@ -188,6 +190,7 @@ export class ActorWorld {
     const signal = (address: ActorAddress, one: Signal) => {
       const { host, slot, generation } = address;
       if (this.hosts.has(host)) return this.send(from, host, (to) => to.signalled(slot, generation, one));
+      this.signalsToNobody++;
       if (one.kind !== 'watch') return;
       const { slot: watcher, generation: life } = one.from;
       this.hosts.get(from)?.signalled(watcher, life, { kind: 'terminated', from: address, reason: 'unknown' });
