@@ -92,6 +92,28 @@ describe('a bounded mailbox', () => {
     });
   });
 
+  it('that ends leaves nobody waiting for room', () => {
+    const world = new ActorWorld(1);
+    const host = world.host();
+    let drained = 0;
+    const wait = new Deferred();
+    const target = host.spawn(
+      defineActor<number>(() => () => wait.promise),
+      undefined,
+      { mailbox: { capacity: 2, policy: 'back-pressure' } },
+    );
+    const teller = defineActor<number>(() => ({
+      receive: () => void tellAll(target, 4),
+      drained: () => void drained++,
+    }));
+    host.spawn(teller, undefined).tell(1);
+    world.run(10);
+    expect(drained).toBe(0);
+    host.stop(target);
+    world.run();
+    expect(drained).toBe(1);
+  });
+
   it('bounds tellers of all hosts together, and gives every place back', () => {
     let refused = 0;
     forSeeds(100, (world) => {
