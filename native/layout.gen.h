@@ -8,7 +8,7 @@
 namespace sanswitch::layout {
 
 // Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned.
-constexpr uint32_t LAYOUT_HASH = 539204019;
+constexpr uint32_t LAYOUT_HASH = 1221589238;
 
 // Record ring
 constexpr uint32_t RECORD_ALIGN = 16;  // Bytes: every record starts at, and is padded to, a multiple of this.
@@ -61,6 +61,15 @@ constexpr uint32_t POLLER_IDLE_BLOCKING = 0;  // Spins for an adaptive window, t
 constexpr uint32_t POLLER_IDLE_BACK_OFF = 1;  // Spins, yields, then sleeps ever longer, at most a millisecond.
 constexpr uint32_t POLLER_IDLE_YIELD = 2;  // Offers the processor after every empty pass.
 constexpr uint32_t POLLER_IDLE_SPIN = 3;  // Never gives the processor up.
+
+// Depth table of an actor host
+constexpr uint32_t ACTOR_SLOT_LIMIT = 1048576;  // Slots of a table: actors and pending asks of one host at a time.
+constexpr uint32_t ACTOR_CAPACITY_MAX = 268435456;  // The largest capacity of a mailbox, in messages.
+constexpr uint32_t ACTOR_POLICY_BITS = 2;  // Bits of ActorSlot.mark that hold the policy.
+constexpr uint32_t ACTOR_POLICY_REFUSE = 0;  // A full mailbox refuses.
+constexpr uint32_t ACTOR_POLICY_DROP_OLDEST = 1;  // A full mailbox gives up its oldest message, on arrival of the new one.
+constexpr uint32_t ACTOR_POLICY_DROP_NEWEST = 2;  // A full mailbox refuses, and counts the message as dropped.
+constexpr uint32_t ACTOR_POLICY_BACK_PRESSURE = 3;  // A full mailbox refuses; tellers learn when there is room again.
 
 // Where the opener of a connection says that it comes from (LinkOpen.claim)
 constexpr uint32_t CLAIM_VIRTUAL_PORT = 1;  // A port that the switch gave it, outside the ephemeral range (rule 2.5).
@@ -432,6 +441,19 @@ struct ReadyRecord {
 static_assert(sizeof(ReadyRecord) == 8, "size of ReadyRecord");
 static_assert(offsetof(ReadyRecord, watch) == 0, "offset of ReadyRecord.watch");
 static_assert(offsetof(ReadyRecord, value) == 4, "offset of ReadyRecord.value");
+
+// One slot of the depth table, by which a host shares with all threads how full the mailboxes of its actors are.
+struct ActorSlot {
+  int32_t generation;  // Odd: which actor has the slot. Even: nobody. Written by its host alone.
+  int32_t depth;  // Messages in the mailbox or on their way to it. Outlives the actor.
+  int32_t capacity;  // Messages that the mailbox holds at most.
+  int32_t mark;  // ACTOR_POLICY_* in the low bits; the high-water mark above.
+};
+static_assert(sizeof(ActorSlot) == 16, "size of ActorSlot");
+static_assert(offsetof(ActorSlot, generation) == 0, "offset of ActorSlot.generation");
+static_assert(offsetof(ActorSlot, depth) == 4, "offset of ActorSlot.depth");
+static_assert(offsetof(ActorSlot, capacity) == 8, "offset of ActorSlot.capacity");
+static_assert(offsetof(ActorSlot, mark) == 12, "offset of ActorSlot.mark");
 
 // One word that the reactor watches: JavaScript is called when it is not `seen`.
 struct WatchEntry {

@@ -135,3 +135,66 @@ export class DeadlockError extends SanswitchError {
     super('ERR_SANSWITCH_DEADLOCK', message);
   }
 }
+
+/** The actor has ended, or the context belongs to a life of it that has. */
+export class ActorStoppedError extends SanswitchError {
+  constructor(message: string) {
+    super('ERR_SANSWITCH_ACTOR_STOPPED', message);
+  }
+}
+
+/** No reply came to an `ask` in time. */
+export class AskTimeoutError extends SanswitchError {
+  constructor(message: string) {
+    super('ERR_SANSWITCH_ASK_TIMEOUT', message);
+  }
+}
+
+/** The message of an `ask` was refused: the actor is dead, or its mailbox full. */
+export class AskRefusedError extends SanswitchError {
+  constructor(message: string) {
+    super('ERR_SANSWITCH_ASK_REFUSED', message);
+  }
+}
+
+/** The registry has another actor of that name. */
+export class NameTakenError extends SanswitchError {
+  constructor(message: string) {
+    super('ERR_SANSWITCH_NAME_TAKEN', message);
+  }
+}
+
+/** A definition or its `create` gave nothing that can receive messages. */
+export class NoBehaviourError extends SanswitchError {
+  constructor(message: string, details?: ErrorDetails) {
+    super('ERR_SANSWITCH_NO_BEHAVIOUR', message, details);
+  }
+}
+
+/** An actor wants to set more messages aside than its stash holds. */
+export class StashFullError extends SanswitchError {
+  constructor(message: string) {
+    super('ERR_SANSWITCH_STASH_FULL', message);
+  }
+}
+
+/** A host has as many actors as its slot table has room for. */
+export class TooManyActorsError extends SanswitchError {
+  constructor(message: string) {
+    super('ERR_SANSWITCH_TOO_MANY_ACTORS', message);
+  }
+}
+
+/** A message can't be sent to another thread: it holds something that no serialization takes. */
+export class NotSerializableError extends SanswitchError {
+  constructor(message: string, details?: ErrorDetails) {
+    super('ERR_SANSWITCH_NOT_SERIALIZABLE', message, details);
+  }
+}
+
+/** The actor runtime, or this thread's part of it, is closed. */
+export class RuntimeClosedError extends SanswitchError {
+  constructor(message = 'the actor runtime is closed') {
+    super('ERR_SANSWITCH_RUNTIME_CLOSED', message);
+  }
+}

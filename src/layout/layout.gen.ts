@@ -3,7 +3,7 @@
 // NAME_SHIFT: lowest bit of a field that is smaller than its word.
 
 /** Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned. */
-export const LAYOUT_HASH = 539204019;
+export const LAYOUT_HASH = 1221589238;
 
 // Record ring
 /** Bytes: every record starts at, and is padded to, a multiple of this. */
@@ -100,6 +100,22 @@ export const POLLER_IDLE_BACK_OFF = 1;
 export const POLLER_IDLE_YIELD = 2;
 /** Never gives the processor up. */
 export const POLLER_IDLE_SPIN = 3;
+
+// Depth table of an actor host
+/** Slots of a table: actors and pending asks of one host at a time. */
+export const ACTOR_SLOT_LIMIT = 1048576;
+/** The largest capacity of a mailbox, in messages. */
+export const ACTOR_CAPACITY_MAX = 268435456;
+/** Bits of ActorSlot.mark that hold the policy. */
+export const ACTOR_POLICY_BITS = 2;
+/** A full mailbox refuses. */
+export const ACTOR_POLICY_REFUSE = 0;
+/** A full mailbox gives up its oldest message, on arrival of the new one. */
+export const ACTOR_POLICY_DROP_OLDEST = 1;
+/** A full mailbox refuses, and counts the message as dropped. */
+export const ACTOR_POLICY_DROP_NEWEST = 2;
+/** A full mailbox refuses; tellers learn when there is room again. */
+export const ACTOR_POLICY_BACK_PRESSURE = 3;
 
 // Where the opener of a connection says that it comes from (LinkOpen.claim)
 /** A port that the switch gave it, outside the ephemeral range (rule 2.5). */
@@ -571,6 +587,21 @@ export const READY_RECORD_WATCH_WORD = 0;
 /** What stands in it. */
 export const READY_RECORD_VALUE = 4;
 export const READY_RECORD_VALUE_WORD = 1;
+
+/** ActorSlot: One slot of the depth table, by which a host shares with all threads how full the mailboxes of its actors are. Its size in bytes. */
+export const ACTOR_SLOT_BYTES = 16;
+/** Odd: which actor has the slot. Even: nobody. Written by its host alone. */
+export const ACTOR_SLOT_GENERATION = 0;
+export const ACTOR_SLOT_GENERATION_WORD = 0;
+/** Messages in the mailbox or on their way to it. Outlives the actor. */
+export const ACTOR_SLOT_DEPTH = 4;
+export const ACTOR_SLOT_DEPTH_WORD = 1;
+/** Messages that the mailbox holds at most. */
+export const ACTOR_SLOT_CAPACITY = 8;
+export const ACTOR_SLOT_CAPACITY_WORD = 2;
+/** ACTOR_POLICY_* in the low bits; the high-water mark above. */
+export const ACTOR_SLOT_MARK = 12;
+export const ACTOR_SLOT_MARK_WORD = 3;
 
 /** WatchEntry: One word that the reactor watches: JavaScript is called when it is not `seen`. Its size in bytes. */
 export const WATCH_ENTRY_BYTES = 16;

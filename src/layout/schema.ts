@@ -95,6 +95,15 @@ const constantGroups: Group[] = [
     ['POLLER_IDLE_YIELD', 2, 'Offers the processor after every empty pass.'],
     ['POLLER_IDLE_SPIN', 3, 'Never gives the processor up.'],
   ]),
+  group('Depth table of an actor host', [
+    ['ACTOR_SLOT_LIMIT', 1 << 20, 'Slots of a table: actors and pending asks of one host at a time.'],
+    ['ACTOR_CAPACITY_MAX', 1 << 28, 'The largest capacity of a mailbox, in messages.'],
+    ['ACTOR_POLICY_BITS', 2, 'Bits of ActorSlot.mark that hold the policy.'],
+    ['ACTOR_POLICY_REFUSE', 0, 'A full mailbox refuses.'],
+    ['ACTOR_POLICY_DROP_OLDEST', 1, 'A full mailbox gives up its oldest message, on arrival of the new one.'],
+    ['ACTOR_POLICY_DROP_NEWEST', 2, 'A full mailbox refuses, and counts the message as dropped.'],
+    ['ACTOR_POLICY_BACK_PRESSURE', 3, 'A full mailbox refuses; tellers learn when there is room again.'],
+  ]),
   group('Where the opener of a connection says that it comes from (LinkOpen.claim)', [
     ['CLAIM_VIRTUAL_PORT', 1, 'A port that the switch gave it, outside the ephemeral range (rule 2.5).'],
     ['CLAIM_BOUND_PORT', 2, 'A port that it holds by a bound TCP socket; the listening side checks that.'],
@@ -389,6 +398,16 @@ const definitions = [
     field('watch', 'u32', 'Place of the watched word among those that the thread left to the poller.'),
     field('value', 'i32', 'What stands in it.'),
   ]),
+  struct(
+    'ActorSlot',
+    'One slot of the depth table, by which a host shares with all threads how full the mailboxes of its actors are.',
+    [
+      field('generation', 'i32', 'Odd: which actor has the slot. Even: nobody. Written by its host alone.'),
+      field('depth', 'i32', 'Messages in the mailbox or on their way to it. Outlives the actor.'),
+      field('capacity', 'i32', 'Messages that the mailbox holds at most.'),
+      field('mark', 'i32', 'ACTOR_POLICY_* in the low bits; the high-water mark above.'),
+    ],
+  ),
   struct('WatchEntry', 'One word that the reactor watches: JavaScript is called when it is not `seen`.', [
     field('windowId', 'u32', 'Window that the word is in.'),
     field('wordIndex', 'u32', 'Index of the word as of an Int32Array over the whole window.'),
