@@ -1,6 +1,6 @@
 // Windows: large pieces of JavaScript's address space (WebAssembly.Memory) into which segments, ours and the peers',
-// are mapped, so that JavaScript reads and writes them as ordinary shared arrays. Beside them, under numbers of the same
-// kind, plain memory: SharedArrayBuffers that threads of this process share, in which words are watched.
+// are mapped, so that JavaScript reads and writes them as ordinary shared arrays. Beside them stands, with ids of the
+// same kind, plain memory: SharedArrayBuffers that threads of this process share, in which words are watched.
 #pragma once
 
 #include <napi.h>
@@ -18,16 +18,16 @@ struct WindowView {
   uint32_t words;
 };
 
-// The windows of one environment. Each is kept alive, with its mappings, until the environment ends; plain memory until it
-// is removed.
+// The windows of one environment. Each is kept alive, with its mappings, until the environment ends; plain memory until
+// it is removed.
 class WindowTable {
  public:
   // Adds the memory that `view` covers. Returns its id (0, 1, ...), or -EINVAL if it is not page aligned or larger
   // than 4 GiB.
   int add(Napi::Uint8Array view);
 
-  // Adds plain memory, anywhere, up to 4 GiB: nothing can be mapped into it. Returns its id (one that was given back first)
-  // or -EINVAL.
+  // Adds plain memory, anywhere, up to 4 GiB: nothing can be mapped into it. Returns its id, if possible one that was
+  // given back, or -EINVAL.
   int addMemory(Napi::Uint8Array view);
 
   // Removes plain memory; its words are no words any more. 0, -EINVAL (no such memory), or -EBUSY: the reactor still

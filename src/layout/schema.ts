@@ -198,8 +198,16 @@ const syncStructs = [
 const mailGroup = group('Mail links (src/actor/mail)', [
   ['MAIL_RING_BYTES', 1 * MiB, 'Capacity of each ring of a mail link, unless another is chosen.'],
   ['MAIL_FLAG_SENDER', 1, 'Bit of MailHeader.flags: the message has a sender.'],
-  ['MAIL_FLAG_DETACHED', 2, "Bit of MailHeader.flags: too large for the ring, the body comes by the link's message port."],
-  ['MAIL_FLAG_ATTACHED', 4, "Bit of MailHeader.flags: what can't be written as bytes comes by the link's message port."],
+  [
+    'MAIL_FLAG_DETACHED',
+    2,
+    "Bit of MailHeader.flags: too large for the ring, the body comes by the link's message port.",
+  ],
+  [
+    'MAIL_FLAG_ATTACHED',
+    4,
+    "Bit of MailHeader.flags: what can't be written as bytes comes by the link's message port.",
+  ],
 ]);
 
 const mailStructs = [
@@ -219,7 +227,11 @@ const mailStructs = [
     field('senderHost', 'u32', 'Address of the sender, if MAIL_FLAG_SENDER: its host,'),
     field('senderSlot', 'u32', 'its slot,'),
     field('senderGeneration', 'u32', "its slot's generation."),
-    field('shape', 'u32', 'RECORD_MAIL_FIXED: hash of the declared fields, which both sides must have from one source.'),
+    field(
+      'shape',
+      'u32',
+      'RECORD_MAIL_FIXED: hash of the declared fields, which both sides must have from one source.',
+    ),
     field('flags', 'u32', 'MAIL_FLAG_* bits.'),
     field('reserved', 'u32', '0; the body starts at a multiple of 8.'),
   ]),

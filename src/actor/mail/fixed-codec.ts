@@ -34,18 +34,19 @@ interface Placed {
   offset: number;
 }
 
-const SIZES: Readonly<Record<string, readonly [bytes: number, align: number]>> = {
-  f64: [8, 8],
-  bigint64: [8, 8],
-  i32: [4, 4],
-  u32: [4, 4],
-  ref: [12, 4],
-  u8: [1, 1],
-  bool: [1, 1],
-};
+/** Bytes and alignment of each type but text. */
+const SIZES = new Map<string, readonly [bytes: number, align: number]>([
+  ['f64', [8, 8]],
+  ['bigint64', [8, 8]],
+  ['i32', [4, 4]],
+  ['u32', [4, 4]],
+  ['ref', [12, 4]],
+  ['u8', [1, 1]],
+  ['bool', [1, 1]],
+]);
 
 function sizeOf(name: string, type: string): readonly [number, number] {
-  const size = SIZES[type];
+  const size = SIZES.get(type);
   if (size !== undefined) return size;
   const limit = Number(FORM.exec(type)?.[1]);
   if (limit <= FIXED_BYTES_MAX) return [TEXT_LENGTH_BYTES + limit, 1];
@@ -54,6 +55,9 @@ function sizeOf(name: string, type: string): readonly [number, number] {
 
 /** Gives each field its place: the largest alignment first, so that nothing is lost between them. */
 function placeFields(fields: MessageFields): { placed: Placed[]; bytes: number } {
+  if (typeof fields !== 'object' || fields === null) {
+    throw new InvalidOptionError(`message fields are declared by an object, not by ${showValue(fields)}`);
+  }
   const placed = Object.entries(fields).map(([name, type]): Placed => {
     if (name === '__proto__') throw new InvalidOptionError("a message field can't be named __proto__");
     const [bytes, align] = sizeOf(name, type);
@@ -79,7 +83,7 @@ function hashOf(placed: readonly Placed[]): number {
   return hash | 0;
 }
 
-/** What must hold for the value `v`, and how it is stored at `o`; `a` is the body's byte offset. */
+/** What must hold for the value `v`, and how it is stored `o` bytes from the body's start, `at`. */
 function writerOf({ type, bytes, offset: o }: Placed, v: string): { test: string; store: string } {
   const limit = bytes - TEXT_LENGTH_BYTES;
   switch (type) {

@@ -21,8 +21,8 @@ import {
 } from '../../layout/layout.gen.js';
 import { copyBytes } from '../../native/bytes.js';
 import type { Reactor, Watch } from '../../reactor/reactor.js';
-import { RingConsumer } from '../../ring/consumer.js';
 import { rethrowLater } from '../../rethrow.js';
+import { RingConsumer } from '../../ring/consumer.js';
 import { ActorAddress } from '../address.js';
 import type { Signal } from '../remote.js';
 import type { RefMaker } from './fixed-codec.js';

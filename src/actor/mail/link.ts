@@ -197,12 +197,7 @@ export class MailLink implements Pollable, OutboxOwner, InboxOwner {
     return this.commit(RECORD_MAIL_BYTES, address, sender, 0, 0);
   }
 
-  private sendStructured(
-    type: number,
-    address: ActorAddress,
-    value: unknown,
-    sender: ActorAddress | null,
-  ): TellResult {
+  private sendStructured(type: number, address: ActorAddress, value: unknown, sender: ActorAddress | null): TellResult {
     this.writers[this.writing] ??= new StructuredWriter();
     const writer = this.writers[this.writing++] as StructuredWriter;
     try {
