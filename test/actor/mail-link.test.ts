@@ -116,6 +116,23 @@ describe('a full ring', () => {
     return echoed(peer, 'at last');
   }
 
+  it('is committed when only padding was read last', async () => {
+    const { here, there, close } = pairHere(1 << 10);
+    const lengths: number[] = [];
+    there.deliver = (_slot, _generation, message) => lengths.push((message as Uint8Array).length);
+    // Records of 20, 14 and 32 units of 16 bytes in a ring of 64: the reader commits behind the first, not behind the
+    // second; the third does not fit behind that, nor, after the padding, before it.
+    for (const length of [280, 184, 472]) {
+      here.link.tell(slotOf(ANY_SLOT), new Uint8Array(length), null, null);
+      await within(
+        1_000,
+        until(() => lengths.at(-1) === length),
+        `message of ${length} bytes`,
+      );
+    }
+    close();
+  });
+
   it.each<PollerKind>(['inline', 'dedicated'])(
     'wakes its writer, whenever that falls asleep (%s)',
     { timeout: 60_000 },
@@ -138,6 +155,10 @@ describe('a full ring', () => {
     },
   );
 });
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await delay(1);
+}
 
 async function within<T>(ms: number, promise: Promise<T>, what: string): Promise<T> {
   const guard = delay(ms, null, { ref: false }).then(() => {

@@ -109,6 +109,8 @@ export class Inbox {
       if (this.isClosed) return records;
       if (ring.release() && ring.commit()) this.owner.spaceMade();
     }
+    // Padding is skipped, not released: behind it there may be no record for which anybody would commit.
+    if (ring.release() && ring.commit()) this.owner.spaceMade();
     this.owner.reactor.setSeen(this.watch, ring.position);
     return records;
   }

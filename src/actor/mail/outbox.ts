@@ -5,12 +5,13 @@
  * message never waits, a burst is published a few times.
  *
  * No wake-up is lost. After every publish the reader's sleep epoch is looked at (src/ring/sleep-epoch.ts). A full ring is
- * the same thing the other way round, without a word of its own: what finds no room waits in `queue`, and from then on we
- * watch the reader's position CONS, as it watches ours. Everything is published first (`pump`), and the claim that failed
- * after that loaded CONS with at least half of the ring in use. So whatever the reader commits next, it sees PROD of then,
- * finds at least half of the ring in use, and looks at our sleep epoch after its store of CONS; while we, before we
- * sleep, store the epoch and then look at CONS once more. All of these are sequentially consistent: one of the two sees the
- * other. And the reader does commit, for it releases half of the ring and commits every quarter.
+ * the same thing the other way round, without a word of its own. What finds no room waits in `queue`, everything before it
+ * is published, padding included, and from then on we watch the reader's position CONS for a value other than `seen`, which
+ * was loaded before the claim that failed. That claim found at least half of the ring in use; so the reader, which commits
+ * every quarter, what it has skipped included, will store another CONS. If it has done so before our publish, we find CONS
+ * changed with the next look. If it does so afterwards, it loads PROD after its store of CONS, finds at least half of the
+ * ring in use, and looks at our sleep epoch; while we, before we sleep, store the epoch, then look at CONS once more. All of
+ * these are sequentially consistent, so one of the two sees the other. The model `mail` goes through every interleaving.
  */
 import { RingCorruptError } from '../../errors.js';
 import { MAIL_HEADER_BYTES } from '../../layout/layout.gen.js';
@@ -194,22 +195,13 @@ export class Outbox implements TurnEnd {
 
   /** Sends what waits, as far as there is room, and watches for more. See the top of this file. */
   private pump(): number {
-    let sent = 0;
-    for (let tried: number | null = null; ; ) {
-      const seen = Atomics.load(this.words, this.consWord);
-      sent += this.sendQueued();
-      if (this.isClosed) return sent;
-      if (this.waiting === 0) break;
-      const { position } = this.ring;
-      this.publish();
-      if (this.watch === null) this.watch = this.owner.reactor.addWatch(this.owner.windowId, this.consWord, seen);
-      else this.owner.reactor.setSeen(this.watch, seen);
-      // A claim may have written padding, which the reader must know of before the last look.
-      if (position === tried) return sent;
-      tried = position;
-    }
-    this.unwatch();
+    const seen = Atomics.load(this.words, this.consWord);
+    const sent = this.sendQueued();
+    if (this.isClosed) return sent;
     this.publish();
+    if (this.waiting === 0) this.unwatch();
+    else if (this.watch !== null) this.owner.reactor.setSeen(this.watch, seen);
+    else this.watch = this.owner.reactor.addWatch(this.owner.windowId, this.consWord, seen);
     return sent;
   }
 
