@@ -58,6 +58,11 @@ export class DepthTable {
     return Atomics.sub(this.words, slot * WORDS + DEPTH, 1) - 1;
   }
 
+  /** Reserves `count` places whatever the bound says, for messages that had theirs before. The owning host only. */
+  reserveMore(slot: number, count: number): void {
+    Atomics.add(this.words, slot * WORDS + DEPTH, count);
+  }
+
   /** Messages in the mailbox or on their way to it. */
   depth(slot: number): number {
     return this.words[slot * WORDS + DEPTH] ?? 0;

@@ -72,7 +72,7 @@ export class EventStream {
   }
 
   /** Whether anybody would be told: what is dear to make is made only then. */
-  hasAudience(topic: Topic<never>): boolean {
+  hasAudience<E>(topic: Topic<E>): boolean {
     return this.audiences.has(topic.name);
   }
 

@@ -1,34 +1,17 @@
 /** One thread's part of the actor runtime: its actors, their dispatcher, and what joins it to the other threads. */
 
 import type { ActorAddress } from './address.js';
-import type { ActorClock } from './clock.js';
+import { HostCore } from './core.js';
 import type { DepthTable } from './depth-table.js';
 import type { EventStream } from './events.js';
+import type { HostOptions } from './options.js';
+import { addressOf } from './refs.js';
 import type { NameRegistry } from './registry.js';
 import type { RemoteMail, Signal } from './remote.js';
+import { Router, type Routing } from './router.js';
 import type { ActorDefinition, ActorRef, AnyRef, SpawnOptions } from './types.js';
 
-/** How a host is made. */
-export interface HostOptions {
-  /** Its part of every address: thread index in the low 8 bits, incarnation above. Default 0. */
-  readonly id?: number;
-  /** Default: the event loop of this thread. */
-  readonly clock?: ActorClock;
-  /** Default: a fresh one, which other threads are given. */
-  readonly depths?: DepthTable;
-  /** Messages that an actor handles before its neighbours get a turn. Default 64. */
-  readonly turnMessages?: number;
-  /** Microseconds after which its neighbours get a turn, whichever comes first. Default 200. */
-  readonly turnUs?: number;
-  /** Microseconds for which the dispatcher keeps the event loop. Default 1,000. */
-  readonly dispatchUs?: number;
-  /** Milliseconds that a handler or hook may take to return when its actor is to end or restart. Default 5,000. */
-  readonly stopTimeoutMs?: number;
-  /** Messages that one actor may have set aside. Default 65,536. */
-  readonly stashCapacity?: number;
-  /** 0 to 1, for routers and the jitter of restarts. Default Math.random. */
-  readonly random?: () => number;
-}
+export type { HostOptions } from './options.js';
 
 /** Counters since the host was made, and what it holds now. */
 export interface HostStats {
@@ -46,32 +29,95 @@ export interface HostStats {
 }
 
 /** The host of one thread; see the top of this file. */
-export declare class ActorHost {
-  constructor(options?: HostOptions);
+export class ActorHost {
   readonly id: number;
-  readonly depths: DepthTable;
-  readonly registry: NameRegistry;
-  readonly events: EventStream;
+  private readonly core: HostCore;
+
+  /** @throws InvalidOptionError */
+  constructor(options: HostOptions = {}) {
+    this.core = new HostCore(options);
+    this.id = this.core.limits.id;
+  }
+
+  get depths(): DepthTable {
+    return this.core.slots.depths;
+  }
+
+  get registry(): NameRegistry {
+    return this.core.registry;
+  }
+
+  get events(): EventStream {
+    return this.core.events;
+  }
+
   /** What reaches other hosts; null while there are none. */
-  outside: RemoteMail | null;
-  readonly isClosed: boolean;
+  get outside(): RemoteMail | null {
+    return this.core.outside;
+  }
+
+  set outside(mail: RemoteMail | null) {
+    this.core.outside = mail;
+  }
+
+  get isClosed(): boolean {
+    return this.core.isClosed;
+  }
+
   /** Spawns an actor without parent. @throws RuntimeClosedError, NameTakenError, NoBehaviourError, TooManyActorsError */
-  spawn<M, A>(definition: ActorDefinition<M, A>, args: A, options?: SpawnOptions): ActorRef<M>;
+  spawn<M, A>(definition: ActorDefinition<M, A>, args: A, options?: SpawnOptions): ActorRef<M> {
+    return this.core.spawn(null, definition, args, options);
+  }
+
+  /** Makes a router that lives until it is closed, or the host is. @throws InvalidOptionError */
+  router<M>(routing: Routing<M>, routees: readonly ActorRef<M>[]): Router<M> {
+    return new Router(this.core, routing, routees);
+  }
+
   /** Delivers a message from another host, for which the teller has reserved a place (`DepthTable.reserve`). */
-  deliver(slot: number, generation: number, message: unknown, sender: ActorAddress | null): void;
+  deliver(slot: number, generation: number, message: unknown, sender: ActorAddress | null): void {
+    this.core.deliver(slot, generation, message, sender);
+  }
+
   /** Takes a system message from another host. */
-  signalled(slot: number, generation: number, signal: Signal): void;
+  signalled(slot: number, generation: number, signal: Signal): void {
+    this.core.signalled(slot, generation, signal);
+  }
+
   /** A live reference to an actor of any host, say from an address that came in a message. */
-  ref<M>(address: ActorAddress): ActorRef<M>;
+  ref<M>(address: ActorAddress): ActorRef<M> {
+    return this.core.refOf(address) as ActorRef<M>;
+  }
+
   /** Stops an actor of this host, or asks another host to. */
-  stop(ref: AnyRef): void;
+  stop(ref: AnyRef): void {
+    this.core.sendSignal(addressOf(ref), { kind: 'stop' });
+  }
+
   /** Calls `ended` once when that actor, of any host, has ended. */
-  watch(address: ActorAddress, ended: (address: ActorAddress) => void): void;
+  watch(address: ActorAddress, ended: (address: ActorAddress) => void): void {
+    this.core.agent.watch(address, ended);
+  }
+
   /** Another host is gone: its actors have ended as far as anybody here watches them. */
-  hostDied(id: number): void;
+  hostDied(id: number): void {
+    for (const watcher of [...this.core.remoteWatchers]) watcher.hostDied(id);
+  }
+
   /** Lets ready actors run now, for `dispatchUs` at most: for the mail links, at the end of a batch. */
-  run(): void;
-  stats(): HostStats;
+  run(): void {
+    this.core.dispatcher.run();
+  }
+
+  stats(): HostStats {
+    const { actors, pendingAsks, spawned, restarts, failures, handled, deadLetters, dispatcher } = this.core;
+    const { preemptions } = dispatcher;
+    const stopped = spawned - actors;
+    return { actors, pendingAsks, spawned, stopped, restarts, failures, handled, deadLetters, preemptions };
+  }
+
   /** Stops every actor, children first, and fails pending asks. Settles when the last one has ended. */
-  close(): Promise<void>;
+  close(): Promise<void> {
+    return this.core.close();
+  }
 }

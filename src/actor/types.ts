@@ -3,6 +3,7 @@
 import type { ActorAddress } from './address.js';
 import type { EventStream } from './events.js';
 import type { NameRegistry } from './registry.js';
+import type { Router, Routing } from './router.js';
 
 /**
  * What became of a message that was told.
@@ -176,6 +177,8 @@ export interface ActorContext<in out M> {
   now(): number;
   /** Spawns a child on this host. It ends with this actor. @throws NameTakenError, NoBehaviourError */
   spawn<N, A>(definition: ActorDefinition<N, A>, args: A, options?: SpawnOptions): ActorRef<N>;
+  /** Makes a router; it ends with this life. Its routees may be anywhere. @throws InvalidOptionError */
+  router<N>(routing: Routing<N>, routees: readonly ActorRef<N>[]): Router<N>;
   /** A live reference to an address that came in a message or a hook. */
   ref<N>(address: ActorAddress): ActorRef<N>;
   /** Has `terminated` called when that actor has ended; at once if it has ended already. */

@@ -1,0 +1,224 @@
+/** The inside of a host: what its actors, asks and routers share. */
+
+import { InvalidOptionError, RuntimeClosedError } from '../errors.js';
+import { ActorAddress } from './address.js';
+import { HostAgent } from './agent.js';
+import { AskTimers } from './ask.js';
+import { ActorCell } from './cell.js';
+import type { ActorClock } from './clock.js';
+import { checkDefinition } from './define.js';
+import { Dispatcher } from './dispatcher.js';
+import { EventStream } from './events.js';
+import { beginLife } from './lifecycle.js';
+import { QueuePool } from './message-queue.js';
+import { type HostOptions, resolveHost, resolveMailbox, resolveSupervision } from './options.js';
+import type { Recipient } from './recipient.js';
+import { AddressRef } from './refs.js';
+import { NameRegistry } from './registry.js';
+import type { RemoteMail, Signal } from './remote.js';
+import { SlotTable } from './slots.js';
+import {
+  actorEnds,
+  actorFailures,
+  type DeadLetterReason,
+  deadLetters,
+  handlersAbandoned,
+  highWater,
+} from './topics.js';
+import type { ActorDefinition, ActorRef, SpawnOptions, StopReason, TellResult } from './types.js';
+
+type Outcome = 'restarted' | 'resumed' | 'stopped' | 'escalated';
+
+/** What a host is made of. The runtime sees it as `ActorHost`. */
+export class HostCore {
+  readonly limits: Required<HostOptions>;
+  readonly clock: ActorClock;
+  readonly slots: SlotTable;
+  readonly dispatcher: Dispatcher<ActorCell>;
+  readonly queues = new QueuePool();
+  readonly agent: HostAgent;
+  readonly events: EventStream;
+  readonly registry: NameRegistry;
+  readonly askTimers: AskTimers;
+  /** Those who have watched actors of other hosts. */
+  readonly remoteWatchers = new Set<Recipient>();
+  outside: RemoteMail | null = null;
+  isClosed = false;
+
+  actors = 0;
+  pendingAsks = 0;
+  spawned = 0;
+  restarts = 0;
+  failures = 0;
+  handled = 0;
+  deadLetters = 0;
+  private isTellingOfDeadLetter = false;
+  private whenEmpty: (() => void) | null = null;
+
+  /** @throws InvalidOptionError */
+  constructor(options: HostOptions) {
+    this.limits = resolveHost(options);
+    this.clock = this.limits.clock;
+    this.slots = new SlotTable(this.limits.id, this.limits.depths);
+    this.dispatcher = new Dispatcher(this.limits);
+    this.agent = new HostAgent(this);
+    this.events = new EventStream(this.agent);
+    this.registry = new NameRegistry(this.agent);
+    this.askTimers = new AskTimers(this);
+  }
+
+  /** @see ActorHost.spawn, ActorContext.spawn */
+  spawn<M, A>(
+    parent: ActorCell | null,
+    definition: ActorDefinition<M, A>,
+    args: A,
+    options: SpawnOptions = {},
+  ): ActorRef<M> {
+    if (this.isClosed) throw new RuntimeClosedError();
+    checkDefinition(definition);
+    const supervision = resolveSupervision(options.supervision);
+    if (parent === null && supervision.strategy !== 'one-for-one') {
+      throw new InvalidOptionError(`an actor without parent has no siblings for '${supervision.strategy}'`);
+    }
+    const mailbox = resolveMailbox(options.mailbox ?? definition.mailbox);
+    if (options.name !== undefined) this.registry.check(options.name);
+    const anyDefinition = definition as unknown as ActorDefinition<unknown, unknown>;
+    const cell = new ActorCell({ core: this, parent, definition: anyDefinition, args, mailbox, supervision });
+    this.actors++;
+    this.spawned++;
+    if (parent !== null) {
+      parent.children ??= new Set();
+      parent.children.add(cell);
+    }
+    this.begin(cell, options.name);
+    return cell.ref;
+  }
+
+  private begin(cell: ActorCell, name: string | undefined): void {
+    try {
+      if (name !== undefined) {
+        this.registry.register(name, cell.ref);
+        cell.name = name;
+      }
+      beginLife(cell);
+    } catch (error) {
+      // The caller may try again at once, before the cell has ended.
+      if (name !== undefined) this.registry.unregister(name, cell.address);
+      throw error;
+    }
+  }
+
+  refOf(address: ActorAddress): ActorRef<never> {
+    const recipient = address.host === this.limits.id ? this.slots.find(address.slot, address.generation) : null;
+    return recipient === null ? new AddressRef(this, address) : recipient.ref;
+  }
+
+  isAlive(address: ActorAddress): boolean {
+    return address.host === this.limits.id && this.slots.find(address.slot, address.generation) !== null;
+  }
+
+  /** Tells whoever has the address, on any host. */
+  tellTo(address: ActorAddress, message: unknown, sender: ActorAddress | null): TellResult {
+    const recipient = address.host === this.limits.id ? this.slots.find(address.slot, address.generation) : null;
+    if (recipient !== null) return recipient.tellFrom(message, sender);
+    return this.tellOutside(address, message, sender);
+  }
+
+  /** Tells an actor of another host; one of this host that is told this way has ended. */
+  tellOutside(address: ActorAddress, message: unknown, sender: ActorAddress | null): TellResult {
+    const isOurs = address.host === this.limits.id;
+    if (!isOurs && this.outside !== null) {
+      const result = this.outside.tell(address, message, sender);
+      if (result !== 'refused') return result;
+    }
+    this.deadLetter(message, address, sender, isOurs ? 'no-actor' : 'unreachable');
+    return 'refused';
+  }
+
+  sendSignal(address: ActorAddress, signal: Signal): void {
+    if (address.host !== this.limits.id) {
+      this.outside?.signal(address, signal);
+      return;
+    }
+    const recipient = this.slots.find(address.slot, address.generation);
+    if (recipient !== null) recipient.signal(signal);
+    else if (signal.kind === 'watch') this.answerWatch(address, signal.from);
+  }
+
+  /** Begins to watch for `watcher`; whom nobody can reach has ended. */
+  sendWatch(address: ActorAddress, watcher: Recipient): void {
+    if (address.host !== this.limits.id) {
+      if (this.outside === null) return watcher.signal({ kind: 'terminated', from: address, reason: 'unknown' });
+      this.remoteWatchers.add(watcher);
+    }
+    this.sendSignal(address, { kind: 'watch', from: watcher.address });
+  }
+
+  depthOf(address: ActorAddress): number {
+    if (address.host !== this.limits.id) return this.outside?.depth(address) ?? Number.POSITIVE_INFINITY;
+    return this.slots.depths.depth(address.slot);
+  }
+
+  /** Counts a message that reached nobody, and tells who wants to know. */
+  deadLetter(message: unknown, to: ActorAddress, sender: ActorAddress | null, given: DeadLetterReason): void {
+    this.deadLetters++;
+    // A subscriber that can't be told either would go round in circles: such dead letters are only counted.
+    if (this.isTellingOfDeadLetter || !this.events.hasAudience(deadLetters)) return;
+    this.isTellingOfDeadLetter = true;
+    const reason = this.isClosed ? 'closed' : given;
+    this.events.publish(deadLetters, { message, to, sender, reason });
+    this.isTellingOfDeadLetter = false;
+  }
+
+  failed(address: ActorAddress, error: unknown, outcome: Outcome): void {
+    this.failures++;
+    this.events.publish(actorFailures, { address, error, outcome });
+  }
+
+  highWater(address: ActorAddress, depth: number): void {
+    if (this.events.hasAudience(highWater)) this.events.publish(highWater, { address, depth });
+  }
+
+  abandoned(address: ActorAddress): void {
+    this.events.publish(handlersAbandoned, { address, afterMs: this.limits.stopTimeoutMs });
+  }
+
+  cellEnded(cell: ActorCell, reason: StopReason): void {
+    this.actors--;
+    if (this.events.hasAudience(actorEnds)) {
+      this.events.publish(actorEnds, { address: cell.address, name: cell.name, reason });
+    }
+    if (this.actors === 0) this.whenEmpty?.();
+  }
+
+  signalled(slot: number, generation: number, signal: Signal): void {
+    const recipient = this.slots.find(slot, generation);
+    if (recipient !== null) recipient.signal(signal);
+    else if (signal.kind === 'watch') this.answerWatch(new ActorAddress(this.limits.id, slot, generation), signal.from);
+  }
+
+  deliver(slot: number, generation: number, message: unknown, sender: ActorAddress | null): void {
+    const recipient = this.slots.find(slot, generation);
+    if (recipient !== null) return recipient.accept(message, sender);
+    // The place was reserved while the actor lived, or with whoever had the slot before.
+    if (slot < this.slots.depths.slots) this.slots.depths.release(slot);
+    this.deadLetter(message, new ActorAddress(this.limits.id, slot, generation), sender, 'no-actor');
+  }
+
+  close(): Promise<void> {
+    this.isClosed = true;
+    for (const recipient of this.slots) recipient.hostClosed();
+    if (this.actors === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const others = this.whenEmpty;
+      this.whenEmpty = () => {
+        others?.();
+        resolve();
+      };
+    });
+  }
+
+  private answerWatch(address: ActorAddress, watcher: ActorAddress): void {
+    this.sendSignal(watcher, { kind: 'terminated', from: address, reason: 'unknown' });
+  }
+}

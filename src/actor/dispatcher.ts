@@ -1,0 +1,121 @@
+/** Who runs next: the ready actors of a host in the order in which they became ready, each for a bounded turn. */
+
+import type { ActorClock } from './clock.js';
+
+/** What the dispatcher runs. It is linked into the queue itself, so that being ready costs no memory. */
+export interface Runnable {
+  /** The dispatcher's own: what comes after it in the queue. */
+  nextReady: Runnable | null;
+  /** The dispatcher's own: whether it is in the queue. */
+  isReady: boolean;
+  /** Does one thing. False: there is nothing to do at present. */
+  step(): boolean;
+  /** The turn is over. @returns whether there is more to do, so that another turn is wanted */
+  endTurn(): boolean;
+}
+
+/** The clock is looked at after this many steps at most. */
+const STEPS_MAX = 16;
+
+/** What bounds a turn and a run. */
+export interface DispatchLimits {
+  readonly clock: ActorClock;
+  readonly turnMessages: number;
+  readonly turnUs: number;
+  readonly dispatchUs: number;
+}
+
+/** The dispatcher of one host. */
+export class Dispatcher<R extends Runnable> {
+  /** Whose turn it is; null between turns. */
+  current: R | null = null;
+  /** The time when the clock was last looked at: at the start of a run, and every few steps. */
+  nowUs: number;
+  /** Turns that were ended while there was more to do. */
+  preemptions = 0;
+  private readonly limits: DispatchLimits;
+  private head: Runnable | null = null;
+  private tail: Runnable | null = null;
+  private isScheduled = false;
+  private isRunning = false;
+  /** A look at the clock costs as much as a short message, so how often we look depends on how long messages take. */
+  private checkEvery = 1;
+  private sinceCheck = 0;
+
+  constructor(limits: DispatchLimits) {
+    this.limits = limits;
+    this.nowUs = limits.clock.nowUs();
+  }
+
+  /** Gives a turn to one that has something to do; no harm if it has one already. */
+  ready(one: R): void {
+    // Whose turn it is goes on by itself, or is asked at its turn's end.
+    if (one.isReady || one === this.current) return;
+    this.append(one);
+    if (!this.isRunning) this.schedule();
+  }
+
+  /** Runs ready ones until there are none, or `dispatchUs` have passed. Nothing if it is running already. */
+  readonly run = (): void => {
+    this.isScheduled = false;
+    if (this.isRunning || this.head === null) return;
+    this.isRunning = true;
+    try {
+      this.nowUs = this.limits.clock.nowUs();
+      const endUs = this.nowUs + this.limits.dispatchUs;
+      while (this.head !== null && this.nowUs < endUs) this.takeTurn(this.takeFirst() as R);
+    } finally {
+      this.current = null;
+      this.isRunning = false;
+      if (this.head !== null) this.schedule();
+    }
+  };
+
+  private takeTurn(one: R): void {
+    const { turnMessages } = this.limits;
+    const endUs = this.nowUs + this.limits.turnUs;
+    this.current = one;
+    let isOver = false;
+    for (let steps = 1; one.step(); steps++) {
+      if (++this.sinceCheck >= this.checkEvery) this.look();
+      isOver = steps >= turnMessages || this.nowUs >= endUs;
+      if (isOver) break;
+    }
+    this.current = null;
+    if (!one.endTurn()) return;
+    if (isOver) this.preemptions++;
+    this.append(one);
+  }
+
+  /** Looks at the clock, and decides when to look again: often enough to notice a turn's end at a quarter of a turn. */
+  private look(): void {
+    const nowUs = this.limits.clock.nowUs();
+    const passedUs = nowUs - this.nowUs;
+    this.nowUs = nowUs;
+    this.sinceCheck = 0;
+    if (passedUs * 4 > this.limits.turnUs) this.checkEvery = 1;
+    else if (passedUs * 16 < this.limits.turnUs) this.checkEvery = Math.min(this.checkEvery * 2, STEPS_MAX);
+  }
+
+  private append(one: Runnable): void {
+    one.isReady = true;
+    if (this.tail === null) this.head = one;
+    else this.tail.nextReady = one;
+    this.tail = one;
+  }
+
+  private takeFirst(): Runnable {
+    const first = this.head as Runnable;
+    this.head = first.nextReady;
+    if (this.head === null) this.tail = null;
+    first.nextReady = null;
+    first.isReady = false;
+    return first;
+  }
+
+  private schedule(): void {
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    this.limits.clock.later(this.run);
+  }
+}
