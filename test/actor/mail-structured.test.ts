@@ -82,6 +82,25 @@ describe('any value', () => {
     expect(roundTrip(value)).toEqual(structuredClone(value));
   });
 
+  it('is many objects alike, and some that are not', () => {
+    const keys = fc.constantFrom('a', 'b', '1', '0', 'c1', '__proto__', '');
+    const { tree } = fc.letrec((tie) => ({
+      tree: fc.oneof({ maxDepth: 3 }, fc.integer(), fc.array(tie('node'), { maxLength: 6 }), tie('node')),
+      node: fc.dictionary(keys, tie('tree'), { maxKeys: 3 }),
+    }));
+    fc.assert(
+      fc.property(tree, (value) => {
+        expect(roundTrip(value)).toEqual(structuredClone(value));
+      }),
+      { numRuns: 2_000 },
+    );
+    const odd = () => new Proxy({ b: 'b', 1: 'one' }, { ownKeys: () => ['b', '1'] });
+    expect(roundTrip([odd(), odd()])).toEqual([
+      { b: 'b', 1: 'one' },
+      { b: 'b', 1: 'one' },
+    ]);
+  });
+
   it('is shared within a message where it was, in circles too', () => {
     const shared = { a: 1 };
     const value: Record<string, unknown> = { one: shared, two: shared, map: new Map([[shared, shared]]) };

@@ -13,16 +13,25 @@ const DEPTH_SLACK = 4;
 /** Stands for "no element" while a value is read. */
 const HOLE = Symbol('hole');
 
+const NOTHING: readonly unknown[] = [];
+/** Objects up to which the list of them is emptied by hand. */
+const KEPT_OBJECTS = 64;
+
 /** Reads one value at a time. */
 export class StructuredReader {
   private readonly ref: RefMaker;
   private views: Views | null = null;
   private at = 0;
   private end = 0;
-  private attachments: readonly unknown[] = [];
+  private attachments: readonly unknown[] = NOTHING;
   /** By number: those that have begun. */
   private readonly objects: unknown[] = [];
+  private begunCount = 0;
   private depth = 0;
+  /** By depth: the last object that stood there, and its keys, once asked for. */
+  private readonly lasts: (object | null)[] = [];
+  private readonly keys: (readonly string[] | null)[] = [];
+  private deepest = 0;
 
   /** @param ref makes the live references of this thread */
   constructor(ref: RefMaker) {
@@ -36,12 +45,24 @@ export class StructuredReader {
     this.end = at + length;
     this.attachments = attachments;
     this.depth = 0;
-    const value = this.value();
-    if (value === HOLE || this.at !== this.end) throw corrupt('does not end where its record ends');
-    this.objects.length = 0;
+    try {
+      const value = this.value();
+      if (value === HOLE || this.at !== this.end) throw corrupt('does not end where its record ends');
+      return value;
+    } finally {
+      this.clear();
+    }
+  }
+
+  /** Lets go of the value. By hand: to set an array's length costs more than a small message. */
+  private clear(): void {
+    if (this.begunCount > KEPT_OBJECTS) this.objects.length = 0;
+    else for (let i = this.begunCount - 1; i >= 0; i--) this.objects[i] = undefined;
+    for (let i = this.deepest; i >= 0; i--) this.lasts[i] = this.keys[i] = null;
+    this.begunCount = 0;
+    this.deepest = 0;
     this.views = null;
-    this.attachments = [];
-    return value;
+    this.attachments = NOTHING;
   }
 
   private value(): unknown {
@@ -76,29 +97,44 @@ export class StructuredReader {
 
   private object(tag: number): unknown {
     if (++this.depth > DEPTH_MAX + DEPTH_SLACK) throw corrupt('is nested too deep');
-    const value = tag === TAG.OBJECT ? this.plain() : tag === TAG.ARRAY ? this.array() : this.instance(tag);
+    const value =
+      tag === TAG.OBJECT || tag === TAG.OBJECT_ALIKE
+        ? this.plain(tag)
+        : tag === TAG.ARRAY
+          ? this.array()
+          : this.instance(tag);
     this.depth--;
     return value;
   }
 
-  private plain(): object {
+  private plain(tag: number): object {
     const object: Record<string, unknown> = {};
-    this.objects.push(object);
-    for (let left = this.count(); left > 0; left--) {
-      const key = this.string();
-      const value = this.element();
-      // Assigned, it would change the prototype.
-      if (key === '__proto__') {
-        Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
-      } else object[key] = value;
+    this.begun(object);
+    const { depth } = this;
+    if (tag === TAG.OBJECT) {
+      for (let left = this.count(); left > 0; left--) put(object, this.string(), this.element());
+      this.keys[depth] = null;
+    } else {
+      const keys = this.keysAt(depth);
+      for (let i = 0; i < keys.length; i++) put(object, keys[i] as string, this.element());
     }
+    if (depth > this.deepest) this.deepest = depth;
+    this.lasts[depth] = object;
     return object;
+  }
+
+  private keysAt(depth: number): readonly string[] {
+    const last = this.lasts[depth];
+    if (last === null || last === undefined) throw corrupt('has an object that is alike to none');
+    const keys = this.keys[depth] ?? Object.keys(last);
+    this.keys[depth] = keys;
+    return keys;
   }
 
   private array(): unknown[] {
     const length = this.count();
     const array: unknown[] = [];
-    this.objects.push(array);
+    this.begun(array);
     for (let i = 0; i < length; i++) {
       const value = this.value();
       if (value === HOLE) array.length = i + 1;
@@ -112,7 +148,7 @@ export class StructuredReader {
     let at = this.take(length * bytes);
     const { data } = this;
     const array: number[] = [];
-    this.objects.push(array);
+    this.begun(array);
     if (bytes === 4) for (let i = 0; i < length; i++, at += 4) array.push(data.getInt32(at, true));
     else for (let i = 0; i < length; i++, at += 8) array.push(data.getFloat64(at, true));
     return array;
@@ -155,7 +191,7 @@ export class StructuredReader {
       return this.begun(this.made(() => new RegExp(source, this.string())));
     }
     if (tag !== TAG.BOXED) throw corrupt(`has the tag ${tag}`);
-    const number = this.objects.push(undefined) - 1;
+    const number = this.reserveNumber();
     const value = this.element();
     if (value === null || value === undefined || typeof value === 'object') throw corrupt('boxes no primitive');
     const boxed = Object(value) as object;
@@ -165,7 +201,7 @@ export class StructuredReader {
 
   private map(): Map<unknown, unknown> {
     const map = new Map<unknown, unknown>();
-    this.objects.push(map);
+    this.begun(map);
     for (let left = this.count(); left > 0; left--) {
       const key = this.element();
       map.set(key, this.element());
@@ -175,14 +211,14 @@ export class StructuredReader {
 
   private set(): Set<unknown> {
     const set = new Set<unknown>();
-    this.objects.push(set);
+    this.begun(set);
     for (let left = this.count(); left > 0; left--) set.add(this.element());
     return set;
   }
 
   private error(): Error {
     const kind = ERROR_KINDS[this.string()] ?? Error;
-    const number = this.objects.push(undefined) - 1;
+    const number = this.reserveNumber();
     const message = this.element();
     const stack = this.element();
     const made = new kind(String(message));
@@ -195,7 +231,7 @@ export class StructuredReader {
 
   private view(): object {
     const kind = this.kind();
-    const number = this.objects.push(undefined) - 1;
+    const number = this.reserveNumber();
     const bytes = this.bytes();
     const view = this.made(() => (kind === Uint8Array ? bytes : new kind(bytes.buffer)));
     this.objects[number] = view;
@@ -204,7 +240,7 @@ export class StructuredReader {
 
   private viewOf(): object {
     const kind = this.kind();
-    const number = this.objects.push(undefined) - 1;
+    const number = this.reserveNumber();
     const offset = this.f64();
     const bytes = this.f64();
     const buffer = this.element();
@@ -253,7 +289,7 @@ export class StructuredReader {
 
   private back(): unknown {
     const number = this.u32();
-    const object = this.objects[number];
+    const object = number < this.begunCount ? this.objects[number] : undefined;
     if (object === undefined) throw corrupt(`goes back to object ${number}, which has not begun`);
     return object;
   }
@@ -282,8 +318,14 @@ export class StructuredReader {
   }
 
   private begun<T>(object: T): T {
-    this.objects.push(object);
+    this.objects[this.begunCount++] = object;
     return object;
+  }
+
+  /** The number of an object that can be made only when its parts have been read. */
+  private reserveNumber(): number {
+    this.objects[this.begunCount] = undefined;
+    return this.begunCount++;
   }
 
   /** What a constructor refuses was never written by StructuredWriter. */
@@ -322,6 +364,12 @@ export class StructuredReader {
     this.at = at + bytes;
     return at;
   }
+}
+
+function put(object: Record<string, unknown>, key: string, value: unknown): void {
+  if (key !== '__proto__') object[key] = value;
+  // Assigned, it would change the prototype.
+  else Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
 }
 
 function corrupt(what: string): RingCorruptError {

@@ -20,6 +20,8 @@ export const TAG = {
   BIGINT: 9,
   /** u32 count, then text and value of each property */
   OBJECT: 10,
+  /** The values of an object whose keys are those of the last object that stood as deep. */
+  OBJECT_ALIKE: 28,
   /** u32 length, then as many values */
   ARRAY: 11,
   /** u32 length, then as many i32: an array */

@@ -19,7 +19,7 @@ const LOOP_MAX_CHARS = 64;
 /** A character that takes two bytes. */
 const WIDE = /[^\0-\xff]/;
 /** Objects up to which looking through all of them is faster than a Map. */
-const LISTED_MAX = 12;
+const LISTED_MAX = 48;
 /** Elements from which an array is looked through for being packed. */
 const PACKED_MIN = 4;
 /** Bytes of a tag and the longest fixed part behind it. */
@@ -36,9 +36,14 @@ export class StructuredWriter {
   readonly attachments: unknown[] = [];
   /** Those of them that are handed over. */
   readonly transfers: Transferable[] = [];
-  private readonly listed: object[] = [];
+  /** Objects that have begun, `begun` of them; more than LISTED_MAX are in `known` alone. */
+  private readonly listed: (object | null)[] = [];
+  private begun = 0;
   private known: Map<object, number> | null = null;
   private depth = 0;
+  /** By depth: the keys of the last object that stood there. */
+  private readonly keys: (readonly string[] | null)[] = [];
+  private deepest = 0;
 
   /** @throws NotSerializableError, and whatever a getter of the value throws */
   write(value: unknown): void {
@@ -50,8 +55,12 @@ export class StructuredWriter {
   clear(): void {
     this.length = 0;
     this.depth = 0;
-    this.listed.length = 0;
-    if (this.known !== null) this.known = null;
+    // By hand: to set an array's length costs more than a small message.
+    for (let i = Math.min(this.begun, LISTED_MAX) - 1; i >= 0; i--) this.listed[i] = null;
+    for (let i = this.deepest; i >= 0; i--) this.keys[i] = null;
+    this.begun = 0;
+    this.deepest = 0;
+    this.known = null;
     if (this.attachments.length > 0) {
       this.attachments.length = 0;
       this.transfers.length = 0;
@@ -157,23 +166,34 @@ export class StructuredWriter {
 
   /** Writes a BACK if the value has begun before; otherwise gives it the next number. */
   private isBack(value: object): boolean {
-    const { listed } = this;
-    let number = -1;
-    if (this.known !== null) {
-      number = this.known.get(value) ?? -1;
-      if (number < 0) this.known.set(value, this.known.size);
-    } else {
-      number = listed.indexOf(value);
-      if (number < 0 && listed.push(value) > LISTED_MAX) this.known = new Map(listed.map((one, i) => [one, i]));
+    const number = this.known === null ? this.find(value) : this.known.get(value);
+    if (number !== undefined) {
+      this.tag(TAG.BACK);
+      this.u32(number);
+      return true;
     }
-    if (number < 0) return false;
-    this.tag(TAG.BACK);
-    this.u32(number);
-    return true;
+    if (this.begun < LISTED_MAX) this.listed[this.begun] = value;
+    else {
+      this.known ??= new Map(this.listed.map((one, i) => [one as object, i]));
+      this.known.set(value, this.begun);
+    }
+    this.begun++;
+    return false;
+  }
+
+  private find(value: object): number | undefined {
+    const { listed, begun } = this;
+    for (let i = 0; i < begun; i++) if (listed[i] === value) return i;
+    return undefined;
   }
 
   private plain(value: object): void {
     const keys = Object.keys(value);
+    if (this.isAlike(keys)) {
+      this.tag(TAG.OBJECT_ALIKE);
+      for (let i = 0; i < keys.length; i++) this.value((value as Record<string, unknown>)[keys[i] as string]);
+      return;
+    }
     this.tag(TAG.OBJECT);
     this.u32(keys.length);
     for (let i = 0; i < keys.length; i++) {
@@ -181,6 +201,21 @@ export class StructuredWriter {
       this.string(key);
       this.value((value as Record<string, unknown>)[key]);
     }
+  }
+
+  /** Whether the last object at this depth had the same keys. From now on these are compared with. */
+  private isAlike(keys: readonly string[]): boolean {
+    const { depth } = this;
+    if (depth > this.deepest) this.deepest = depth;
+    const last = this.keys[depth];
+    this.keys[depth] = keys;
+    if (last === null || last === undefined || keys.length !== last.length || keys.length === 0) return false;
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i] as string;
+      // The reader's object has numbers first, wherever a Proxy may have had them.
+      if (key !== last[i] || isDigit(key.charCodeAt(0))) return false;
+    }
+    return true;
   }
 
   private array(value: readonly unknown[]): void {
@@ -345,6 +380,10 @@ export class StructuredWriter {
     this.views = new Views(new ArrayBuffer(size));
     copyBytes(this.views.u8, 0, before.u8, 0, this.length);
   }
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
 }
 
 /** A copy that is handed over: what is large is copied once, not into the record and out of it. */
