@@ -82,10 +82,10 @@ export class Inbox {
     return this.ring.poll() ? this.read(RECORDS_PER_POLL) : 0;
   }
 
-  /** Reads all that was published before the other side ended. @throws RingCorruptError */
-  readRest(): void {
+  /** Reads all that was published before the other side ended. @returns how many records @throws RingCorruptError */
+  readRest(): number {
     this.isEnding = true;
-    if (this.ring.reload()) this.read(Number.POSITIVE_INFINITY);
+    return this.ring.reload() ? this.read(Number.POSITIVE_INFINITY) : 0;
   }
 
   close(): void {

@@ -177,7 +177,7 @@ export class MailLink implements Pollable, OutboxOwner, InboxOwner {
     if (this.isClosed) return;
     let error: unknown = event === 0 || event === ECONNRESET ? null : systemError(event, 'recv');
     try {
-      this.inbox.readRest();
+      if (this.inbox.readRest() > 0) this.sink.run();
     } catch (cause) {
       if (cause instanceof RingCorruptError) error ??= cause;
       else rethrowLater(cause);
@@ -263,8 +263,10 @@ export class MailLink implements Pollable, OutboxOwner, InboxOwner {
     }
     i32[word + MAIL_HEADER_SHAPE_WORD] = shape;
     i32[word + MAIL_HEADER_FLAGS_WORD] = sender === null ? flags : flags | MAIL_FLAG_SENDER;
+    const isOnItsWay = outbox.commit(type);
+    // The claim has found out that the other side wrote nonsense, or a getter of the message has closed the link.
+    if (this.isClosed) return 'refused';
     this.sent++;
-    if (outbox.commit(type)) return 'sent';
-    return this.isClosed ? 'refused' : 'queued';
+    return isOnItsWay ? 'sent' : 'queued';
   }
 }
