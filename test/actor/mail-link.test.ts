@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ActorAddress } from '#src/actor/address.js';
+import { FixedCodec } from '#src/actor/mail/fixed-codec.js';
 import type { Signal } from '#src/actor/remote.js';
 import type { PollerKind } from '#src/reactor/poller-kind.js';
 import { ANY_SLOT, ECHO_SLOT, slotOf, TestRef } from './mail-party.js';
@@ -74,6 +75,22 @@ describe('messages between two threads', () => {
     expect(isDeepStrictEqual((await echoed(peer, bytes))[0], bytes)).toBe(true);
   });
 
+  it('of declared fields, too many for a small ring, go in the other form', async () => {
+    const { here, there, close } = pairHere(1 << 10);
+    const came: unknown[] = [];
+    there.deliver = (_slot, _generation, message) => came.push(message);
+    const message = { text: 'x'.repeat(400), count: 3 };
+    const codec = new FixedCodec({ text: 'utf8:700', count: 'i32' });
+    expect(here.link.tell(slotOf(ANY_SLOT), message, null, codec)).toBe('sent');
+    await within(
+      1_000,
+      until(() => came.length > 0),
+      'the message',
+    );
+    expect(came).toEqual([message]);
+    close();
+  });
+
   it('are signals', async () => {
     const { here, there, close } = pairHere();
     const signals: Signal[] = [
@@ -115,6 +132,26 @@ describe('a full ring', () => {
     while (peer.party.link.waiting > 100) await delay(1);
     return echoed(peer, 'at last');
   }
+
+  it('that is never empty keeps its order, and nothing of what was sent', { timeout: 30_000 }, async () => {
+    const { here, there, close } = pairHere(1 << 12);
+    let came = 0;
+    there.deliver = (_slot, _generation, message) => {
+      if ((message as Uint8Array)[0] !== (came++ & 255)) throw new Error(`message ${came - 1} came late`);
+    };
+    for (let sent = 0; sent < 50_000; await new Promise(setImmediate)) {
+      while (here.link.waiting < 1_000) {
+        const message = new Uint8Array(100).fill(sent++ & 255);
+        expect(here.link.tell(slotOf(ANY_SLOT), message, null, null)).not.toBe('refused');
+      }
+    }
+    await within(
+      5_000,
+      until(() => here.link.waiting === 0 && came === here.link.sent),
+      'the rest',
+    );
+    close();
+  });
 
   it('is committed when only padding was read last', async () => {
     const { here, there, close } = pairHere(1 << 10);

@@ -112,7 +112,7 @@ export class MailLink implements Pollable, OutboxOwner, InboxOwner {
    */
   tell(address: ActorAddress, message: unknown, sender: ActorAddress | null, codec: FixedCodec | null): TellResult {
     if (this.isClosed || this.outbox.isFull) return 'refused';
-    if (codec !== null) {
+    if (codec !== null && codec.bytes <= this.inlineMax) {
       codec.encode(this.outbox, message);
       return this.commit(RECORD_MAIL_FIXED, address, sender, 0, codec.shape);
     }

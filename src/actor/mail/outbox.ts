@@ -28,8 +28,10 @@ const BATCH_BYTES = 4_096;
 /** How soon a wake-up that the system had no memory for is sent again, and how often in a row. */
 const WAKE_RETRY_MS = 1;
 const WAKE_FAILURES_MAX = 400;
+/** Records that were sent, from which on the queue is looked after. */
+const FORGET_RECORDS = 256;
 /** Bytes of records that fit on this side when the ring is full. */
-export const QUEUE_BYTES = 4 << 20;
+const QUEUE_BYTES = 4 << 20;
 
 /** The link, seen from its writing half. */
 export interface OutboxOwner {
@@ -210,7 +212,10 @@ export class Outbox implements TurnEnd {
     while (this.waiting > 0) {
       const { type, bytes } = this.queue[this.head] as QueuedRecord;
       const at = this.claimInRing(bytes.length);
-      if (at < 0) return sent;
+      if (at < 0) {
+        this.forgetSent();
+        return sent;
+      }
       copyBytes(this.ringViews.u8, at, bytes, 0, bytes.length);
       this.ring.commit(type, bytes.length);
       this.queuedBytes -= bytes.length;
@@ -220,6 +225,13 @@ export class Outbox implements TurnEnd {
     this.queue = [];
     this.head = 0;
     return sent;
+  }
+
+  /** A queue that is never empty must not keep what was sent long ago. */
+  private forgetSent(): void {
+    if (this.head < FORGET_RECORDS || this.head < this.waiting) return;
+    this.queue = this.queue.slice(this.head);
+    this.head = 0;
   }
 
   private unwatch(): void {
