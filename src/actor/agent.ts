@@ -37,6 +37,14 @@ export class HostAgent implements Recipient, EndWatcher {
     this.core.sendWatch(address, this);
   }
 
+  unwatch(address: ActorAddress, ended: Ended): void {
+    const key = address.toString();
+    const known = this.watched.get(key);
+    if (known === undefined || !known.ended.delete(ended) || known.ended.size > 0) return;
+    this.watched.delete(key);
+    this.core.sendSignal(address, { kind: 'unwatch', from: this.address });
+  }
+
   /** Nobody has business to tell the agent anything. */
   tellFrom(message: unknown, sender: ActorAddress | null): TellResult {
     this.core.deadLetter(message, this.address, sender, 'no-actor');

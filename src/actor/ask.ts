@@ -6,8 +6,9 @@ import type { ActorAddress } from './address.js';
 import type { HostCore } from './core.js';
 import { packMark } from './depth-table.js';
 import { checkDelay } from './options.js';
-import type { Recipient } from './recipient.js';
+import type { Signal } from './remote.js';
 import type { ActorRef, AskOptions, TellResult } from './types.js';
+import { announceEnd, forgetWatchers, heedWatcher, type Watched } from './watch.js';
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 /** An ask takes one reply; the bound is for those of other threads who send more. */
@@ -40,7 +41,7 @@ export function ask<M, R>(
 }
 
 /** The reply address of one ask; a slot and little more. Also the reference that the asked actor replies to. */
-export class PendingAsk implements ActorRef<unknown>, Recipient {
+export class PendingAsk implements ActorRef<unknown>, Watched {
   readonly address: ActorAddress;
   /** Whom was asked, for the words of an error. */
   readonly asked: ActorAddress;
@@ -49,7 +50,8 @@ export class PendingAsk implements ActorRef<unknown>, Recipient {
   next: PendingAsk | null = null;
   list: AskList | null = null;
   deadlineUs = 0;
-  private readonly core: HostCore;
+  watchers: Map<string, ActorAddress> | null = null;
+  readonly core: HostCore;
   private resolve: ((reply: unknown) => void) | null = null;
   private reject: ((error: unknown) => void) | null = null;
   private forgetSignal: (() => void) | null = null;
@@ -108,11 +110,13 @@ export class PendingAsk implements ActorRef<unknown>, Recipient {
     this.tellFrom(reply, sender);
   }
 
-  signal(): void {
-    // It watches nobody, and whoever watches it learns nothing from its end that the reply does not say.
+  signal(signal: Signal): void {
+    if (signal.kind === 'watch' || signal.kind === 'unwatch') heedWatcher(this, signal.from, signal.kind === 'watch');
   }
 
-  hostDied(): void {}
+  hostDied(host: number): void {
+    forgetWatchers(this, host);
+  }
 
   hostClosed(): void {
     this.fail(new RuntimeClosedError());
@@ -131,6 +135,7 @@ export class PendingAsk implements ActorRef<unknown>, Recipient {
     this.forgetSignal?.();
     this.core.slots.close(this.address);
     this.core.pendingAsks--;
+    if (this.watchers !== null) announceEnd(this, 'stopped');
   }
 }
 
@@ -170,6 +175,12 @@ class AskList {
     one.list = one.previous = one.next = null;
   }
 
+  /** Takes the timer back. The list is empty. */
+  close(): void {
+    if (this.timerId !== null) this.core.clock.clearTimer(this.timerId);
+    this.timerId = null;
+  }
+
   private readonly expire = (): void => {
     this.timerId = null;
     const nowUs = this.core.clock.nowUs();
@@ -194,6 +205,12 @@ export class AskTimers {
 
   constructor(core: HostCore) {
     this.core = core;
+  }
+
+  /** The host closes, all asks have failed. */
+  close(): void {
+    for (const list of this.lists.values()) list.close();
+    this.lists.clear();
   }
 
   add(one: PendingAsk, timeoutMs: number): void {

@@ -8,13 +8,12 @@ import { canAdvance, type Ending, PHASE, type Phase, stopFor } from './ending.js
 import { advance, beginEnding } from './lifecycle.js';
 import type { MessageQueue } from './message-queue.js';
 import type { MailboxLimits, Supervision } from './options.js';
-import type { Recipient } from './recipient.js';
 import { LocalRef } from './refs.js';
 import type { Signal } from './remote.js';
 import { supervise } from './supervision.js';
 import type { ActorTimer, ReceiveTimer, TimerSet } from './timers.js';
 import type { ActorDefinition, Behaviour, TellResult } from './types.js';
-import { addWatcher, ended, removeWatcher } from './watch.js';
+import { ended, forgetWatchers, heedWatcher, type Watched } from './watch.js';
 
 /** What an actor is told outside of its mailbox: from other actors, from its timers. */
 export type CellSignal = Signal | ActorTimer | ReceiveTimer;
@@ -36,7 +35,7 @@ export interface CellParts {
  * One actor. There may be a million of them: whatever most actors never need is made when it is first used, and given up
  * when it is empty. `lifecycle.ts` and `watch.ts` hold those parts of its behaviour that are no hot path.
  */
-export class ActorCell implements Recipient, Runnable {
+export class ActorCell implements Watched, Runnable {
   readonly core: HostCore;
   readonly address: ActorAddress;
   readonly ref: LocalRef;
@@ -77,6 +76,9 @@ export class ActorCell implements Recipient, Runnable {
   /** What else ends with the present life. */
   attached: { close(): void }[] | null = null;
   name: string | null = null;
+  /** Messages that the handler was called with, in all lives. */
+  handled = 0;
+  lives = 0;
 
   private message: unknown = NOTHING;
   /** Whether the mailbox has risen to its high-water mark, and not fallen to half of it since. */
@@ -101,22 +103,24 @@ export class ActorCell implements Recipient, Runnable {
     const result = this.core.slots.depths.reserve(address.slot, address.generation);
     if (result === 'refused') this.refuse(message, sender);
     else this.accept(message, sender);
+    if (result !== 'sent' && sender !== null) this.block(sender);
     return result;
   }
 
   accept(message: unknown, sender: ActorAddress | null): void {
     this.mailbox ??= this.core.queues.take();
     this.mailbox.push(message, sender);
-    if (this.mailbox.length >= this.limits.highWaterMark) this.risen(this.mailbox, sender);
+    if (this.mailbox.length >= this.limits.highWaterMark) this.risen(this.mailbox);
     if (this.pending === null) this.core.dispatcher.ready(this);
   }
 
   signal(signal: Signal): void {
     switch (signal.kind) {
       case 'watch':
-        return addWatcher(this, signal.from);
       case 'unwatch':
-        return removeWatcher(this, signal.from);
+        return heedWatcher(this, signal.from, signal.kind === 'watch');
+      case 'blocked':
+        return this.block(signal.from);
       case 'stop':
         return beginEnding(this, stopFor('stopped'));
       default:
@@ -125,6 +129,7 @@ export class ActorCell implements Recipient, Runnable {
   }
 
   hostDied(host: number): void {
+    forgetWatchers(this, host);
     for (const address of this.watching?.values() ?? []) {
       if (address.host === host) this.post({ kind: 'terminated', from: address, reason: 'worker-died' });
     }
@@ -152,7 +157,7 @@ export class ActorCell implements Recipient, Runnable {
     this.sender = mailbox.headSender();
     const message = mailbox.shift();
     this.core.slots.depths.release(this.address.slot);
-    if (this.isHigh) this.fallen(mailbox);
+    if (this.isHigh || this.blocked !== null) this.fallen(mailbox);
     this.receive(message);
     return true;
   }
@@ -219,6 +224,7 @@ export class ActorCell implements Recipient, Runnable {
   private receive(message: unknown): void {
     this.message = message;
     this.core.handled++;
+    this.handled++;
     if (this.receiveTimer !== null) this.receiveTimer.touch(this.core.dispatcher.nowUs);
     try {
       const result: unknown = (this.behaviour as Behaviour<unknown>).receive(message, this.context);
@@ -283,21 +289,18 @@ export class ActorCell implements Recipient, Runnable {
   }
 
   private refuse(message: unknown, sender: ActorAddress | null): void {
-    const { policy } = this.limits;
     const isDead = this.phase === PHASE.stopped;
-    if (!isDead && policy === 'back-pressure') this.block(sender);
-    const reason = isDead ? 'no-actor' : policy === 'drop-newest' ? 'dropped' : 'full';
+    const reason = isDead ? 'no-actor' : this.limits.policy === 'drop-newest' ? 'dropped' : 'full';
     this.core.deadLetter(message, this.address, sender, reason);
   }
 
   /** The mailbox is at its high-water mark or above. */
-  private risen(mailbox: MessageQueue, sender: ActorAddress | null): void {
+  private risen(mailbox: MessageQueue): void {
     const { policy, capacity } = this.limits;
     if (!this.isHigh) {
       this.isHigh = true;
       this.core.highWater(this.address, mailbox.length);
     }
-    if (policy === 'back-pressure') this.block(sender);
     while (policy === 'drop-oldest' && mailbox.length > capacity) {
       const oldSender = mailbox.headSender();
       this.core.deadLetter(mailbox.shift(), this.address, oldSender, 'dropped');
@@ -305,18 +308,28 @@ export class ActorCell implements Recipient, Runnable {
     }
   }
 
-  private block(sender: ActorAddress | null): void {
-    if (sender === null) return;
+  /** Somebody was answered anything but `sent`, and is to be told when there is room. */
+  private block(teller: ActorAddress): void {
+    if (this.limits.policy !== 'back-pressure' || this.phase === PHASE.stopped) return;
     this.blocked ??= new Map();
-    this.blocked.set(sender.toString(), sender);
+    this.blocked.set(teller.toString(), teller);
+    this.unblock();
   }
 
-  /** A message was taken out of a mailbox that had been high. */
+  /** A message was taken out of a mailbox that had been high, or that somebody waits for. */
   private fallen(mailbox: MessageQueue): void {
-    if (mailbox.length > this.limits.highWaterMark / 2) return;
-    this.isHigh = false;
+    if (mailbox.length <= this.limits.highWaterMark / 2) this.isHigh = false;
+    this.unblock();
+  }
+
+  /**
+   * Tells those who wait for room, if there is any. What counts is what tellers are answered by: messages on their way
+   * included. As all of those arrive and are taken out here some time, nobody waits in vain.
+   */
+  private unblock(): void {
     const { blocked } = this;
+    if (blocked === null || this.core.slots.depths.depth(this.address.slot) > this.limits.highWaterMark / 2) return;
     this.blocked = null;
-    for (const teller of blocked?.values() ?? []) this.core.sendSignal(teller, { kind: 'drained', from: this.address });
+    for (const teller of blocked.values()) this.core.sendSignal(teller, { kind: 'drained', from: this.address });
   }
 }

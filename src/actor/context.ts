@@ -130,11 +130,10 @@ export class CellContext implements ActorContext<unknown> {
     if (ref === undefined) return beginEnding(cell, stopFor('stopped'));
     const address = addressOf(ref);
     if (cell.address.equals(address)) return beginEnding(cell, stopFor('stopped'));
-    for (const child of cell.children ?? []) {
-      if (child.address.equals(address)) return beginEnding(child, stopFor('stopped'));
-    }
+    const child = cell.core.cellOf(address);
+    if (child?.parent === cell) return beginEnding(child, stopFor('stopped'));
     // A child that has ended already is no mistake of the caller.
-    if (address.host === cell.address.host && !cell.core.isAlive(address)) return;
+    if (child === null && address.host === cell.address.host) return;
     throw new InvalidOptionError(`${address} is no child of this actor`);
   }
 

@@ -1,5 +1,6 @@
 /** The inside of a host: what its actors, asks and routers share. */
 
+import { inspect } from 'node:util';
 import { InvalidOptionError, RuntimeClosedError } from '../errors.js';
 import { ActorAddress } from './address.js';
 import { HostAgent } from './agent.js';
@@ -40,8 +41,8 @@ export class HostCore {
   readonly events: EventStream;
   readonly registry: NameRegistry;
   readonly askTimers: AskTimers;
-  /** Those who have watched actors of other hosts. */
-  readonly remoteWatchers = new Set<Recipient>();
+  /** Those who have watched actors of other hosts, or are watched by some: who must hear of a host that died. */
+  readonly abroad = new Set<Recipient>();
   outside: RemoteMail | null = null;
   isClosed = false;
 
@@ -113,8 +114,14 @@ export class HostCore {
     return recipient === null ? new AddressRef(this, address) : recipient.ref;
   }
 
-  isAlive(address: ActorAddress): boolean {
-    return address.host === this.limits.id && this.slots.find(address.slot, address.generation) !== null;
+  /** The actor of this host that has the address; null if it has ended, or is no actor. */
+  cellOf(address: ActorAddress): ActorCell | null {
+    const recipient = address.host === this.limits.id ? this.slots.find(address.slot, address.generation) : null;
+    return recipient instanceof ActorCell ? recipient : null;
+  }
+
+  *cells(): Iterable<ActorCell> {
+    for (const recipient of this.slots) if (recipient instanceof ActorCell) yield recipient;
   }
 
   /** Tells whoever has the address, on any host. */
@@ -129,6 +136,10 @@ export class HostCore {
     const isOurs = address.host === this.limits.id;
     if (!isOurs && this.outside !== null) {
       const result = this.outside.tell(address, message, sender);
+      // Nobody else would ever hear of it.
+      const wantsRoom = this.dispatcher.current?.behaviour?.drained !== undefined;
+      if (result !== 'sent' && sender !== null && wantsRoom)
+        this.sendSignal(address, { kind: 'blocked', from: sender });
       if (result !== 'refused') return result;
     }
     this.deadLetter(message, address, sender, isOurs ? 'no-actor' : 'unreachable');
@@ -149,7 +160,7 @@ export class HostCore {
   sendWatch(address: ActorAddress, watcher: Recipient): void {
     if (address.host !== this.limits.id) {
       if (this.outside === null) return watcher.signal({ kind: 'terminated', from: address, reason: 'unknown' });
-      this.remoteWatchers.add(watcher);
+      this.abroad.add(watcher);
     }
     this.sendSignal(address, { kind: 'watch', from: watcher.address });
   }
@@ -170,9 +181,11 @@ export class HostCore {
     this.isTellingOfDeadLetter = false;
   }
 
+  /** Counts a failure and tells who wants to know; where nobody does, it is a warning of the process. */
   failed(address: ActorAddress, error: unknown, outcome: Outcome): void {
     this.failures++;
-    this.events.publish(actorFailures, { address, error, outcome });
+    if (this.events.hasAudience(actorFailures)) this.events.publish(actorFailures, { address, error, outcome });
+    else process.emitWarning(`${address} failed and was ${outcome}: ${inspect(error)}`, 'ActorFailure');
   }
 
   highWater(address: ActorAddress, depth: number): void {
@@ -208,6 +221,7 @@ export class HostCore {
   close(): Promise<void> {
     this.isClosed = true;
     for (const recipient of this.slots) recipient.hostClosed();
+    this.askTimers.close();
     if (this.actors === 0) return Promise.resolve();
     return new Promise((resolve) => {
       const others = this.whenEmpty;

@@ -19,6 +19,8 @@ export class Topic<in out E> {
 export interface EndWatcher {
   /** Calls `ended` once when that actor has ended. */
   watch(address: ActorAddress, ended: (address: ActorAddress) => void): void;
+  /** Takes that back. */
+  unwatch(address: ActorAddress, ended: (address: ActorAddress) => void): void;
 }
 
 interface Audience {
@@ -42,8 +44,12 @@ export class EventStream {
   }
 
   unsubscribe<E>(topic: Topic<E>, subscriber: ActorRef<E>): void {
-    this.audiences.get(topic.name)?.actors.delete(subscriber.address.toString());
+    const { address } = subscriber;
+    const key = address.toString();
+    this.audiences.get(topic.name)?.actors.delete(key);
     this.tidy(topic.name);
+    for (const { actors } of this.audiences.values()) if (actors.has(key)) return;
+    this.watcher.unwatch(address, this.forget);
   }
 
   /** Calls a function with every event of the topic. @returns what ends that */

@@ -28,6 +28,19 @@ export interface HostStats {
   readonly preemptions: number;
 }
 
+/** One actor, for those who look at a host from outside. */
+export interface ActorInfo {
+  readonly address: ActorAddress;
+  /** The name that it was spawned with. */
+  readonly name: string | null;
+  readonly parent: ActorAddress | null;
+  /** Messages in its mailbox or on their way to it. */
+  readonly depth: number;
+  /** Messages that its handler was called with. */
+  readonly handled: number;
+  readonly restarts: number;
+}
+
 /** The host of one thread; see the top of this file. */
 export class ActorHost {
   readonly id: number;
@@ -99,9 +112,14 @@ export class ActorHost {
     this.core.agent.watch(address, ended);
   }
 
+  /** Takes a `watch` back. */
+  unwatch(address: ActorAddress, ended: (address: ActorAddress) => void): void {
+    this.core.agent.unwatch(address, ended);
+  }
+
   /** Another host is gone: its actors have ended as far as anybody here watches them. */
   hostDied(id: number): void {
-    for (const watcher of [...this.core.remoteWatchers]) watcher.hostDied(id);
+    for (const watcher of [...this.core.abroad]) watcher.hostDied(id);
   }
 
   /** Lets ready actors run now, for `dispatchUs` at most: for the mail links, at the end of a batch. */
@@ -114,6 +132,16 @@ export class ActorHost {
     const { preemptions } = dispatcher;
     const stopped = spawned - actors;
     return { actors, pendingAsks, spawned, stopped, restarts, failures, handled, deadLetters, preemptions };
+  }
+
+  /** Every actor of this host, as of now. Takes time in proportion to their number. */
+  actors(): ActorInfo[] {
+    const infos: ActorInfo[] = [];
+    for (const { address, name, parent, handled, lives } of this.core.cells()) {
+      const depth = this.depths.depth(address.slot);
+      infos.push({ address, name, parent: parent?.address ?? null, depth, handled, restarts: Math.max(0, lives - 1) });
+    }
+    return infos;
   }
 
   /** Stops every actor, children first, and fails pending asks. Settles when the last one has ended. */

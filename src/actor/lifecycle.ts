@@ -2,7 +2,7 @@
 
 import type { ActorCell } from './cell.js';
 import { createBehaviour } from './define.js';
-import { type Ending, PHASE, stopFor } from './ending.js';
+import { canAdvance, type Ending, PHASE, stopFor } from './ending.js';
 import type { MessageQueue } from './message-queue.js';
 import type { Behaviour } from './types.js';
 import { announceEnd, unwatchAll } from './watch.js';
@@ -36,6 +36,7 @@ export function beginEnding(cell: ActorCell, ending: Ending): void {
 
 /** Takes an actor one step further through its phases. @returns false if it waits for something, or has stopped */
 export function advance(cell: ActorCell): boolean {
+  if (!canAdvance(cell.phase)) return false;
   disarm(cell);
   switch (cell.phase) {
     case PHASE.starting:
@@ -64,6 +65,8 @@ export function advance(cell: ActorCell): boolean {
 function make(cell: ActorCell): void {
   const { definition, args, context } = cell;
   cell.behaviour = createBehaviour(definition as NonNullable<typeof definition>, args, context) as Behaviour<unknown>;
+  cell.lives++;
+  // Its `create` may have had it stop.
   if (cell.phase !== PHASE.starting) return;
   // An actor without the hook needs no turn to start.
   if (cell.behaviour.started === undefined) cell.phase = PHASE.running;

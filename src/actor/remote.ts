@@ -8,10 +8,11 @@ import type { StopReason, TellResult } from './types.js';
  * - `watch`, `unwatch`: `from` wants (no more) to be told when the addressed actor ends.
  * - `terminated`: `from`, which the addressed actor watches, has ended.
  * - `stop`: the addressed actor shall stop.
+ * - `blocked`: `from` was answered `queued` or `refused` by the addressed actor, and wants to know when there is room.
  * - `drained`: the mailbox of `from` has room again.
  */
 export type Signal =
-  | { readonly kind: 'watch' | 'unwatch' | 'drained'; readonly from: ActorAddress }
+  | { readonly kind: 'watch' | 'unwatch' | 'blocked' | 'drained'; readonly from: ActorAddress }
   | { readonly kind: 'terminated'; readonly from: ActorAddress; readonly reason: StopReason }
   | { readonly kind: 'stop' };
 

@@ -6,9 +6,9 @@ import type { ActorAddress } from './address.js';
 import { ask } from './ask.js';
 import type { HostCore } from './core.js';
 import { packMark } from './depth-table.js';
-import type { Recipient } from './recipient.js';
 import type { Signal } from './remote.js';
 import type { ActorRef, AskOptions, TellResult } from './types.js';
+import { announceEnd, forgetWatchers, heedWatcher, type Watched } from './watch.js';
 
 /**
  * Whom a router tells.
@@ -32,9 +32,12 @@ const CAPACITY = layout.ACTOR_CAPACITY_MAX;
 const MARK = packMark(CAPACITY, 'refuse');
 
 /** A router; belongs to whoever made it, and forgets routees that have ended. */
-export class Router<M> implements ActorRef<M>, Recipient {
+export class Router<M> implements ActorRef<M>, Watched {
   readonly address: ActorAddress;
-  private readonly core: HostCore;
+  /** The runtime's own. */
+  readonly core: HostCore;
+  /** The runtime's own. */
+  watchers: Map<string, ActorAddress> | null = null;
   private readonly choose: Choose<M> | null;
   private members: ActorRef<M>[] = [];
   private isOpen = true;
@@ -65,6 +68,7 @@ export class Router<M> implements ActorRef<M>, Recipient {
   }
 
   remove(routee: ActorRef<M>): void {
+    this.core.agent.unwatch(routee.address, this.forget);
     this.forget(routee.address);
   }
 
@@ -95,9 +99,12 @@ export class Router<M> implements ActorRef<M>, Recipient {
 
   signal(signal: Signal): void {
     if (signal.kind === 'stop') this.close();
+    if (signal.kind === 'watch' || signal.kind === 'unwatch') heedWatcher(this, signal.from, signal.kind === 'watch');
   }
 
-  hostDied(): void {}
+  hostDied(host: number): void {
+    forgetWatchers(this, host);
+  }
 
   hostClosed(): void {
     this.close();
@@ -107,8 +114,10 @@ export class Router<M> implements ActorRef<M>, Recipient {
   close(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
+    for (const { address } of this.members) this.core.agent.unwatch(address, this.forget);
     this.members = [];
     this.core.slots.close(this.address);
+    announceEnd(this, this.core.isClosed ? 'closed' : 'stopped');
   }
 
   private broadcast(message: M, sender: ActorAddress | null): TellResult {

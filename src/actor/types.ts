@@ -55,11 +55,11 @@ export interface Behaviour<M> {
   receive(message: M, context: ActorContext<M>): void | Promise<void>;
   /** Before the first message, and again after each restart. */
   started?(context: ActorContext<M>): void | Promise<void>;
-  /** The last call, when the actor's children have ended. */
+  /** The last call, when the actor's children have ended. Made even if it is stopped before `started` was called. */
   stopping?(context: ActorContext<M>, reason: StopReason): void | Promise<void>;
   /** The last call to this behaviour before a fresh one takes its place; the children have ended. */
   restarting?(context: ActorContext<M>, error: unknown): void | Promise<void>;
-  /** An actor that this one watches has ended. */
+  /** An actor that this one watches has ended. May come before messages that it had told. */
   terminated?(address: ActorAddress, reason: StopReason, context: ActorContext<M>): void | Promise<void>;
   /** No message came for as long as `setReceiveTimeout` says. */
   receiveTimeout?(context: ActorContext<M>): void | Promise<void>;

@@ -2,7 +2,16 @@
 
 import type { ActorAddress } from './address.js';
 import type { ActorCell } from './cell.js';
+import type { HostCore } from './core.js';
+import type { Recipient } from './recipient.js';
 import type { StopReason } from './types.js';
+
+/** What can be watched: actors, and all else that has an address and an end. */
+export interface Watched extends Recipient {
+  readonly core: HostCore;
+  /** By text form; null if there are none. */
+  watchers: Map<string, ActorAddress> | null;
+}
 
 /** Begins to watch; an actor that has ended already is reported at once. Watching twice changes nothing. */
 export function watch(cell: ActorCell, address: ActorAddress): void {
@@ -13,6 +22,7 @@ export function watch(cell: ActorCell, address: ActorAddress): void {
   cell.core.sendWatch(address, cell);
 }
 
+/** Ends watching; not knowing the actor is no mistake. */
 export function unwatch(cell: ActorCell, address: ActorAddress): void {
   if (ended(cell, address)) cell.core.sendSignal(address, { kind: 'unwatch', from: cell.address });
 }
@@ -24,29 +34,36 @@ export function ended(cell: ActorCell, address: ActorAddress): boolean {
   return wasWatched;
 }
 
-export function addWatcher(cell: ActorCell, watcher: ActorAddress): void {
-  cell.watchers ??= new Map();
-  cell.watchers.set(watcher.toString(), watcher);
+/** Somebody, here or on another host, wants to be told of the end; or does not want to any more. */
+export function heedWatcher(one: Watched, watcher: ActorAddress, isWanted: boolean): void {
+  if (isWanted) {
+    one.watchers ??= new Map();
+    one.watchers.set(watcher.toString(), watcher);
+    if (watcher.host !== one.address.host) one.core.abroad.add(one);
+    return;
+  }
+  one.watchers?.delete(watcher.toString());
+  if (one.watchers?.size === 0) one.watchers = null;
 }
 
-export function removeWatcher(cell: ActorCell, watcher: ActorAddress): void {
-  cell.watchers?.delete(watcher.toString());
-  if (cell.watchers?.size === 0) cell.watchers = null;
+/** Forgets the watchers of a host that died. */
+export function forgetWatchers(one: Watched, host: number): void {
+  for (const watcher of one.watchers?.values() ?? []) if (watcher.host === host) heedWatcher(one, watcher, false);
 }
 
 /** Watches nobody any more: what a life had watched is no business of the next. */
 export function unwatchAll(cell: ActorCell): void {
   const { watching } = cell;
   cell.watching = null;
-  cell.core.remoteWatchers.delete(cell);
   for (const address of watching?.values() ?? [])
     cell.core.sendSignal(address, { kind: 'unwatch', from: cell.address });
 }
 
-/** Tells all watchers of an actor that has ended. */
-export function announceEnd(cell: ActorCell, reason: StopReason): void {
-  const { watchers } = cell;
-  cell.watchers = null;
+/** Tells all watchers that it has ended. The slot is closed: nobody watches any more. */
+export function announceEnd(one: Watched, reason: StopReason): void {
+  const { watchers, core, address } = one;
+  one.watchers = null;
+  core.abroad.delete(one);
   for (const watcher of watchers?.values() ?? [])
-    cell.core.sendSignal(watcher, { kind: 'terminated', from: cell.address, reason });
+    core.sendSignal(watcher, { kind: 'terminated', from: address, reason });
 }

@@ -1,8 +1,10 @@
 /**
  * `npm run simulate -- --seeds N --seed S`: any number of seeds, from S on; the exit code says whether all were well.
- * `--log` prints everything that crosses the SPI.
+ * `--log` prints everything that crosses the SPI. `--actors` simulates actors instead of sessions, for `--hours` of
+ * virtual time with about `--messages` messages a seed.
  */
 import { parseArgs } from 'node:util';
+import { simulateTown } from '../actor/town.js';
 import { report, simulate } from './simulation.js';
 
 const { values } = parseArgs({
@@ -10,26 +12,49 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '1' },
     seed: { type: 'string', default: '1' },
     log: { type: 'boolean' },
+    actors: { type: 'boolean' },
+    hours: { type: 'string', default: '24' },
+    messages: { type: 'string', default: '12000000' },
   },
 });
 const first = Number(values.seed);
 const count = Number(values.seeds);
-if (!Number.isInteger(first) || !Number.isInteger(count) || count < 1) {
-  console.error('usage: npm run simulate -- [--seeds N] [--seed FIRST] [--log]');
+const hours = Number(values.hours);
+const messages = Number(values.messages);
+if (!Number.isInteger(first) || !Number.isInteger(count) || count < 1 || !(hours > 0) || !(messages > 0)) {
+  console.error('usage: npm run simulate -- [--seeds N] [--seed FIRST] [--log | --actors [--hours H] [--messages M]]');
   process.exit(2);
 }
-const failures: number[] = [];
-let steps = 0;
-let bytes = 0;
-let orderly = 0;
-for (let seed = first; seed < first + count; seed++) {
-  const outcome = simulate(seed, values.log ? { log: console.log } : {});
-  steps += outcome.steps;
-  bytes += outcome.bytesReceived;
-  if (outcome.orderly) orderly += 1;
-  if (outcome.problems.length === 0) continue;
-  failures.push(seed);
-  if (failures.length <= 10) console.error(report(outcome));
+
+function simulateSessions(): number {
+  let failures = 0;
+  let steps = 0;
+  let bytes = 0;
+  let orderly = 0;
+  for (let seed = first; seed < first + count; seed++) {
+    const outcome = simulate(seed, values.log ? { log: console.log } : {});
+    steps += outcome.steps;
+    bytes += outcome.bytesReceived;
+    if (outcome.orderly) orderly += 1;
+    if (outcome.problems.length === 0) continue;
+    failures += 1;
+    if (failures <= 10) console.error(report(outcome));
+  }
+  console.log(`${count} seeds, ${failures} failed, ${orderly} orderly, ${steps} steps, ${bytes} bytes`);
+  return failures;
 }
-console.log(`${count} seeds, ${failures.length} failed, ${orderly} orderly, ${steps} steps, ${bytes} bytes`);
-process.exitCode = failures.length > 0 ? 1 : 0;
+
+function simulateActors(): number {
+  let failures = 0;
+  for (let seed = first; seed < first + count; seed++) {
+    const { problems, ...figures } = simulateTown(seed, { hours, messages });
+    console.log(`seed ${seed}: ${hours} h, ${JSON.stringify(figures)}`);
+    if (problems.length === 0) continue;
+    failures += 1;
+    console.error(`seed ${seed}: ${problems.join('\n  ')}`);
+  }
+  console.log(`${count} seeds, ${failures} failed`);
+  return failures;
+}
+
+process.exitCode = (values.actors ? simulateActors() : simulateSessions()) > 0 ? 1 : 0;
