@@ -21,6 +21,7 @@
       'shm/sockets.cc',
       'shm/unix.cc',
       'shm/window.cc',
+      'thread_name.cc',
     ],
   },
   'targets': [

@@ -8,7 +8,7 @@
 namespace sanswitch::layout {
 
 // Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned.
-constexpr uint32_t LAYOUT_HASH = 290046966;
+constexpr uint32_t LAYOUT_HASH = 1221589238;
 
 // Record ring
 constexpr uint32_t RECORD_ALIGN = 16;  // Bytes: every record starts at, and is padded to, a multiple of this.
@@ -25,6 +25,10 @@ constexpr uint32_t RECORD_LINK_REJECT = 18;  // Link ring: it does not, LinkReje
 constexpr uint32_t RECORD_LINK_CLOSE = 19;  // Link ring: this side uses the connection no more, LinkClose.
 constexpr uint32_t RECORD_LINK_NEWS = 20;  // Link ring: look into this connection's ring, LinkNews.
 constexpr uint32_t RECORD_LINK_SPACE = 21;  // Link ring: a blocked producer has room again, LinkSpace.
+constexpr uint32_t RECORD_MAIL_SIGNAL = 32;  // Mail link: a signal between actors: MailHeader, then a structured value.
+constexpr uint32_t RECORD_MAIL_FIXED = 33;  // Mail link: a message of declared fields: MailHeader, then the fields' bytes.
+constexpr uint32_t RECORD_MAIL_STRUCTURED = 34;  // Mail link: a message of any shape: MailHeader, then a structured value.
+constexpr uint32_t RECORD_MAIL_BYTES = 35;  // Mail link: a message that is bytes: MailHeader, then they.
 constexpr uint32_t RECORD_PRIVATE = 64;  // First of the types that are free for rings inside one process.
 constexpr uint32_t RECORD_READY = 65;  // Completion ring of the dedicated poller: a sleeping thread's word has changed, ReadyRecord.
 
@@ -123,6 +127,12 @@ constexpr uint32_t RW_LOCK_READERS_MAX = 536870911;  // The most readers at a ti
 constexpr uint32_t BARRIER_ARRIVED_MASK = 4095;  // The threads that have arrived, in Barrier.state; the generation is above.
 constexpr uint32_t BARRIER_GENERATION_SHIFT = 12;  // Lowest bit of the generation.
 constexpr uint32_t BARRIER_PARTIES_MAX = 4095;  // The most threads of a barrier.
+
+// Mail links (src/actor/mail)
+constexpr uint32_t MAIL_RING_BYTES = 1048576;  // Capacity of each ring of a mail link, unless another is chosen.
+constexpr uint32_t MAIL_FLAG_SENDER = 1;  // Bit of MailHeader.flags: the message has a sender.
+constexpr uint32_t MAIL_FLAG_DETACHED = 2;  // Bit of MailHeader.flags: too large for the ring, the body comes by the link's message port.
+constexpr uint32_t MAIL_FLAG_ATTACHED = 4;  // Bit of MailHeader.flags: what can't be written as bytes comes by the link's message port.
 
 // What stands before the payload of every record.
 struct RecordHeader {
@@ -502,5 +512,38 @@ struct Barrier {
 static_assert(sizeof(Barrier) == 8, "size of Barrier");
 static_assert(offsetof(Barrier, state) == 0, "offset of Barrier.state");
 static_assert(offsetof(Barrier, parties) == 4, "offset of Barrier.parties");
+
+// Start of the memory of a mail link, which joins two threads; a ring (RingWords, data) of each side follows, of the same capacity. Zeroed memory is a link that nobody has used yet.
+struct MailMemory {
+  uint8_t gap0[128];
+  int32_t sleepEpoch0;  // Of side 0: odd while its thread sleeps or is about to.
+  uint8_t gap132[124];
+  int32_t sleepEpoch1;  // Of side 1.
+  uint8_t gap260[124];
+};
+static_assert(sizeof(MailMemory) == 384, "size of MailMemory");
+static_assert(offsetof(MailMemory, sleepEpoch0) == 128, "offset of MailMemory.sleepEpoch0");
+static_assert(offsetof(MailMemory, sleepEpoch1) == 256, "offset of MailMemory.sleepEpoch1");
+
+// Start of the payload of every record of a mail link.
+struct MailHeader {
+  uint32_t slot;  // Slot of the actor that it is for, on the thread that reads.
+  uint32_t generation;  // Generation of that slot.
+  uint32_t senderHost;  // Address of the sender, if MAIL_FLAG_SENDER: its host,
+  uint32_t senderSlot;  // its slot,
+  uint32_t senderGeneration;  // its slot's generation.
+  uint32_t shape;  // RECORD_MAIL_FIXED: hash of the declared fields, which both sides must have from one source.
+  uint32_t flags;  // MAIL_FLAG_* bits.
+  uint32_t reserved;  // 0; the body starts at a multiple of 8.
+};
+static_assert(sizeof(MailHeader) == 32, "size of MailHeader");
+static_assert(offsetof(MailHeader, slot) == 0, "offset of MailHeader.slot");
+static_assert(offsetof(MailHeader, generation) == 4, "offset of MailHeader.generation");
+static_assert(offsetof(MailHeader, senderHost) == 8, "offset of MailHeader.senderHost");
+static_assert(offsetof(MailHeader, senderSlot) == 12, "offset of MailHeader.senderSlot");
+static_assert(offsetof(MailHeader, senderGeneration) == 16, "offset of MailHeader.senderGeneration");
+static_assert(offsetof(MailHeader, shape) == 20, "offset of MailHeader.shape");
+static_assert(offsetof(MailHeader, flags) == 24, "offset of MailHeader.flags");
+static_assert(offsetof(MailHeader, reserved) == 28, "offset of MailHeader.reserved");
 
 }  // namespace sanswitch::layout

@@ -51,7 +51,7 @@ int DedicatedPoller::join(std::shared_ptr<PollerSlot> slot, IdleStrategy strateg
   int error = pthread_create(&thread_, nullptr, run, this);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (error == 0) {
-    pthread_setname_np(thread_, "sanswitch-poll");
+    pthread_setname_np(thread_, "poller");
     return 0;
   }
   std::lock_guard<std::mutex> lock(mutex_);

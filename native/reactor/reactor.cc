@@ -129,6 +129,8 @@ bool Reactor::handOver() {
     return false;
   }
   // The dedicated poller takes the last look: its first pass comes after this.
+  environment_->windows.lend();
+  lent_ = true;
   slot_->fallAsleep();
   DedicatedPoller::instance().signal();
   return true;
@@ -137,6 +139,8 @@ bool Reactor::handOver() {
 void Reactor::wakeUp() {
   asleep_ = false;
   int32_t timesOdd = slot_ == nullptr ? 0 : slot_->takeBack();
+  if (lent_) environment_->windows.takeBack();
+  lent_ = false;
   for (Link* link : links_) {
     if (link == nullptr) continue;
     link->excessWakes = std::max(link->excessWakes - timesOdd, -kExcessWakes);

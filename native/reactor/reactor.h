@@ -44,7 +44,8 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
     Reactor* owner;
     int32_t id;
     int fd;
-    // In our own segment: sleepEpoch.
+    uint32_t windowId;
+    // In our own segment, which is in that window: sleepEpoch.
     int32_t* epochWord;
     // Wake-ups received less odd epochs, each of which allows one.
     int32_t excessWakes;
@@ -133,6 +134,8 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
   napi_handle_scope callScope_ = nullptr;
   napi_value readyFunction_ = nullptr;
   bool asleep_ = false;
+  // The dedicated poller has this thread's words.
+  bool lent_ = false;
   // The present window of the idle strategy was really spent polling.
   bool spun_ = false;
   // The loop was going to sleep but for the window that now has ended.

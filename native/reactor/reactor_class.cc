@@ -155,7 +155,9 @@ Napi::Value Reactor::addLink(const Napi::CallbackInfo& info) {
   link->owner = this;
   link->id = static_cast<int32_t>(id);
   link->fd = fd;
+  link->windowId = windowId;
   link->epochWord = epochWord;
+  environment_->windows.hold(windowId);
   link->poll.data = link;
   opened(reinterpret_cast<uv_handle_t*>(&link->poll));
   links_[id] = link;
@@ -179,6 +181,7 @@ void Reactor::closeLink(size_t id) {
   Link* link = links_[id];
   if (link == nullptr) return;
   links_[id] = nullptr;
+  environment_->windows.letGo(link->windowId);
   closeHandle(reinterpret_cast<uv_handle_t*>(&link->poll), [](uv_handle_t* handle) {
     auto* owner = static_cast<LoopObject*>(handle->data);
     delete reinterpret_cast<Link*>(handle);

@@ -1,6 +1,7 @@
 #include "unix.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -87,6 +88,8 @@ int unixListen(const std::string& name, int backlog) {
 
 int unixConnect(const std::string& name) { return namedSocket(name, connect); }
 
+int unixPair(int fds[2]) { return socketpair(AF_UNIX, kSocketType, 0, fds) == 0 ? 0 : -errno; }
+
 int unixAccept(int listener) {
   int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   return fd < 0 ? -errno : fd;
@@ -152,6 +155,32 @@ Napi::Value connectFunction(const Napi::CallbackInfo& info) {
   std::string name = arguments.text(0, kUnixNameLimit);
   if (arguments.failed()) return info.Env().Undefined();
   return Napi::Number::New(info.Env(), Environment::of(info.Env())->own(unixConnect(name)));
+}
+
+// unixPair(out: Int32Array(2)) -> 0 or -errno; out: both descriptors
+Napi::Value pairFunction(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  int32_t* out = arguments.words(0, 2);
+  if (arguments.failed()) return info.Env().Undefined();
+  int fds[2];
+  int error = unixPair(fds);
+  if (error < 0) return Napi::Number::New(info.Env(), error);
+  Environment* environment = Environment::of(info.Env());
+  out[0] = environment->own(fds[0]);
+  out[1] = environment->own(fds[1]);
+  if (out[0] >= 0 && out[1] >= 0) return Napi::Number::New(info.Env(), 0);
+  // One that could not be noted is closed already; then this changes nothing.
+  for (int i = 0; i < 2; i++) environment->close(out[i]);
+  return Napi::Number::New(info.Env(), -ENOMEM);
+}
+
+// duplicateDescriptor(fd) -> descriptor or -errno; of any thread of this process
+Napi::Value duplicateFunction(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  int fd = descriptorArgument(arguments, 0);
+  if (arguments.failed()) return info.Env().Undefined();
+  int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  return Napi::Number::New(info.Env(), copy < 0 ? -errno : Environment::of(info.Env())->own(copy));
 }
 
 // unixAccept(listener) -> descriptor or -errno
@@ -262,6 +291,8 @@ Napi::Value releaseFunction(const Napi::CallbackInfo& info) {
 void exportUnix(Napi::Env env, Napi::Object exports) {
   exports.Set("unixListen", Napi::Function::New<guarded<listenFunction>>(env, "unixListen"));
   exports.Set("unixConnect", Napi::Function::New<guarded<connectFunction>>(env, "unixConnect"));
+  exports.Set("unixPair", Napi::Function::New<guarded<pairFunction>>(env, "unixPair"));
+  exports.Set("duplicateDescriptor", Napi::Function::New<guarded<duplicateFunction>>(env, "duplicateDescriptor"));
   exports.Set("unixAccept", Napi::Function::New<guarded<acceptFunction>>(env, "unixAccept"));
   exports.Set("sendMessage", Napi::Function::New<guarded<sendFunction>>(env, "sendMessage"));
   exports.Set("receiveMessage", Napi::Function::New<guarded<receiveFunction>>(env, "receiveMessage"));

@@ -14,6 +14,9 @@ constexpr size_t kUnixNameLimit = 107;
 // Listens by an abstract name. Returns the descriptor.
 int unixListen(const std::string& name, int backlog);
 
+// Makes two sockets that are connected with each other. 0 or -errno.
+int unixPair(int fds[2]);
+
 // Connects to an abstract name, at once or not at all. Returns the descriptor; -ECONNREFUSED: nobody is there,
 // -EAGAIN: its backlog is full.
 int unixConnect(const std::string& name);

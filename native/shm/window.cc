@@ -8,6 +8,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "arguments.h"
 #include "environment.h"
 #include "exports.h"
@@ -95,14 +97,47 @@ int WindowTable::add(Napi::Uint8Array view) {
   if (reinterpret_cast<uintptr_t>(memory.data) % page != 0) return -EINVAL;
   // Room first: the two tables must not disagree.
   views_.reserve(views_.size() + 1);
-  windows_.push_back(Window{memory.length, {}, Napi::Reference<Napi::Uint8Array>::New(view, 1)});
+  windows_.push_back(Window{memory.length, false, 0, {}, Napi::Reference<Napi::Uint8Array>::New(view, 1)});
   views_.push_back(WindowView{memory.data, static_cast<uint32_t>(memory.length / sizeof(int32_t))});
   return static_cast<int>(windows_.size()) - 1;
+}
+
+int WindowTable::addMemory(Napi::Uint8Array view) {
+  Bytes memory;
+  if (!bytesOf(view.Env(), view, &memory)) return -EINVAL;
+  if (memory.length == 0 || memory.length > kWindowLimit) return -EINVAL;
+  if (reinterpret_cast<uintptr_t>(memory.data) % alignof(int32_t) != 0) return -EINVAL;
+  WindowView place{memory.data, static_cast<uint32_t>(memory.length / sizeof(int32_t))};
+  auto reference = Napi::Reference<Napi::Uint8Array>::New(view, 1);
+  if (!freeIds_.empty()) {
+    uint32_t id = freeIds_.back();
+    freeIds_.pop_back();
+    windows_[id].bytes = memory.length;
+    windows_[id].view = std::move(reference);
+    views_[id] = place;
+    return static_cast<int>(id);
+  }
+  // Room first, also for giving the id back, which then can't fail.
+  views_.reserve(views_.size() + 1);
+  freeIds_.reserve(windows_.size() + 1);
+  windows_.push_back(Window{memory.length, true, 0, {}, std::move(reference)});
+  views_.push_back(place);
+  return static_cast<int>(windows_.size()) - 1;
+}
+
+int WindowTable::removeMemory(uint32_t windowId) {
+  if (windowId >= windows_.size() || !windows_[windowId].isPlain || views_[windowId].base == nullptr) return -EINVAL;
+  if (windows_[windowId].holders > 0 || lent_ > 0) return -EBUSY;
+  windows_[windowId].view.Reset();
+  views_[windowId] = WindowView{nullptr, 0};
+  freeIds_.push_back(windowId);
+  return 0;
 }
 
 int WindowTable::check(uint32_t windowId, uint64_t offset, uint64_t bytes) const {
   if (windowId >= windows_.size()) return -EINVAL;
   const Window& window = windows_[windowId];
+  if (window.isPlain) return -EINVAL;
   uint64_t page = pageBytes();
   if (bytes == 0 || offset % page != 0 || bytes % page != 0) return -EINVAL;
   if (bytes > window.bytes || offset > window.bytes - bytes) return -EINVAL;
@@ -160,14 +195,28 @@ namespace {
 
 constexpr int64_t kDescriptorLimit = INT32_MAX;
 
-// registerWindow(view: Uint8Array over a WebAssembly.Memory) -> windowId or -errno
-Napi::Value registerWindow(const Napi::CallbackInfo& info) {
+// Has `add` take argument 0, a Uint8Array.
+Napi::Value addView(const Napi::CallbackInfo& info, int (WindowTable::*add)(Napi::Uint8Array)) {
   if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
     Napi::TypeError::New(info.Env(), "argument 0 must be a Uint8Array").ThrowAsJavaScriptException();
     return info.Env().Undefined();
   }
-  int result = Environment::of(info.Env())->windows.add(info[0].As<Napi::Uint8Array>());
+  int result = (Environment::of(info.Env())->windows.*add)(info[0].As<Napi::Uint8Array>());
   return Napi::Number::New(info.Env(), result);
+}
+
+// registerWindow(view: Uint8Array over a WebAssembly.Memory) -> windowId or -errno
+Napi::Value registerWindow(const Napi::CallbackInfo& info) { return addView(info, &WindowTable::add); }
+
+// registerMemory(view: Uint8Array over a SharedArrayBuffer) -> windowId or -errno
+Napi::Value registerMemory(const Napi::CallbackInfo& info) { return addView(info, &WindowTable::addMemory); }
+
+// unregisterMemory(windowId) -> 0 or -errno
+Napi::Value unregisterMemory(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  auto windowId = static_cast<uint32_t>(arguments.integer(0, 0, UINT32_MAX));
+  if (arguments.failed()) return info.Env().Undefined();
+  return Napi::Number::New(info.Env(), Environment::of(info.Env())->windows.removeMemory(windowId));
 }
 
 // mapOwnSegment(windowId, offset, bytes) -> descriptor of the sealed memfd or -errno
@@ -209,6 +258,8 @@ Napi::Value unmapSegment(const Napi::CallbackInfo& info) {
 
 void exportWindows(Napi::Env env, Napi::Object exports) {
   exports.Set("registerWindow", Napi::Function::New<guarded<registerWindow>>(env, "registerWindow"));
+  exports.Set("registerMemory", Napi::Function::New<guarded<registerMemory>>(env, "registerMemory"));
+  exports.Set("unregisterMemory", Napi::Function::New<guarded<unregisterMemory>>(env, "unregisterMemory"));
   exports.Set("mapOwnSegment", Napi::Function::New<guarded<mapOwnSegment>>(env, "mapOwnSegment"));
   exports.Set("mapPeerSegment", Napi::Function::New<guarded<mapPeerSegment>>(env, "mapPeerSegment"));
   exports.Set("unmapSegment", Napi::Function::New<guarded<unmapSegment>>(env, "unmapSegment"));

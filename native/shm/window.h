@@ -1,5 +1,6 @@
 // Windows: large pieces of JavaScript's address space (WebAssembly.Memory) into which segments, ours and the peers',
-// are mapped, so that JavaScript reads and writes them as ordinary shared arrays.
+// are mapped, so that JavaScript reads and writes them as ordinary shared arrays. Beside them stands, with ids of the
+// same kind, plain memory: SharedArrayBuffers that threads of this process share, in which words are watched.
 #pragma once
 
 #include <napi.h>
@@ -17,12 +18,29 @@ struct WindowView {
   uint32_t words;
 };
 
-// The windows of one environment. Each is kept alive, with its mappings, until the environment ends.
+// The windows of one environment. Each is kept alive, with its mappings, until the environment ends; plain memory until
+// it is removed.
 class WindowTable {
  public:
   // Adds the memory that `view` covers. Returns its id (0, 1, ...), or -EINVAL if it is not page aligned or larger
   // than 4 GiB.
   int add(Napi::Uint8Array view);
+
+  // Adds plain memory, anywhere, up to 4 GiB: nothing can be mapped into it. Returns its id, if possible one that was
+  // given back, or -EINVAL.
+  int addMemory(Napi::Uint8Array view);
+
+  // Removes plain memory; its words are no words any more. 0, -EINVAL (no such memory), or -EBUSY: the reactor still
+  // writes to a word of it, or the dedicated poller reads this thread's words.
+  int removeMemory(uint32_t windowId);
+
+  // Counts those who keep a pointer to a word of a window, so that it is not removed under them.
+  void hold(uint32_t windowId) { windows_[windowId].holders++; }
+  void letGo(uint32_t windowId) { windows_[windowId].holders--; }
+
+  // While another thread looks at watched words, whichever: nothing is removed.
+  void lend() { lent_++; }
+  void takeBack() { lent_--; }
 
   // Makes a sealed memfd of `bytes`, mapped read-write at `offset` of the window. Returns its descriptor or -errno.
   int mapOwn(uint32_t windowId, uint64_t offset, uint64_t bytes);
@@ -45,6 +63,9 @@ class WindowTable {
  private:
   struct Window {
     uint64_t bytes;
+    // Plain memory, or the place of one that is gone: no segments.
+    bool isPlain;
+    uint32_t holders;
     // Mapped segments: offset to size.
     std::map<uint64_t, uint64_t> segments;
     Napi::Reference<Napi::Uint8Array> view;
@@ -60,6 +81,9 @@ class WindowTable {
 
   std::vector<Window> windows_;
   std::vector<WindowView> views_;
+  // Ids of plain memory that was removed.
+  std::vector<uint32_t> freeIds_;
+  int lent_ = 0;
 };
 
 }  // namespace sanswitch

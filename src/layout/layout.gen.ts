@@ -3,7 +3,7 @@
 // NAME_SHIFT: lowest bit of a field that is smaller than its word.
 
 /** Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned. */
-export const LAYOUT_HASH = 290046966;
+export const LAYOUT_HASH = 1221589238;
 
 // Record ring
 /** Bytes: every record starts at, and is padded to, a multiple of this. */
@@ -32,6 +32,14 @@ export const RECORD_LINK_CLOSE = 19;
 export const RECORD_LINK_NEWS = 20;
 /** Link ring: a blocked producer has room again, LinkSpace. */
 export const RECORD_LINK_SPACE = 21;
+/** Mail link: a signal between actors: MailHeader, then a structured value. */
+export const RECORD_MAIL_SIGNAL = 32;
+/** Mail link: a message of declared fields: MailHeader, then the fields' bytes. */
+export const RECORD_MAIL_FIXED = 33;
+/** Mail link: a message of any shape: MailHeader, then a structured value. */
+export const RECORD_MAIL_STRUCTURED = 34;
+/** Mail link: a message that is bytes: MailHeader, then they. */
+export const RECORD_MAIL_BYTES = 35;
 /** First of the types that are free for rings inside one process. */
 export const RECORD_PRIVATE = 64;
 /** Completion ring of the dedicated poller: a sleeping thread's word has changed, ReadyRecord. */
@@ -210,6 +218,16 @@ export const BARRIER_ARRIVED_MASK = 4095;
 export const BARRIER_GENERATION_SHIFT = 12;
 /** The most threads of a barrier. */
 export const BARRIER_PARTIES_MAX = 4095;
+
+// Mail links (src/actor/mail)
+/** Capacity of each ring of a mail link, unless another is chosen. */
+export const MAIL_RING_BYTES = 1048576;
+/** Bit of MailHeader.flags: the message has a sender. */
+export const MAIL_FLAG_SENDER = 1;
+/** Bit of MailHeader.flags: too large for the ring, the body comes by the link's message port. */
+export const MAIL_FLAG_DETACHED = 2;
+/** Bit of MailHeader.flags: what can't be written as bytes comes by the link's message port. */
+export const MAIL_FLAG_ATTACHED = 4;
 
 /** RecordHeader: What stands before the payload of every record. Its size in bytes. */
 export const RECORD_HEADER_BYTES = 8;
@@ -644,3 +662,39 @@ export const BARRIER_STATE_WORD = 0;
 /** How many threads it takes. */
 export const BARRIER_PARTIES = 4;
 export const BARRIER_PARTIES_WORD = 1;
+
+/** MailMemory: Start of the memory of a mail link, which joins two threads; a ring (RingWords, data) of each side follows, of the same capacity. Zeroed memory is a link that nobody has used yet. Its size in bytes. */
+export const MAIL_MEMORY_BYTES = 384;
+/** Of side 0: odd while its thread sleeps or is about to. */
+export const MAIL_MEMORY_SLEEP_EPOCH0 = 128;
+export const MAIL_MEMORY_SLEEP_EPOCH0_WORD = 32;
+/** Of side 1. */
+export const MAIL_MEMORY_SLEEP_EPOCH1 = 256;
+export const MAIL_MEMORY_SLEEP_EPOCH1_WORD = 64;
+
+/** MailHeader: Start of the payload of every record of a mail link. Its size in bytes. */
+export const MAIL_HEADER_BYTES = 32;
+/** Slot of the actor that it is for, on the thread that reads. */
+export const MAIL_HEADER_SLOT = 0;
+export const MAIL_HEADER_SLOT_WORD = 0;
+/** Generation of that slot. */
+export const MAIL_HEADER_GENERATION = 4;
+export const MAIL_HEADER_GENERATION_WORD = 1;
+/** Address of the sender, if MAIL_FLAG_SENDER: its host, */
+export const MAIL_HEADER_SENDER_HOST = 8;
+export const MAIL_HEADER_SENDER_HOST_WORD = 2;
+/** its slot, */
+export const MAIL_HEADER_SENDER_SLOT = 12;
+export const MAIL_HEADER_SENDER_SLOT_WORD = 3;
+/** its slot's generation. */
+export const MAIL_HEADER_SENDER_GENERATION = 16;
+export const MAIL_HEADER_SENDER_GENERATION_WORD = 4;
+/** RECORD_MAIL_FIXED: hash of the declared fields, which both sides must have from one source. */
+export const MAIL_HEADER_SHAPE = 20;
+export const MAIL_HEADER_SHAPE_WORD = 5;
+/** MAIL_FLAG_* bits. */
+export const MAIL_HEADER_FLAGS = 24;
+export const MAIL_HEADER_FLAGS_WORD = 6;
+/** 0; the body starts at a multiple of 8. */
+export const MAIL_HEADER_RESERVED = 28;
+export const MAIL_HEADER_RESERVED_WORD = 7;

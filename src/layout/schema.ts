@@ -54,6 +54,10 @@ const constantGroups: Group[] = [
     ['RECORD_LINK_CLOSE', 19, 'Link ring: this side uses the connection no more, LinkClose.'],
     ['RECORD_LINK_NEWS', 20, "Link ring: look into this connection's ring, LinkNews."],
     ['RECORD_LINK_SPACE', 21, 'Link ring: a blocked producer has room again, LinkSpace.'],
+    ['RECORD_MAIL_SIGNAL', 32, 'Mail link: a signal between actors: MailHeader, then a structured value.'],
+    ['RECORD_MAIL_FIXED', 33, "Mail link: a message of declared fields: MailHeader, then the fields' bytes."],
+    ['RECORD_MAIL_STRUCTURED', 34, 'Mail link: a message of any shape: MailHeader, then a structured value.'],
+    ['RECORD_MAIL_BYTES', 35, 'Mail link: a message that is bytes: MailHeader, then they.'],
     ['RECORD_PRIVATE', 64, 'First of the types that are free for rings inside one process.'],
     ['RECORD_READY', 65, "Completion ring of the dedicated poller: a sleeping thread's word has changed, ReadyRecord."],
   ]),
@@ -188,6 +192,48 @@ const syncStructs = [
   struct('Barrier', 'Has to be initialised.', [
     field('state', 'i32', 'Generation and number of the arrived; what they sleep on.'),
     field('parties', 'i32', 'How many threads it takes.'),
+  ]),
+];
+
+const mailGroup = group('Mail links (src/actor/mail)', [
+  ['MAIL_RING_BYTES', 1 * MiB, 'Capacity of each ring of a mail link, unless another is chosen.'],
+  ['MAIL_FLAG_SENDER', 1, 'Bit of MailHeader.flags: the message has a sender.'],
+  [
+    'MAIL_FLAG_DETACHED',
+    2,
+    "Bit of MailHeader.flags: too large for the ring, the body comes by the link's message port.",
+  ],
+  [
+    'MAIL_FLAG_ATTACHED',
+    4,
+    "Bit of MailHeader.flags: what can't be written as bytes comes by the link's message port.",
+  ],
+]);
+
+const mailStructs = [
+  struct(
+    'MailMemory',
+    'Start of the memory of a mail link, which joins two threads; a ring (RingWords, data) of each side follows, of the ' +
+      'same capacity. Zeroed memory is a link that nobody has used yet.',
+    [
+      field('sleepEpoch0', 'i32', 'Of side 0: odd while its thread sleeps or is about to.', 128),
+      field('sleepEpoch1', 'i32', 'Of side 1.', 256),
+    ],
+    384,
+  ),
+  struct('MailHeader', 'Start of the payload of every record of a mail link.', [
+    field('slot', 'u32', 'Slot of the actor that it is for, on the thread that reads.'),
+    field('generation', 'u32', 'Generation of that slot.'),
+    field('senderHost', 'u32', 'Address of the sender, if MAIL_FLAG_SENDER: its host,'),
+    field('senderSlot', 'u32', 'its slot,'),
+    field('senderGeneration', 'u32', "its slot's generation."),
+    field(
+      'shape',
+      'u32',
+      'RECORD_MAIL_FIXED: hash of the declared fields, which both sides must have from one source.',
+    ),
+    field('flags', 'u32', 'MAIL_FLAG_* bits.'),
+    field('reserved', 'u32', '0; the body starts at a multiple of 8.'),
   ]),
 ];
 
@@ -383,7 +429,7 @@ const definitions = [
 ];
 
 /** Every named number, by subject. */
-export const groups: readonly Group[] = [...constantGroups, syncGroup];
+export const groups: readonly Group[] = [...constantGroups, syncGroup, mailGroup];
 
 /** Every structure, with its offsets. */
-export const structs = [...definitions, ...syncStructs].map(place);
+export const structs = [...definitions, ...syncStructs, ...mailStructs].map(place);

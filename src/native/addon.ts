@@ -82,6 +82,13 @@ export interface NativeAddon {
 
   /** Registers a window. `view` covers a whole WebAssembly.Memory, which is kept until the thread ends. @returns windowId */
   registerWindow(view: Uint8Array): number;
+  /**
+   * Registers plain memory that threads of this process share, for words in it to be watched: `view` covers a
+   * SharedArrayBuffer, which is kept until unregisterMemory or the thread's end. @returns windowId
+   */
+  registerMemory(view: Uint8Array): number;
+  /** Forgets such memory. @returns 0, or -EBUSY: the reactor still has a link in it, or is asleep with its words */
+  unregisterMemory(windowId: number): number;
   /** Maps a new segment of our own, readable and writable, then seals it. @returns the descriptor to hand to the peer */
   mapOwnSegment(windowId: number, offset: number, bytes: number): number;
   /** Maps a peer's segment read-only. Refuses with -EPERM what is not sized and sealed as it must be. Does not take `fd`. */
@@ -116,6 +123,13 @@ export interface NativeAddon {
    * milliseconds.
    */
   keepFreedMemory(keep: boolean): void;
+
+  /** Two connected sockets, SOCK_SEQPACKET, in `out`. */
+  unixPair(out: Int32Array): number;
+  /** A descriptor of this thread's own for what `fd`, of any thread of this process, names. */
+  duplicateDescriptor(fd: number): number;
+  /** Names the calling thread for the system: at most 15 bytes. */
+  setThreadName(name: string): number;
 
   /** Listens by a name (at most 107 bytes) in the abstract namespace, SOCK_SEQPACKET. @returns a descriptor */
   unixListen(name: string, backlog: number): number;

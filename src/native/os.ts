@@ -46,6 +46,24 @@ export function unixListen(name: string, backlog: number): number {
   return check(requireNative().unixListen(name, backlog), 'listen');
 }
 
+const pairWords = new Int32Array(2);
+
+/** Two sockets (SOCK_SEQPACKET) that are connected with each other. @throws EMFILE */
+export function unixPair(): [number, number] {
+  check(requireNative().unixPair(pairWords), 'socketpair');
+  return [pairWords[0], pairWords[1]];
+}
+
+/** A descriptor of this thread's own for what `fd`, of any thread of this process, names. @throws EBADF, EMFILE */
+export function duplicateDescriptor(fd: number): number {
+  return check(requireNative().duplicateDescriptor(fd), 'fcntl');
+}
+
+/** Names the calling thread for the system (ps, top, perf). @throws TypeError: longer than 15 bytes */
+export function setThreadName(name: string): void {
+  check(requireNative().setThreadName(name), 'pthread_setname_np');
+}
+
 /** Connects to such a name at once. @returns the descriptor @throws ECONNREFUSED, EAGAIN (backlog full) */
 export function unixConnect(name: string): number {
   return check(requireNative().unixConnect(name), 'connect');

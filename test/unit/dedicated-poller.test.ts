@@ -29,7 +29,7 @@ function pollerThreads(): number {
       return ''; // The thread has ended meanwhile.
     }
   });
-  return names.filter((name) => name === 'sanswitch-poll').length;
+  return names.filter((name) => name === 'poller').length;
 }
 
 async function startPeer(...task: (string | number)[]): Promise<string> {

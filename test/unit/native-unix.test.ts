@@ -1,12 +1,13 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { requireNative } from '#src/native/load.js';
 import {
   closeDescriptor,
+  duplicateDescriptor,
   openPidfd,
   peerCredentials,
   peerPidfd,
@@ -14,9 +15,11 @@ import {
   receiveMessage,
   releaseDescriptor,
   sendMessage,
+  setThreadName,
   unixAccept,
   unixConnect,
   unixListen,
+  unixPair,
 } from '#src/native/os.js';
 import { Poll } from '#src/reactor/poll.js';
 import { descriptorCount, hostileReason, startHostile } from './native-hostile.js';
@@ -244,5 +247,38 @@ describe.skipIf(hostileReason !== null)(`a peer by no rules ${hostileReason ?? '
     const empty = await startHostile('empty');
     expect(empty.receive()).toEqual({ length: 0, descriptor: -1 });
     await empty.end();
+  });
+});
+
+describe('a pair of sockets', () => {
+  it('is connected, and each end has as many descriptors as are made', () => {
+    const open = descriptorCount();
+    const [one, other] = unixPair();
+    const again = duplicateDescriptor(one);
+    expect(link(again)).toBe(link(one));
+    sendMessage(again, Uint8Array.of(7));
+    const bytes = new Uint8Array(4);
+    expect(receiveMessage(other, bytes)).toEqual({ length: 1, descriptor: -1 });
+    expect(receiveMessage(other, bytes)).toBeNull();
+    // The end is noticed when the last descriptor is closed.
+    closeDescriptor(one);
+    expect(receiveMessage(other, bytes)).toBeNull();
+    closeDescriptor(again);
+    expect(receiveMessage(other, bytes)?.length).toBe(0);
+    closeDescriptor(other);
+    expect(descriptorCount()).toBe(open);
+    expect(() => duplicateDescriptor(one)).toThrow(coded('EBADF'));
+  });
+});
+
+describe('the name of a thread', () => {
+  it('is what the system shows', () => {
+    const nameOf = () => readFileSync('/proc/thread-self/comm', 'utf8').trim();
+    const name = nameOf();
+    setThreadName('worker-7');
+    expect(nameOf()).toBe('worker-7');
+    setThreadName(name);
+    expect(() => setThreadName('sixteen letters.')).toThrow(TypeError);
+    expect(() => setThreadName('nul\0')).toThrow(TypeError);
   });
 });
