@@ -1,6 +1,6 @@
 // Proves the published package: packs it, installs it into an empty project with and without a compiler, and uses it
 // there from ES modules, from `require` and from TypeScript; the README's examples too. Prints `ok` and `not ok` lines
-// and the counts. Needs no network: the one dependency is packed from node_modules.
+// and the counts. Needs no network: the dependencies are packed from node_modules.
 import { spawnSync } from 'node:child_process';
 import {
   existsSync,
@@ -152,7 +152,11 @@ const notice = 'TCP/IP only';
 function main() {
   let tarballs = [];
   check('npm pack', () => {
-    tarballs = [pack(root), pack(join(root, 'node_modules', 'node-gyp-build'), ['--ignore-scripts'])];
+    const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    const packed = Object.keys(dependencies).map((name) =>
+      pack(join(root, 'node_modules', name), ['--ignore-scripts']),
+    );
+    tarballs = [pack(root), ...packed];
   });
   if (tarballs.length === 0) return;
   const hasPrebuilt = existsSync(join(root, 'native', 'prebuilds'));
