@@ -7,6 +7,7 @@
  */
 import { InvalidOptionError } from '../errors.js';
 import * as layout from '../layout/layout.gen.js';
+import { sharedPages } from './shared-pages.js';
 import type { MailboxPolicy, TellResult } from './types.js';
 
 const WORDS = layout.ACTOR_SLOT_BYTES / 4;
@@ -31,9 +32,9 @@ export class DepthTable {
   private readonly words: Int32Array;
 
   /** @param memory that of another thread's DepthTable; a fresh one is zero, and costs memory only where it is used */
-  constructor(memory = new SharedArrayBuffer(layout.ACTOR_SLOT_LIMIT * layout.ACTOR_SLOT_BYTES)) {
+  constructor(memory = sharedPages(layout.ACTOR_SLOT_LIMIT * layout.ACTOR_SLOT_BYTES)) {
     this.memory = memory;
-    this.words = new Int32Array(memory);
+    this.words = new Int32Array(memory, 0, memory.byteLength >>> 2);
     this.slots = Math.floor(this.words.length / WORDS);
     if (this.slots < 2) throw new InvalidOptionError('a depth table has at least 2 slots');
   }

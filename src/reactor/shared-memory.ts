@@ -11,7 +11,10 @@ export class SharedMemory {
   /** @throws NativeUnavailableError, SystemError */
   constructor(buffer: SharedArrayBuffer) {
     this.buffer = buffer;
-    this.windowId = check(requireNative().registerMemory(new Uint8Array(buffer)), 'registerMemory');
+    this.windowId = check(
+      requireNative().registerMemory(new Uint8Array(buffer, 0, buffer.byteLength)),
+      'registerMemory',
+    );
   }
 
   /** Forgets it, once. Its links have been removed from the reactor by then. @throws SystemError EBUSY: they have not */

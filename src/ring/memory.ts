@@ -43,7 +43,7 @@ export function ringBytes(capacity: number): number {
  */
 export function ringOver(buffer: SharedArrayBuffer, offset: number, capacity: number): RingMemory {
   if (offset < 0) throw new RangeError(`a ring can't stand at byte ${offset}`);
-  const words = new Int32Array(buffer);
+  const words = new Int32Array(buffer, 0, buffer.byteLength >>> 2);
   const memory = {
     prodWords: words,
     prodIndex: (offset + RING_WORDS_PROD) >>> 2,

@@ -8,6 +8,7 @@ import {
   RING_CAPACITY_MAX,
 } from '../../layout/layout.gen.js';
 import { type RingMemory, ringBytes, ringOver } from '../../ring/memory.js';
+import { sharedPages } from '../shared-pages.js';
 
 /** The two ends of a link. */
 export type MailSide = 0 | 1;
@@ -24,7 +25,7 @@ export function makeMailMemory(capacity: number = MAIL_RING_BYTES): SharedArrayB
       `the ring of a mail link has a power of two of bytes, from ${RING_BYTES_MIN}, not ${capacity}`,
     );
   }
-  return new SharedArrayBuffer(MAIL_MEMORY_BYTES + 2 * ringBytes(capacity));
+  return sharedPages(MAIL_MEMORY_BYTES + 2 * ringBytes(capacity));
 }
 
 /** The memory as one side sees it. */
@@ -48,7 +49,7 @@ export function mailPlace(buffer: SharedArrayBuffer, side: MailSide): MailPlace 
   const epochs = [MAIL_MEMORY_SLEEP_EPOCH0_WORD, MAIL_MEMORY_SLEEP_EPOCH1_WORD];
   const other = 1 - side;
   return {
-    words: new Int32Array(buffer),
+    words: new Int32Array(buffer, 0, buffer.byteLength >>> 2),
     out: rings[side] as RingMemory,
     in: rings[other] as RingMemory,
     ownEpochWord: epochs[side] as number,

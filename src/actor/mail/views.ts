@@ -14,11 +14,11 @@ export class Views {
 
   constructor(buffer: ArrayBufferLike) {
     this.buffer = buffer;
-    this.u8 = new Uint8Array(buffer);
+    this.u8 = new Uint8Array(buffer, 0, buffer.byteLength);
     this.i32 = new Int32Array(buffer, 0, buffer.byteLength >>> 2);
     this.f64 = new Float64Array(buffer, 0, buffer.byteLength >>> 3);
     this.i64 = new BigInt64Array(buffer, 0, buffer.byteLength >>> 3);
-    this.data = new DataView(buffer);
-    this.text = Buffer.from(buffer as ArrayBuffer);
+    this.data = new DataView(buffer, 0, buffer.byteLength);
+    this.text = Buffer.from(buffer as ArrayBuffer, 0, buffer.byteLength);
   }
 }
