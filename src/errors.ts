@@ -198,3 +198,10 @@ export class RuntimeClosedError extends SanswitchError {
     super('ERR_SANSWITCH_RUNTIME_CLOSED', message);
   }
 }
+
+/** A worker of the actor runtime has died, or could not be started; its actors are gone. `cause` is what it died of. */
+export class WorkerDiedError extends SanswitchError {
+  constructor(message: string, details?: ErrorDetails) {
+    super('ERR_SANSWITCH_WORKER_DIED', message, details);
+  }
+}

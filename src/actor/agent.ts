@@ -8,9 +8,9 @@ import type { EndWatcher } from './events.js';
 import type { Recipient } from './recipient.js';
 import { LocalRef } from './refs.js';
 import type { Signal } from './remote.js';
-import type { TellResult } from './types.js';
+import type { StopReason, TellResult } from './types.js';
 
-type Ended = (address: ActorAddress) => void;
+type Ended = (address: ActorAddress, reason: StopReason) => void;
 
 /** Watches for code that is no actor. Its address is the first of its host. */
 export class HostAgent implements Recipient, EndWatcher {
@@ -63,7 +63,7 @@ export class HostAgent implements Recipient, EndWatcher {
     this.watched.delete(key);
     for (const ended of known?.ended ?? []) {
       try {
-        ended(signal.from);
+        ended(signal.from, signal.reason);
       } catch (error) {
         rethrowLater(error);
       }

@@ -1,7 +1,7 @@
 /** Asking: a message with a temporary reply address, and a promise of the first message that comes there. */
 
 import { onAbort, throwIfAborted } from '../abort.js';
-import { AskRefusedError, AskTimeoutError, RuntimeClosedError } from '../errors.js';
+import { AskRefusedError, AskTimeoutError, RuntimeClosedError, WorkerDiedError } from '../errors.js';
 import type { ActorAddress } from './address.js';
 import type { HostCore } from './core.js';
 import { packMark } from './depth-table.js';
@@ -83,6 +83,7 @@ export class PendingAsk implements ActorRef<unknown>, Watched {
     // Whoever was told may be no actor, and have replied at once.
     if (!this.isOpen) return;
     if (timeoutMs !== Number.POSITIVE_INFINITY) this.core.askTimers.add(this, timeoutMs);
+    if (this.asked.host !== this.address.host) this.core.abroad.add(this);
     if (signal !== undefined) this.forgetSignal = onAbort(signal, (error) => this.fail(error));
   }
 
@@ -116,6 +117,7 @@ export class PendingAsk implements ActorRef<unknown>, Watched {
 
   hostDied(host: number): void {
     forgetWatchers(this, host);
+    if (host === this.asked.host) this.fail(new WorkerDiedError(`the worker of ${this.asked} died before it answered`));
   }
 
   hostClosed(): void {
@@ -132,6 +134,7 @@ export class PendingAsk implements ActorRef<unknown>, Watched {
     if (!this.isOpen) return;
     this.isOpen = false;
     this.list?.remove(this);
+    if (this.asked.host !== this.address.host) this.core.abroad.delete(this);
     this.forgetSignal?.();
     this.core.slots.close(this.address);
     this.core.pendingAsks--;

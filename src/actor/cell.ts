@@ -114,6 +114,11 @@ export class ActorCell implements Watched, Runnable {
     if (this.pending === null) this.core.dispatcher.ready(this);
   }
 
+  /** What it still has to do: messages, signals, and the handler that has not come to its end. */
+  get pendingCount(): number {
+    return (this.mailbox?.length ?? 0) + (this.signals?.length ?? 0) + (this.pending === null ? 0 : 1);
+  }
+
   signal(signal: Signal): void {
     switch (signal.kind) {
       case 'watch':

@@ -11,6 +11,7 @@ import { checkDefinition } from './define.js';
 import { Dispatcher } from './dispatcher.js';
 import { EventStream } from './events.js';
 import { beginLife } from './lifecycle.js';
+import { codecOfFields } from './mail/codecs.js';
 import { QueuePool } from './message-queue.js';
 import { type HostOptions, resolveHost, resolveMailbox, resolveSupervision } from './options.js';
 import type { Recipient } from './recipient.js';
@@ -21,6 +22,7 @@ import { SlotTable } from './slots.js';
 import {
   actorEnds,
   actorFailures,
+  actorSpawns,
   type DeadLetterReason,
   deadLetters,
   handlersAbandoned,
@@ -41,7 +43,7 @@ export class HostCore {
   readonly events: EventStream;
   readonly registry: NameRegistry;
   readonly askTimers: AskTimers;
-  /** Those who have watched actors of other hosts, or are watched by some: who must hear of a host that died. */
+  /** Those who have watched, or wait for, actors of other hosts, or are watched by some: who must hear of a host that died. */
   readonly abroad = new Set<Recipient>();
   outside: RemoteMail | null = null;
   isClosed = false;
@@ -77,6 +79,8 @@ export class HostCore {
   ): ActorRef<M> {
     if (this.isClosed) throw new RuntimeClosedError();
     checkDefinition(definition);
+    // A declaration that can't be is found here, not when the first message comes from another thread.
+    codecOfFields(definition.message);
     const supervision = resolveSupervision(options.supervision);
     if (parent === null && supervision.strategy !== 'one-for-one') {
       throw new InvalidOptionError(`an actor without parent has no siblings for '${supervision.strategy}'`);
@@ -102,6 +106,10 @@ export class HostCore {
         cell.name = name;
       }
       beginLife(cell);
+      if (this.events.hasAudience(actorSpawns)) {
+        const parent = cell.parent?.address ?? null;
+        this.events.publish(actorSpawns, { address: cell.address, name: cell.name, parent });
+      }
     } catch (error) {
       // The caller may try again at once, before the cell has ended.
       if (name !== undefined) this.registry.unregister(name, cell.address);
@@ -216,6 +224,11 @@ export class HostCore {
     // The place was reserved while the actor lived, or with whoever had the slot before.
     if (slot < this.slots.depths.slots) this.slots.depths.release(slot);
     this.deadLetter(message, new ActorAddress(this.limits.id, slot, generation), sender, 'no-actor');
+  }
+
+  undeliverable(slot: number, generation: number, sender: ActorAddress | null): void {
+    if (slot < this.slots.depths.slots) this.slots.depths.release(slot);
+    this.deadLetter(undefined, new ActorAddress(this.limits.id, slot, generation), sender, 'unreadable');
   }
 
   close(): Promise<void> {

@@ -1,5 +1,6 @@
 /** Publish and subscribe within a host: events by topic, to actors of any host and to listeners of this one. */
 
+import type { Channel } from 'node:diagnostics_channel';
 import { rethrowLater } from '../rethrow.js';
 import type { ActorAddress } from './address.js';
 import type { ActorRef } from './types.js';
@@ -7,11 +8,14 @@ import type { ActorRef } from './types.js';
 /** Names what is published, and of what type it is. Topics of the same name are the same topic. */
 export class Topic<in out E> {
   readonly name: string;
+  /** Where events are published as well, whichever stream they come from; undefined for an application's topics. */
+  readonly channel: Channel | undefined;
   /** Only for the type checker, which takes topics of different events for different types by it. */
   declare readonly event: (event: E) => E;
 
-  constructor(name: string) {
+  constructor(name: string, channel?: Channel) {
     this.name = name;
+    this.channel = channel;
   }
 }
 
@@ -65,6 +69,7 @@ export class EventStream {
 
   /** Tells everybody who wants to know. What a listener throws becomes an uncaught exception. */
   publish<E>(topic: Topic<E>, event: E): void {
+    if (topic.channel?.hasSubscribers) topic.channel.publish(event);
     const audience = this.audiences.get(topic.name);
     if (audience === undefined) return;
     for (const actor of audience.actors.values()) actor.tell(event);
@@ -79,7 +84,7 @@ export class EventStream {
 
   /** Whether anybody would be told: what is dear to make is made only then. */
   hasAudience<E>(topic: Topic<E>): boolean {
-    return this.audiences.has(topic.name);
+    return this.audiences.has(topic.name) || topic.channel?.hasSubscribers === true;
   }
 
   private audience(name: string): Audience {

@@ -1,6 +1,7 @@
 /** One thread's part of the actor runtime: its actors, their dispatcher, and what joins it to the other threads. */
 
 import type { ActorAddress } from './address.js';
+import { ActorCell } from './cell.js';
 import { HostCore } from './core.js';
 import type { DepthTable } from './depth-table.js';
 import type { EventStream } from './events.js';
@@ -9,7 +10,7 @@ import { addressOf } from './refs.js';
 import type { NameRegistry } from './registry.js';
 import type { RemoteMail, Signal } from './remote.js';
 import { Router, type Routing } from './router.js';
-import type { ActorDefinition, ActorRef, AnyRef, SpawnOptions } from './types.js';
+import type { ActorDefinition, ActorRef, AnyRef, MessageFields, SpawnOptions, StopReason } from './types.js';
 
 export type { HostOptions } from './options.js';
 
@@ -92,6 +93,17 @@ export class ActorHost {
     this.core.deliver(slot, generation, message, sender);
   }
 
+  /** A message from another host that can't be read: its place is given back. */
+  undeliverable(slot: number, generation: number, sender: ActorAddress | null): void {
+    this.core.undeliverable(slot, generation, sender);
+  }
+
+  /** The fields that an actor of this host declares for its messages, if it lives and declares any. */
+  fieldsOf(slot: number, generation: number): MessageFields | undefined {
+    const recipient = this.core.slots.find(slot, generation);
+    return recipient instanceof ActorCell ? recipient.definition?.message : undefined;
+  }
+
   /** Takes a system message from another host. */
   signalled(slot: number, generation: number, signal: Signal): void {
     this.core.signalled(slot, generation, signal);
@@ -108,7 +120,7 @@ export class ActorHost {
   }
 
   /** Calls `ended` once when that actor, of any host, has ended. */
-  watch(address: ActorAddress, ended: (address: ActorAddress) => void): void {
+  watch(address: ActorAddress, ended: (address: ActorAddress, reason: StopReason) => void): void {
     this.core.agent.watch(address, ended);
   }
 
@@ -132,6 +144,13 @@ export class ActorHost {
     const { preemptions } = dispatcher;
     const stopped = spawned - actors;
     return { actors, pendingAsks, spawned, stopped, restarts, failures, handled, deadLetters, preemptions };
+  }
+
+  /** Messages in mailboxes, and handlers that have not come to their end. Looks at every actor. */
+  countPending(): number {
+    let pending = 0;
+    for (const cell of this.core.cells()) pending += cell.pendingCount;
+    return pending;
   }
 
   /** Every actor of this host, as of now. Takes time in proportion to their number. */

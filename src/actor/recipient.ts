@@ -14,7 +14,7 @@ export interface Recipient {
   /** Takes a message for which a place is reserved in the depth table. */
   accept(message: unknown, sender: ActorAddress | null): void;
   signal(signal: Signal): void;
-  /** Another host is gone. Called if the recipient has watched an actor there. */
+  /** Another host is gone. Called if the recipient has watched an actor of another host, or waits for one. */
   hostDied(host: number): void;
   /** This host closes. */
   hostClosed(): void;

@@ -1,7 +1,7 @@
 /** The seam between an actor host and what carries mail to the others. */
 
 import type { ActorAddress } from './address.js';
-import type { StopReason, TellResult } from './types.js';
+import type { MessageFields, StopReason, TellResult } from './types.js';
 
 /**
  * System messages. They are never bounded, never lost while both hosts live, and overtake ordinary mail.
@@ -15,6 +15,13 @@ export type Signal =
   | { readonly kind: 'watch' | 'unwatch' | 'blocked' | 'drained'; readonly from: ActorAddress }
   | { readonly kind: 'terminated'; readonly from: ActorAddress; readonly reason: StopReason }
   | { readonly kind: 'stop' };
+
+/** `from` declares these fields for its messages: those of that form travel by them from now on. For the hosts, not the actors. */
+export interface FieldsSignal {
+  readonly kind: 'fields';
+  readonly from: ActorAddress;
+  readonly fields: MessageFields;
+}
 
 /** What reaches the actors of other hosts. Given to a host as `ActorHost.outside`. */
 export interface RemoteMail {

@@ -1,5 +1,8 @@
-/** What a host publishes about itself on its event stream. */
-
+/**
+ * What a host publishes about itself: on its event stream, and on the `node:diagnostics_channel` of the same name, which
+ * belongs to the actor's thread.
+ */
+import { channel } from 'node:diagnostics_channel';
 import type { ActorAddress } from './address.js';
 import { Topic } from './events.js';
 import type { StopReason } from './types.js';
@@ -10,9 +13,10 @@ import type { StopReason } from './types.js';
  * - `full`: the mailbox was full.
  * - `dropped`: it was given up for a newer one, or by the policy `drop-newest`.
  * - `unreachable`: what carries mail to the other host did not take it.
+ * - `unreadable`: it came from another thread, and what it was made of did not.
  * - `closed`: the host is closed.
  */
-export type DeadLetterReason = 'no-actor' | 'full' | 'dropped' | 'unreachable' | 'closed';
+export type DeadLetterReason = 'no-actor' | 'full' | 'dropped' | 'unreachable' | 'unreadable' | 'closed';
 
 /** A message that reached nobody. */
 export interface DeadLetter {
@@ -37,6 +41,14 @@ export interface ActorEnd {
   readonly reason: StopReason;
 }
 
+/** An actor was spawned. */
+export interface ActorSpawn {
+  readonly address: ActorAddress;
+  readonly name: string | null;
+  /** Null for an actor that was spawned from outside. */
+  readonly parent: ActorAddress | null;
+}
+
 /** A mailbox has risen to its high-water mark. Published again only after it has fallen to half of it. */
 export interface HighWater {
   readonly address: ActorAddress;
@@ -49,8 +61,13 @@ export interface HandlerAbandoned {
   readonly afterMs: number;
 }
 
-export const deadLetters = new Topic<DeadLetter>('sanswitch.dead-letter'); // counted in any case: HostStats
-export const actorFailures = new Topic<ActorFailure>('sanswitch.actor-failed'); // one event per failure
-export const actorEnds = new Topic<ActorEnd>('sanswitch.actor-ended'); // one event per actor
-export const highWater = new Topic<HighWater>('sanswitch.high-water'); // for any policy
-export const handlersAbandoned = new Topic<HandlerAbandoned>('sanswitch.handler-abandoned'); // an actor that never returns
+function topicOf<E>(name: string): Topic<E> {
+  return new Topic<E>(name, channel(name));
+}
+
+export const deadLetters = topicOf<DeadLetter>('sanswitch.dead-letter'); // counted in any case: HostStats
+export const actorSpawns = topicOf<ActorSpawn>('sanswitch.actor-spawned'); // one event per actor
+export const actorFailures = topicOf<ActorFailure>('sanswitch.actor-failed'); // one event per failure
+export const actorEnds = topicOf<ActorEnd>('sanswitch.actor-ended'); // one event per actor
+export const highWater = topicOf<HighWater>('sanswitch.high-water'); // for any policy
+export const handlersAbandoned = topicOf<HandlerAbandoned>('sanswitch.handler-abandoned'); // an actor that never returns

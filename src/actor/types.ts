@@ -28,7 +28,7 @@ export interface ActorRef<in M> {
   tell(message: M): TellResult;
   /**
    * Sends the message that `make` builds around a temporary reference, and waits for the first reply that it is told.
-   * @throws AskTimeoutError, AskRefusedError, AbortError, RuntimeClosedError (all as rejections)
+   * @throws AskTimeoutError, AskRefusedError, AbortError, WorkerDiedError, RuntimeClosedError (all as rejections)
    */
   ask<R>(make: (replyTo: ActorRef<R>) => M, options?: AskOptions): Promise<R>;
 }

@@ -24,7 +24,7 @@ import type { Reactor, Watch } from '../../reactor/reactor.js';
 import { rethrowLater } from '../../rethrow.js';
 import { RingConsumer } from '../../ring/consumer.js';
 import { ActorAddress } from '../address.js';
-import type { Signal } from '../remote.js';
+import type { FieldsSignal, Signal } from '../remote.js';
 import type { RefMaker } from './fixed-codec.js';
 import type { MailPlace } from './memory.js';
 import type { MailSink } from './sink.js';
@@ -37,7 +37,7 @@ const RECORDS_PER_POLL = 512;
 /** A message that can't be had any more. */
 const LOST = Symbol('lost');
 const NOTHING: readonly unknown[] = [];
-const SIGNAL_KINDS: readonly unknown[] = ['watch', 'unwatch', 'terminated', 'stop', 'drained'];
+const SIGNAL_KINDS: readonly unknown[] = ['watch', 'unwatch', 'terminated', 'stop', 'drained', 'fields'];
 
 /** The link, seen from its reading half. */
 export interface InboxOwner {
@@ -178,10 +178,10 @@ export class Inbox {
     return copy;
   }
 
-  private signal(flags: number, body: number, bytes: number): Signal {
-    const signal = this.value(flags, body, bytes) as Signal | null | undefined;
+  private signal(flags: number, body: number, bytes: number): Signal | FieldsSignal {
+    const signal = this.value(flags, body, bytes) as Signal | FieldsSignal | null | undefined;
     if (!SIGNAL_KINDS.includes(signal?.kind)) throw new RingCorruptError('a signal of no known kind');
-    return signal as Signal;
+    return signal as Signal | FieldsSignal;
   }
 
   private senderAt(word: number): ActorAddress {
