@@ -1,0 +1,121 @@
+/** The actors that are spawned from modules on workers: under which names, and what becomes of them when a worker dies. */
+import { InvalidOptionError, NameTakenError, NotSerializableError, showValue, WorkerDiedError } from '../../errors.js';
+import { ActorAddress } from '../address.js';
+import type { ActorRef } from '../types.js';
+import { packArgs } from './args.js';
+import { publishLost } from './channels.js';
+import type { Cluster } from './cluster.js';
+import type { NameEntry, SpawnRequest } from './control.js';
+import { resultOf } from './outcome.js';
+import { place, type RuntimeSpawnOptions } from './placement.js';
+import { type Root, Roots } from './roots.js';
+import type { RuntimeThread } from './thread.js';
+
+/** See the top of this file. */
+export class Supervisor {
+  private readonly thread: RuntimeThread;
+  private readonly cluster: Cluster;
+  private readonly roots: Roots;
+  /** Names of actors that are being spawned, which nobody else may take meanwhile. */
+  private readonly namesUnderWay = new Set<string>();
+  private readonly spawns = new Set<Promise<unknown>>();
+  /** Actors that are being spawned, by worker. */
+  private readonly underWay = new Map<number, number>();
+
+  constructor(thread: RuntimeThread, cluster: Cluster) {
+    this.thread = thread;
+    this.cluster = cluster;
+    this.roots = new Roots(cluster.size);
+  }
+
+  /** Spawns an actor. @param url absolute @throws as Runtime.spawn says */
+  async spawn(url: string, args: unknown, options: RuntimeSpawnOptions): Promise<ActorRef<unknown>> {
+    const { name, mailbox, supervision } = options;
+    if (supervision?.decide !== undefined) {
+      throw new InvalidOptionError('supervision.decide is a function, which does not cross threads');
+    }
+    const worker = place(options.worker, this.cluster.size, this.cluster.up, (one) => this.load(one));
+    const packed = packArgs(args);
+    if (supervision !== undefined && packed.transfers.length > 0) {
+      throw new NotSerializableError('the arguments of a supervised actor hold what can be handed over only once');
+    }
+    const request: SpawnRequest = { url, args: packed, name, mailbox, supervision };
+    if (name === undefined) return this.spawnOn(worker, request);
+    this.thread.host.registry.check(name);
+    if (this.namesUnderWay.has(name)) throw new NameTakenError(`the name ${showValue(name)} is taken`);
+    this.namesUnderWay.add(name);
+    try {
+      return await this.spawnOn(worker, request);
+    } finally {
+      this.namesUnderWay.delete(name);
+    }
+  }
+
+  /** A worker is back: its supervised actors start again. Never rejects. */
+  async restart(worker: number): Promise<void> {
+    for (const root of this.roots.toRestart(worker, performance.now())) {
+      try {
+        root.address = await this.spawnThere(worker, root.request);
+        this.keep(root);
+      } catch (error) {
+        // It has died again: all this is gone through once more when it is back.
+        if (error instanceof WorkerDiedError) return;
+        this.roots.forget(root);
+        publishLost({ worker, url: root.request.url, name: root.request.name ?? null, error });
+      }
+    }
+  }
+
+  /** A worker does not come back, and its actors neither. */
+  givenUp(worker: number): void {
+    this.roots.forgetAll(worker);
+  }
+
+  /** When the actors that are being spawned stand, or never will. */
+  async settled(): Promise<void> {
+    while (this.spawns.size > 0) await Promise.allSettled(this.spawns);
+  }
+
+  /** Actors that were spawned on a worker and live, or will again. */
+  count(worker: number): number {
+    return this.roots.count(worker);
+  }
+
+  /** These, and those that are being spawned there. */
+  private load(worker: number): number {
+    return this.count(worker) + (this.underWay.get(worker) ?? 0);
+  }
+
+  private async spawnOn(worker: number, request: SpawnRequest): Promise<ActorRef<unknown>> {
+    const { underWay } = this;
+    underWay.set(worker, (underWay.get(worker) ?? 0) + 1);
+    try {
+      const address = await this.spawnThere(worker, request);
+      this.keep(this.roots.add(worker, request, address));
+      return this.thread.host.ref(address);
+    } finally {
+      underWay.set(worker, (underWay.get(worker) ?? 0) - 1);
+    }
+  }
+
+  private async spawnThere(worker: number, request: SpawnRequest): Promise<ActorAddress> {
+    const spawned = this.cluster.life(worker).spawn(request);
+    this.spawns.add(spawned);
+    try {
+      return ActorAddress.parse(resultOf(await spawned));
+    } finally {
+      this.spawns.delete(spawned);
+    }
+  }
+
+  /** Makes the name of an actor that has just been spawned known everywhere, and waits for its end. */
+  private keep(root: Root): void {
+    const { address, request } = root;
+    if (request.name !== undefined) {
+      const entry: NameEntry = [request.name, address.toString()];
+      this.thread.named(entry);
+      this.cluster.announce(entry, address.host);
+    }
+    this.thread.host.watch(address, (_, reason) => this.roots.ended(root, address, reason));
+  }
+}
