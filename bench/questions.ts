@@ -1,4 +1,5 @@
 /** All questions. */
+import { ask } from './ask.js';
 import { bulk } from './bulk.js';
 import { churn } from './churn.js';
 import { cold } from './cold.js';
@@ -7,9 +8,11 @@ import { usage } from './harness/options.js';
 import type { Question } from './harness/question.js';
 import { hostile } from './hostile.js';
 import { idle } from './idle.js';
+import { mail } from './mail.js';
 import { many } from './many.js';
 import { poller } from './poller.js';
 import { rtt } from './rtt.js';
+import { spawn } from './spawn.js';
 import { stream } from './stream.js';
 import { sync } from './sync.js';
 import { tcp } from './tcp.js';
@@ -28,6 +31,9 @@ export const QUESTIONS: readonly Question[] = [
   poller,
   hostile,
   sync,
+  mail,
+  ask,
+  spawn,
 ];
 
 /** The question that a command line names. @throws BenchFailure unless it names one that exists */

@@ -114,6 +114,35 @@ describe('npm run bench', () => {
     expect(lines.at(-1)?.ratio).toBeGreaterThan(TENTH);
   });
 
+  it('mail: many times the messages of a MessagePort', { timeout: LIMIT_MS, retry: RETRIES }, async () => {
+    const lines = await ask('mail', '4');
+    expect(lines.map(({ variant }) => variant).sort()).toEqual(['any object', 'declared fields', 'same worker']);
+    for (const line of lines) {
+      expect(line).toMatchObject({ question: 'mail', rounds: 5, msgs_per_s: expect.any(Number) });
+      expect(line.baseline).toMatchObject({ name: 'MessagePort', msgs_per_s: expect.any(Number) });
+    }
+    expect(lines.at(-1)).toMatchObject({ variant: 'declared fields', judged: true });
+    expect(lines.at(-1)?.ratio).toBeGreaterThan(8 * TENTH);
+  });
+
+  it('ask: answers sooner than a MessagePort', { timeout: LIMIT_MS, retry: RETRIES }, async () => {
+    const lines = await ask('ask', '4');
+    expect(lines).toHaveLength(1);
+    const [line] = lines as [Answer];
+    expect(line).toMatchObject({ question: 'ask', variant: 'ask', judged: true, baseline: { name: 'MessagePort' } });
+    expect(line.p99_us).toBeGreaterThanOrEqual(line.p50_us as number);
+    expect(line.ratio).toBeGreaterThan(20 * TENTH);
+  });
+
+  it('spawn: many small actors, soon', { timeout: LIMIT_MS, retry: RETRIES }, async () => {
+    const lines = await ask('spawn', '3');
+    expect(lines).toHaveLength(1);
+    const [line] = lines as [Answer & { readonly spawns_per_s: number; readonly bytes: number }];
+    expect(line).toMatchObject({ question: 'spawn', judged: true, actors: 100_000, baseline: { name: 'nact' } });
+    expect(line.spawns_per_s).toBeGreaterThan(200_000 * TENTH);
+    expect(line.bytes).toBeLessThanOrEqual(1_024);
+  });
+
   it('draws a flame graph of every process', { timeout: LIMIT_MS }, async () => {
     const out = mkdtempSync(join(tmpdir(), 'sanswitch-flame-'));
     try {
