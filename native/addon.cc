@@ -6,6 +6,7 @@
 #include "reactor/poll.h"
 #include "reactor/reactor.h"
 #include "shm/exports.h"
+#include "tcp/exports.h"
 
 namespace sanswitch {
 
@@ -21,6 +22,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exportNetlink(env, exports);
   exportCopy(env, exports);
   exportFreedMemory(env, exports);
+  exportTcp(env, exports);
   Poll::exportClass(env, exports);
   Reactor::exportClass(env, exports);
   return exports;

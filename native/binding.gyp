@@ -21,6 +21,9 @@
       'shm/sockets.cc',
       'shm/unix.cc',
       'shm/window.cc',
+      'tcp/acceptor.cc',
+      'tcp/address.cc',
+      'tcp/listen.cc',
     ],
   },
   'targets': [
