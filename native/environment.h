@@ -25,8 +25,8 @@ class Environment {
   static Environment* of(Napi::Env env) { return env.GetInstanceData<Environment>(); }
 
   // Notes that this environment owns `fd`, so that it is closed with it at the latest. Negative numbers (errors) are
-  // passed through. Returns `fd`, or -ENOMEM: it can't be noted, and is closed. A descriptor that other threads may open
-  // and close too, which this one does not notice, is noted with its socket's cookie.
+  // passed through. Returns `fd`, or -ENOMEM: it can't be noted, and is closed. What another thread may open, and then
+  // close without a word to this one, is noted with its socket's cookie.
   int own(int fd, uint64_t cookie = kNoCookie);
 
   // Hands `fd` over to somebody else: no longer closed by the addon. 0, or -EBADF if it is not owned here.

@@ -12,8 +12,8 @@
 
 namespace sanswitch {
 
-// JavaScript's class TcpAcceptor: takes connections off a listening socket, which stays the caller's, and hands each turn's
-// to JavaScript in one call. What it has accepted belongs to the environment, until released or closed by its cookie.
+// JavaScript's class TcpAcceptor: takes connections off a listening socket, which stays the caller's, and hands those
+// of each turn to JavaScript in one call. They belong to the environment, until released or closed by their cookies.
 // Thread: the loop's own.
 class TcpAcceptor : public Napi::ObjectWrap<TcpAcceptor>, public LoopObject {
  public:
@@ -48,7 +48,7 @@ class TcpAcceptor : public Napi::ObjectWrap<TcpAcceptor>, public LoopObject {
   // Polls for connections or, while paused for either reason, for nothing that can happen.
   void updatePoll();
 
-  // Fills batch_. Returns the errno, negated, that ended it early because the system is short of something; otherwise 0.
+  // Fills batch_. Returns 0, or the negated errno that ended it early: the system is short of something.
   int acceptBatch();
   // Accepts one connection. 1, 0: that one is of no use, -EAGAIN: nobody waits, or what the system is short of.
   int acceptOne(Accepted* accepted);

@@ -20,8 +20,8 @@ int listenOn(const SocketAddress& address, socklen_t length, int backlog, bool v
   int family = address.any.sa_family;
   int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
-  // As libuv listens: a port whose last connection is in TIME_WAIT may be used again, and whether the IPv6 wildcard takes
-  // IPv4 too is never left to the system's default.
+  // As libuv listens: a port whose last connection is in TIME_WAIT may be used again, and whether the IPv6 wildcard
+  // takes IPv4 too is never left to the system's default.
   if (setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
       (family == AF_INET || setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6only ? 1 : 0)) &&
       bind(fd, &address.any, length) == 0 && listen(fd, backlog) == 0) {
