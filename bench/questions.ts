@@ -1,4 +1,5 @@
 /** All questions. */
+import { accept } from './accept.js';
 import { bulk } from './bulk.js';
 import { churn } from './churn.js';
 import { cold } from './cold.js';
@@ -28,6 +29,7 @@ export const QUESTIONS: readonly Question[] = [
   poller,
   hostile,
   sync,
+  accept,
 ];
 
 /** The question that a command line names. @throws BenchFailure unless it names one that exists */
