@@ -98,21 +98,27 @@ TcpAcceptor::~TcpAcceptor() {
 
 void TcpAcceptor::updatePoll() {
   if (closing()) return;
-  // A listening socket is never disconnected: a paused one reports nothing, yet goes on keeping the loop alive if it is
+  if (pausedForShortage_) {
+    // The timer keeps the loop alive instead.
+    uv_poll_stop(&poll_);
+    return;
+  }
+  // A listening socket is never disconnected: paused, it reports nothing, yet goes on keeping the loop alive if it is
   // referenced, as every listener does.
-  int events = pausedByCaller_ || pausedForShortage_ ? UV_DISCONNECT : UV_READABLE;
-  uv_poll_start(&poll_, events, onReadable);
+  uv_poll_start(&poll_, pausedByCaller_ ? UV_DISCONNECT : UV_READABLE, onReady);
 }
 
-void TcpAcceptor::onReadable(uv_poll_t* handle, int status, int) {
+void TcpAcceptor::onReady(uv_poll_t* handle, int status, int events) {
   auto* acceptor = static_cast<TcpAcceptor*>(static_cast<LoopObject*>(handle->data));
-  int error = status < 0 ? status : acceptor->acceptBatch();
+  acceptor->batchLength_ = 0;
+  int error = status;
+  // Disconnected after all: somebody who has the descriptor too has shut it down, as accept4 would say.
+  if (status == 0) error = (events & UV_READABLE) != 0 ? acceptor->acceptBatch() : -EINVAL;
   if (acceptor->batchLength_ > 0) acceptor->deliver();
   if (error < 0 && !acceptor->closing()) acceptor->meetShortage(error);
 }
 
 int TcpAcceptor::acceptBatch() {
-  batchLength_ = 0;
   for (size_t i = 0; i < kAcceptsPerTurn; i++) {
     int result = acceptOne(&batch_[batchLength_]);
     if (result < 0) return result == -EAGAIN ? 0 : result;
@@ -237,11 +243,15 @@ void TcpAcceptor::resume(const Napi::CallbackInfo&) {
 }
 
 void TcpAcceptor::ref(const Napi::CallbackInfo&) {
-  if (!closing()) uv_ref(handleOf(&poll_));
+  if (closing()) return;
+  uv_ref(handleOf(&poll_));
+  uv_ref(handleOf(&pauseTimer_));
 }
 
 void TcpAcceptor::unref(const Napi::CallbackInfo&) {
-  if (!closing()) uv_unref(handleOf(&poll_));
+  if (closing()) return;
+  uv_unref(handleOf(&poll_));
+  uv_unref(handleOf(&pauseTimer_));
 }
 
 void TcpAcceptor::closeMethod(const Napi::CallbackInfo&) { close(); }

@@ -42,13 +42,13 @@ class TcpAcceptor : public Napi::ObjectWrap<TcpAcceptor>, public LoopObject {
   void closeMethod(const Napi::CallbackInfo& info);
   Napi::Value counters(const Napi::CallbackInfo& info);
 
-  static void onReadable(uv_poll_t* handle, int status, int events);
+  static void onReady(uv_poll_t* handle, int status, int events);
   static void onPauseOver(uv_timer_t* handle);
 
-  // Polls for connections or, while paused for either reason, for nothing that can happen.
+  // Polls for what the two reasons to pause leave to poll for.
   void updatePoll();
 
-  // Fills batch_. Returns 0, or the negated errno that ended it early: the system is short of something.
+  // Fills batch_, which is empty. Returns 0, or the negated errno that ended it: the system is short of something.
   int acceptBatch();
   // Accepts one connection. 1, 0: that one is of no use, -EAGAIN: nobody waits, or what the system is short of.
   int acceptOne(Accepted* accepted);

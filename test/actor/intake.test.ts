@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { allClosed, echoes, eventually, openSockets, Rig } from './intake-rig.js';
@@ -162,6 +165,22 @@ describe('maxConnections', () => {
     expect(() => {
       listener.maxConnections = -1;
     }).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
+  });
+});
+
+describe('the event loop', () => {
+  const fixture = fileURLToPath(new URL('../../build/test/fixtures/intake-ref.js', import.meta.url));
+
+  it.each([
+    ['ref', 1, 'kept alive'],
+    // Without a worker nothing is accepted, but it listens.
+    ['ref', 0, 'kept alive'],
+    ['unref', 1, ''],
+    ['unref', 0, ''],
+    ['close', 1, ''],
+  ])('%s, workers: %i', async (what, workers, said) => {
+    const { stdout } = await promisify(execFile)(process.execPath, [fixture, what, String(workers)]);
+    expect(stdout.trim()).toBe(said);
   });
 });
 
