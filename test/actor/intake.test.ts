@@ -132,22 +132,29 @@ describe('a worker that ends', () => {
     expect(rig.ledger.workers[0]).toMatchObject({ open: standing.length, unconfirmed: 0 });
   });
 
-  it('and that listens itself: its port, and what nobody had opened, are closed with it', {
-    timeout: 60_000,
-  }, async () => {
-    const before = openSockets();
-    for (let round = 0; round < 10; round++) {
-      const worker = new Worker(new URL('../../build/test/fixtures/intake-thread.js', import.meta.url));
-      const [{ port }] = (await once(worker, 'message')) as [{ port: number }];
-      let accepted = 0;
-      worker.on('message', () => accepted++);
-      const clients = Array.from({ length: 30 }, () => connect({ port, host: '127.0.0.1' }).on('error', () => {}));
-      await eventually('it accepts', () => accepted > round);
-      await worker.terminate();
-      await allClosed(clients);
-      await eventually('nothing leaks', () => openSockets() === before);
-    }
-  });
+  it.each(['terminate', 'exit'])(
+    'and that listens itself (%s): its port, and what nobody had opened, are closed with it',
+    { timeout: 60_000 },
+    async (how) => {
+      const before = openSockets();
+      for (let round = 0; round < 10; round++) {
+        const file = new URL('../../build/test/fixtures/intake-thread.js', import.meta.url);
+        const worker = new Worker(file, { workerData: how });
+        const [{ port }] = (await once(worker, 'message')) as [{ port: number }];
+        const exit = once(worker, 'exit');
+        let accepted = 0;
+        worker.on('message', () => accepted++);
+        const clients = Array.from({ length: 30 }, () => connect({ port, host: '127.0.0.1' }).on('error', () => {}));
+        if (how === 'terminate') {
+          await eventually('it accepts', () => accepted > round);
+          void worker.terminate();
+        }
+        await exit;
+        await allClosed(clients);
+        await eventually('nothing leaks', () => openSockets() === before);
+      }
+    },
+  );
 });
 
 describe('maxConnections', () => {
