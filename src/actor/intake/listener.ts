@@ -37,7 +37,7 @@ export interface IntakeOptions extends ListeningOptions {
   dropped?(peer: Peer): void;
 }
 
-/** What a listener has done so far. Every connection accepted is in exactly one of the others, or with a worker. */
+/** What a listener has done so far. An accepted connection is dropped, unplaced, ungiven, or a worker was told of it. */
 export interface IntakeCounters extends AcceptorCounters {
   /** Closed because of `maxConnections`. */
   readonly dropped: number;
