@@ -1,4 +1,5 @@
 /** All questions. */
+import { accept } from './accept.js';
 import { ask } from './ask.js';
 import { bulk } from './bulk.js';
 import { churn } from './churn.js';
@@ -34,6 +35,7 @@ export const QUESTIONS: readonly Question[] = [
   mail,
   ask,
   spawn,
+  accept,
 ];
 
 /** The question that a command line names. @throws BenchFailure unless it names one that exists */

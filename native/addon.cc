@@ -6,6 +6,7 @@
 #include "reactor/poll.h"
 #include "reactor/reactor.h"
 #include "shm/exports.h"
+#include "tcp/exports.h"
 #include "thread_name.h"
 
 namespace sanswitch {
@@ -23,6 +24,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exportCopy(env, exports);
   exportFreedMemory(env, exports);
   exportThreadName(env, exports);
+  exportTcp(env, exports);
   Poll::exportClass(env, exports);
   Reactor::exportClass(env, exports);
   return exports;

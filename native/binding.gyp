@@ -22,6 +22,9 @@
       'shm/unix.cc',
       'shm/window.cc',
       'thread_name.cc',
+      'tcp/acceptor.cc',
+      'tcp/address.cc',
+      'tcp/listen.cc',
     ],
   },
   'targets': [

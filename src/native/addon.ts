@@ -74,6 +74,44 @@ export interface NativePoll {
   close(): void;
 }
 
+/** A TCP connection that an acceptor has taken; addresses as `node:net` writes them. */
+export interface AcceptedSocket {
+  /** Nonblocking and close-on-exec. Owned by the thread that accepted it, until released or closed by its cookie. */
+  readonly fd: number;
+  /** SO_COOKIE: tells the socket from any other that later has the same number. */
+  readonly cookie: bigint;
+  readonly family: 4 | 6;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+}
+
+/** What an acceptor has done so far. */
+export interface AcceptorCounters {
+  /** Connections handed to JavaScript. */
+  readonly accepted: number;
+  /** Tries that a signal interrupted, or whose connection had failed before it was accepted. */
+  readonly aborted: number;
+  /** Connections accepted and closed at once, for want of descriptors. */
+  readonly shed: number;
+  /** Times that nothing was accepted for 50 ms, because the system was short of something. */
+  readonly pauses: number;
+}
+
+/** Takes connections off a listening socket, which it does not own. Unreferenced until `ref()`. */
+export interface NativeTcpAcceptor {
+  /** Accepts nothing until `resume()`: connections wait in the kernel's queue. */
+  pause(): void;
+  resume(): void;
+  /** Keeps the event loop alive, paused or not. */
+  ref(): void;
+  unref(): void;
+  /** No more callbacks; the listening socket may be closed as soon as this returns. Idempotent. */
+  close(): void;
+  counters(): AcceptorCounters;
+}
+
 /** The addon. */
 export interface NativeAddon {
   readonly napiVersion: number;
@@ -159,6 +197,17 @@ export interface NativeAddon {
 
   /** Binds a TCP socket without connecting it. Port 0: an ephemeral one. @returns a descriptor */
   bindTcp(address: string, port: number, family: 4 | 6): number;
+  /** Binds a TCP socket and listens; with family 6 and `v6only` 0 it takes IPv4 too. @returns a descriptor */
+  listenTcp(address: string, port: number, family: 4 | 6, backlog: number, v6only: 0 | 1): number;
+  /** @returns the local address of a TCP socket, without its port */
+  localAddress(fd: number): string | number;
+  /**
+   * Closes a socket that an acceptor of this thread took. Nothing is closed with -EBADF: released or closed already, or
+   * never taken; nor with -ESTALE: another thread has closed it. No other thread may still have it open.
+   */
+  closeSocket(fd: number, cookie: bigint): number;
+  /** Hands such a socket over: its new owner closes it. @returns 0 or -EBADF */
+  releaseSocket(fd: number, cookie: bigint): number;
   /** @returns the local port of a TCP socket */
   localPort(fd: number): number;
   /** SO_COOKIE of any socket of this process. */
@@ -193,5 +242,14 @@ export interface NativeAddon {
     onBeforeSleep: OnBeforeSleep,
     onLinkEvent: OnLinkEvent,
   ) => NativeReactor;
+  /**
+   * `onBatch` gets what one turn of the loop has accepted, at most 64; `onShortage` the negated errno that keeps it from
+   * accepting, once until something is accepted again.
+   */
+  readonly TcpAcceptor: new (
+    fd: number,
+    onBatch: (batch: AcceptedSocket[]) => void,
+    onShortage: (errno: number) => void,
+  ) => NativeTcpAcceptor;
   readonly Poll: new (fd: number, callback: (status: number, events: number) => void) => NativePoll;
 }

@@ -39,6 +39,9 @@ export const ERRNO = {
   EPROTO: -71,
   ENOPROTOOPT: -92,
   EPERM: -1,
+  EBADF: -9,
+  ESTALE: -116,
+  EADDRINUSE: -98,
 } as const;
 
 /** Listens by a name in the abstract namespace (SOCK_SEQPACKET). @returns the descriptor @throws EADDRINUSE */

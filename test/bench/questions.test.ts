@@ -143,6 +143,15 @@ describe('npm run bench', () => {
     expect(line.bytes).toBeLessThanOrEqual(1_024);
   });
 
+  it('accept: by itself and with workers, beside node:net', { timeout: LIMIT_MS }, async () => {
+    const lines = await ask('accept', '1');
+    expect(lines.length).toBe(4);
+    for (const line of lines) {
+      expect(line).toMatchObject({ question: 'accept', judged: false, accepts_per_s: expect.any(Number) });
+      expect(line.baseline).toMatchObject({ name: 'node:net', accepts_per_s: expect.any(Number) });
+    }
+  });
+
   it('draws a flame graph of every process', { timeout: LIMIT_MS }, async () => {
     const out = mkdtempSync(join(tmpdir(), 'sanswitch-flame-'));
     try {
