@@ -8,7 +8,7 @@
 namespace sanswitch::layout {
 
 // Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned.
-constexpr uint32_t LAYOUT_HASH = 1221589238;
+constexpr uint32_t LAYOUT_HASH = 684502608;
 
 // Record ring
 constexpr uint32_t RECORD_ALIGN = 16;  // Bytes: every record starts at, and is padded to, a multiple of this.
@@ -70,6 +70,14 @@ constexpr uint32_t ACTOR_POLICY_REFUSE = 0;  // A full mailbox refuses.
 constexpr uint32_t ACTOR_POLICY_DROP_OLDEST = 1;  // A full mailbox gives up its oldest message, on arrival of the new one.
 constexpr uint32_t ACTOR_POLICY_DROP_NEWEST = 2;  // A full mailbox refuses, and counts the message as dropped.
 constexpr uint32_t ACTOR_POLICY_BACK_PRESSURE = 3;  // A full mailbox refuses; tellers learn when there is room again.
+
+// Names of a runtime's actors
+constexpr uint32_t ACTOR_NAME_ENTRIES = 16384;  // Entries of the name table; a power of two.
+constexpr uint32_t ACTOR_NAME_LIMIT = 12288;  // Names at a time: with fewer free entries a search takes long.
+constexpr uint32_t ACTOR_NAME_BYTES_MAX = 256;  // The longest name, in bytes of UTF-8.
+constexpr uint32_t ACTOR_NAME_FREE = 0;  // ActorNameEntry.state: never used since the entries behind it were.
+constexpr uint32_t ACTOR_NAME_TAKEN = 1;  // ActorNameEntry.state: holds a name.
+constexpr uint32_t ACTOR_NAME_RELEASED = 2;  // ActorNameEntry.state: held a name; a search goes on behind it.
 
 // Where the opener of a connection says that it comes from (LinkOpen.claim)
 constexpr uint32_t CLAIM_VIRTUAL_PORT = 1;  // A port that the switch gave it, outside the ephemeral range (rule 2.5).
@@ -454,6 +462,36 @@ static_assert(offsetof(ActorSlot, generation) == 0, "offset of ActorSlot.generat
 static_assert(offsetof(ActorSlot, depth) == 4, "offset of ActorSlot.depth");
 static_assert(offsetof(ActorSlot, capacity) == 8, "offset of ActorSlot.capacity");
 static_assert(offsetof(ActorSlot, mark) == 12, "offset of ActorSlot.mark");
+
+// Which actor of a runtime has which name. Entries follow; all of it is under the mutex.
+struct ActorNameTable {
+  uint32_t mutex;  // A Mutex of sanswitch/sync.
+  int32_t count;  // Names that are taken.
+};
+static_assert(sizeof(ActorNameTable) == 8, "size of ActorNameTable");
+static_assert(offsetof(ActorNameTable, mutex) == 0, "offset of ActorNameTable.mutex");
+static_assert(offsetof(ActorNameTable, count) == 4, "offset of ActorNameTable.count");
+
+// One name. What else it holds is written before `state` says so.
+struct ActorNameEntry {
+  int32_t state;  // ACTOR_NAME_*
+  int32_t hash;  // Of the name.
+  uint32_t host;  // The actor's address.
+  uint32_t slot;  // The actor's address.
+  uint32_t generation;  // The actor's address.
+  uint32_t registrar;  // The host that gave the name, and takes it back.
+  uint32_t nameBytes;  // Bytes of the name.
+  uint8_t name[256];  // UTF-8, at most ACTOR_NAME_BYTES_MAX.
+};
+static_assert(sizeof(ActorNameEntry) == 284, "size of ActorNameEntry");
+static_assert(offsetof(ActorNameEntry, state) == 0, "offset of ActorNameEntry.state");
+static_assert(offsetof(ActorNameEntry, hash) == 4, "offset of ActorNameEntry.hash");
+static_assert(offsetof(ActorNameEntry, host) == 8, "offset of ActorNameEntry.host");
+static_assert(offsetof(ActorNameEntry, slot) == 12, "offset of ActorNameEntry.slot");
+static_assert(offsetof(ActorNameEntry, generation) == 16, "offset of ActorNameEntry.generation");
+static_assert(offsetof(ActorNameEntry, registrar) == 20, "offset of ActorNameEntry.registrar");
+static_assert(offsetof(ActorNameEntry, nameBytes) == 24, "offset of ActorNameEntry.nameBytes");
+static_assert(offsetof(ActorNameEntry, name) == 28, "offset of ActorNameEntry.name");
 
 // One word that the reactor watches: JavaScript is called when it is not `seen`.
 struct WatchEntry {

@@ -34,7 +34,7 @@ type Outcome = 'restarted' | 'resumed' | 'stopped' | 'escalated';
 
 /** What a host is made of. The runtime sees it as `ActorHost`. */
 export class HostCore {
-  readonly limits: Required<HostOptions>;
+  readonly limits: Required<Omit<HostOptions, 'names'>>;
   readonly clock: ActorClock;
   readonly slots: SlotTable;
   readonly dispatcher: Dispatcher<ActorCell>;
@@ -66,7 +66,7 @@ export class HostCore {
     this.dispatcher = new Dispatcher(this.limits);
     this.agent = new HostAgent(this);
     this.events = new EventStream(this.agent);
-    this.registry = new NameRegistry(this.agent);
+    this.registry = new NameRegistry(this.agent, options.names ?? null, (address) => this.refOf(address));
     this.askTimers = new AskTimers(this);
   }
 

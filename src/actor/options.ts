@@ -4,6 +4,7 @@ import { InvalidOptionError, showValue } from '../errors.js';
 import * as layout from '../layout/layout.gen.js';
 import { type ActorClock, createRealClock, TIMER_MAX_MS } from './clock.js';
 import { DepthTable, POLICIES, packMark } from './depth-table.js';
+import type { SharedNames } from './shared-names.js';
 import type { BackOffOptions, MailboxOptions, MailboxPolicy, SupervisionOptions } from './types.js';
 
 /** How a host is made. */
@@ -14,6 +15,8 @@ export interface HostOptions {
   readonly clock?: ActorClock;
   /** Default: a fresh one, which other threads are given. */
   readonly depths?: DepthTable;
+  /** Names that it shares with the other hosts of its runtime. Default: none but its own. */
+  readonly names?: SharedNames;
   /** Messages that an actor handles before its neighbours get a turn. Default 64. */
   readonly turnMessages?: number;
   /** Microseconds after which its neighbours get a turn, whichever comes first. Default 200. */
@@ -114,7 +117,7 @@ export function resolveSupervision(options: SupervisionOptions | undefined): Sup
 }
 
 /** @throws InvalidOptionError */
-export function resolveHost(options: HostOptions): Required<HostOptions> {
+export function resolveHost(options: HostOptions): Required<Omit<HostOptions, 'names'>> {
   return {
     id: checkNumber('id', options.id ?? 0, 0, U32_MAX),
     clock: options.clock ?? createRealClock(),

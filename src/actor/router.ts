@@ -6,6 +6,7 @@ import type { ActorAddress } from './address.js';
 import { ask } from './ask.js';
 import type { HostCore } from './core.js';
 import { packMark } from './depth-table.js';
+import { hashText } from './hash.js';
 import type { Signal } from './remote.js';
 import type { ActorRef, AskOptions, TellResult } from './types.js';
 import { announceEnd, forgetWatchers, heedWatcher, type Watched } from './watch.js';
@@ -180,13 +181,6 @@ function hashChooser<M>(hashKey: (message: M) => string | number): Choose<M> {
     }
     return best;
   };
-}
-
-/** FNV-1a. */
-function hashText(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash;
 }
 
 /** The finalizer of MurmurHash3: every bit of the input moves half of the output. @returns 0 to 2^32 - 1 */

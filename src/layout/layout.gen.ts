@@ -3,7 +3,7 @@
 // NAME_SHIFT: lowest bit of a field that is smaller than its word.
 
 /** Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned. */
-export const LAYOUT_HASH = 1221589238;
+export const LAYOUT_HASH = 684502608;
 
 // Record ring
 /** Bytes: every record starts at, and is padded to, a multiple of this. */
@@ -116,6 +116,20 @@ export const ACTOR_POLICY_DROP_OLDEST = 1;
 export const ACTOR_POLICY_DROP_NEWEST = 2;
 /** A full mailbox refuses; tellers learn when there is room again. */
 export const ACTOR_POLICY_BACK_PRESSURE = 3;
+
+// Names of a runtime's actors
+/** Entries of the name table; a power of two. */
+export const ACTOR_NAME_ENTRIES = 16384;
+/** Names at a time: with fewer free entries a search takes long. */
+export const ACTOR_NAME_LIMIT = 12288;
+/** The longest name, in bytes of UTF-8. */
+export const ACTOR_NAME_BYTES_MAX = 256;
+/** ActorNameEntry.state: never used since the entries behind it were. */
+export const ACTOR_NAME_FREE = 0;
+/** ActorNameEntry.state: holds a name. */
+export const ACTOR_NAME_TAKEN = 1;
+/** ActorNameEntry.state: held a name; a search goes on behind it. */
+export const ACTOR_NAME_RELEASED = 2;
 
 // Where the opener of a connection says that it comes from (LinkOpen.claim)
 /** A port that the switch gave it, outside the ephemeral range (rule 2.5). */
@@ -602,6 +616,42 @@ export const ACTOR_SLOT_CAPACITY_WORD = 2;
 /** ACTOR_POLICY_* in the low bits; the high-water mark above. */
 export const ACTOR_SLOT_MARK = 12;
 export const ACTOR_SLOT_MARK_WORD = 3;
+
+/** ActorNameTable: Which actor of a runtime has which name. Entries follow; all of it is under the mutex. Its size in bytes. */
+export const ACTOR_NAME_TABLE_BYTES = 8;
+/** A Mutex of sanswitch/sync. */
+export const ACTOR_NAME_TABLE_MUTEX = 0;
+export const ACTOR_NAME_TABLE_MUTEX_WORD = 0;
+/** Names that are taken. */
+export const ACTOR_NAME_TABLE_COUNT = 4;
+export const ACTOR_NAME_TABLE_COUNT_WORD = 1;
+
+/** ActorNameEntry: One name. What else it holds is written before `state` says so. Its size in bytes. */
+export const ACTOR_NAME_ENTRY_BYTES = 284;
+/** ACTOR_NAME_* */
+export const ACTOR_NAME_ENTRY_STATE = 0;
+export const ACTOR_NAME_ENTRY_STATE_WORD = 0;
+/** Of the name. */
+export const ACTOR_NAME_ENTRY_HASH = 4;
+export const ACTOR_NAME_ENTRY_HASH_WORD = 1;
+/** The actor's address. */
+export const ACTOR_NAME_ENTRY_HOST = 8;
+export const ACTOR_NAME_ENTRY_HOST_WORD = 2;
+/** The actor's address. */
+export const ACTOR_NAME_ENTRY_SLOT = 12;
+export const ACTOR_NAME_ENTRY_SLOT_WORD = 3;
+/** The actor's address. */
+export const ACTOR_NAME_ENTRY_GENERATION = 16;
+export const ACTOR_NAME_ENTRY_GENERATION_WORD = 4;
+/** The host that gave the name, and takes it back. */
+export const ACTOR_NAME_ENTRY_REGISTRAR = 20;
+export const ACTOR_NAME_ENTRY_REGISTRAR_WORD = 5;
+/** Bytes of the name. */
+export const ACTOR_NAME_ENTRY_NAME_BYTES = 24;
+export const ACTOR_NAME_ENTRY_NAME_BYTES_WORD = 6;
+/** UTF-8, at most ACTOR_NAME_BYTES_MAX. */
+export const ACTOR_NAME_ENTRY_NAME = 28;
+export const ACTOR_NAME_ENTRY_NAME_WORD = 7;
 
 /** WatchEntry: One word that the reactor watches: JavaScript is called when it is not `seen`. Its size in bytes. */
 export const WATCH_ENTRY_BYTES = 16;

@@ -104,6 +104,14 @@ const constantGroups: Group[] = [
     ['ACTOR_POLICY_DROP_NEWEST', 2, 'A full mailbox refuses, and counts the message as dropped.'],
     ['ACTOR_POLICY_BACK_PRESSURE', 3, 'A full mailbox refuses; tellers learn when there is room again.'],
   ]),
+  group("Names of a runtime's actors", [
+    ['ACTOR_NAME_ENTRIES', 1 << 14, 'Entries of the name table; a power of two.'],
+    ['ACTOR_NAME_LIMIT', 12_288, 'Names at a time: with fewer free entries a search takes long.'],
+    ['ACTOR_NAME_BYTES_MAX', 256, 'The longest name, in bytes of UTF-8.'],
+    ['ACTOR_NAME_FREE', 0, 'ActorNameEntry.state: never used since the entries behind it were.'],
+    ['ACTOR_NAME_TAKEN', 1, 'ActorNameEntry.state: holds a name.'],
+    ['ACTOR_NAME_RELEASED', 2, 'ActorNameEntry.state: held a name; a search goes on behind it.'],
+  ]),
   group('Where the opener of a connection says that it comes from (LinkOpen.claim)', [
     ['CLAIM_VIRTUAL_PORT', 1, 'A port that the switch gave it, outside the ephemeral range (rule 2.5).'],
     ['CLAIM_BOUND_PORT', 2, 'A port that it holds by a bound TCP socket; the listening side checks that.'],
@@ -420,6 +428,20 @@ const definitions = [
       field('mark', 'i32', 'ACTOR_POLICY_* in the low bits; the high-water mark above.'),
     ],
   ),
+  struct('ActorNameTable', 'Which actor of a runtime has which name. Entries follow; all of it is under the mutex.', [
+    field('mutex', 'u32', 'A Mutex of sanswitch/sync.'),
+    field('count', 'i32', 'Names that are taken.'),
+  ]),
+  struct('ActorNameEntry', 'One name. What else it holds is written before `state` says so.', [
+    field('state', 'i32', 'ACTOR_NAME_*'),
+    field('hash', 'i32', 'Of the name.'),
+    field('host', 'u32', "The actor's address."),
+    field('slot', 'u32', "The actor's address."),
+    field('generation', 'u32', "The actor's address."),
+    field('registrar', 'u32', 'The host that gave the name, and takes it back.'),
+    field('nameBytes', 'u32', 'Bytes of the name.'),
+    array('name', 'bytes', 256, 'UTF-8, at most ACTOR_NAME_BYTES_MAX.'),
+  ]),
   struct('WatchEntry', 'One word that the reactor watches: JavaScript is called when it is not `seen`.', [
     field('windowId', 'u32', 'Window that the word is in.'),
     field('wordIndex', 'u32', 'Index of the word as of an Int32Array over the whole window.'),

@@ -4,8 +4,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkerDiedError } from '../../errors.js';
+import type { SharedNames } from '../shared-names.js';
 import { publishWorker } from './channels.js';
-import type { NameEntry } from './control.js';
 import { inTime } from './in-time.js';
 import { Intensity } from './intensity.js';
 import { type Answer, Life } from './life.js';
@@ -28,8 +28,8 @@ export interface ClusterOwner {
   readonly place: HostPlace;
   /** Takes this thread's end of a link. */
   join(ticket: MailTicket): void;
-  /** All names, for a worker that starts. */
-  names(): NameEntry[];
+  /** The runtime's names. */
+  readonly names: SharedNames;
   /** A worker that died is back, without any of its actors. */
   back(worker: number): Promise<void>;
   /** It does not come back. */
@@ -117,11 +117,6 @@ export class Cluster {
     return this.seats[worker] as Seat;
   }
 
-  /** Tells all workers but one that an actor of that one has a name. Those that die meanwhile need not know. */
-  announce(entry: NameEntry, host: number): void {
-    for (const life of this.lives) if (life.host !== host) life.call('named', entry).catch(isDead);
-  }
-
   /** Asks all workers. Those that die before they answer are left out. */
   async askAll<K extends 'activity' | 'stopActors'>(method: K): Promise<Answer<K>[]> {
     const calls = this.lives.map((life) => life.call<'activity' | 'stopActors'>(method) as Promise<Answer<K>>);
@@ -182,7 +177,7 @@ export class Cluster {
     void life.ended.then((error) => this.ended(seat, life, error));
     const { offers, joins } = this.tryLinksOf(life);
     const joined = Promise.allSettled(joins);
-    const task = { host, name: life.name, names: this.owner.names(), config: this.config.thread };
+    const task = { host, name: life.name, names: this.owner.names.memory, config: this.config.thread };
     await this.started(life, life.launch(this.pool, task, offers));
     // Whoever is told of an actor of this life must be able to reach it. A thread that is blocked is not waited for.
     await inTime(joined, performance.now() + JOIN_TIMEOUT_MS, null);
@@ -242,6 +237,7 @@ export class Cluster {
     const hasStood = seat.state === 'up';
     seat.life = null;
     seat.state = 'down';
+    this.owner.names.releaseAllOf(life.host);
     if (this.isClosing || !this.hasStarted) return;
     seat.deaths++;
     publishWorker('death', { worker, host: life.host, error });

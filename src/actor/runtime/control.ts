@@ -10,9 +10,6 @@ import type { Outcome } from './outcome.js';
 import type { StatsOptions, ThreadStats } from './stats.js';
 import type { MailTicket } from './tickets.js';
 
-/** A name and the address, in its text form, of the actor that has it. */
-export type NameEntry = readonly [name: string, address: string];
-
 /** What a thread is given to become an actor host. Posted to it, once. */
 export interface HostTask {
   /** Its part of its actors' addresses. */
@@ -25,7 +22,8 @@ export interface HostTask {
   readonly control: MessagePort;
   /** Its ends of the mail links to all other hosts. */
   readonly tickets: readonly MailTicket[];
-  readonly names: readonly NameEntry[];
+  /** The runtime's names. */
+  readonly names: SharedArrayBuffer;
   readonly config: ThreadConfig;
 }
 
@@ -59,8 +57,6 @@ export interface HostControl {
   spawn(request: SpawnRequest): Promise<Outcome<string>>;
   /** Another worker has come back as another host. */
   join(ticket: MailTicket): void;
-  /** An actor of another host has that name. */
-  named(entry: NameEntry): void;
   stats(options: StatsOptions): ThreadStats;
   activity(): HostActivity;
   /** Stops all actors; settles when they have ended. */

@@ -6,6 +6,7 @@ import { defineActor } from '../define.js';
 import { DepthTable } from '../depth-table.js';
 import type { EventStream } from '../events.js';
 import type { Router, Routing } from '../router.js';
+import { SharedNames } from '../shared-names.js';
 import type { ActorDefinition, ActorRef, AnyRef, ArgsOf, MessageOf, StopReason } from '../types.js';
 import { closeInOrder } from './closing.js';
 import { Cluster } from './cluster.js';
@@ -42,13 +43,14 @@ export class Runtime {
   /** Starts nothing yet. @throws NativeUnavailableError, SystemError */
   private constructor(config: RuntimeConfig) {
     const table = new DepthTable();
+    const names = new SharedNames(OWN_HOST);
     this.workers = config.workers;
     this.config = config;
-    this.thread = new RuntimeThread(OWN_HOST, 'main', table, config.thread);
+    this.thread = new RuntimeThread(OWN_HOST, 'main', table, names, config.thread);
     this.cluster = new Cluster(config, {
       place: { host: OWN_HOST, table },
       join: (ticket) => this.thread.join(ticket),
-      names: () => this.thread.names(),
+      names,
       back: (worker) => this.supervisor.restart(worker),
       givenUp: (worker) => this.supervisor.givenUp(worker),
     });

@@ -1,11 +1,11 @@
 /** The actors that are spawned from modules on workers: under which names, and what becomes of them when a worker dies. */
-import { InvalidOptionError, NameTakenError, NotSerializableError, showValue, WorkerDiedError } from '../../errors.js';
+import { InvalidOptionError, NotSerializableError, WorkerDiedError } from '../../errors.js';
 import { ActorAddress } from '../address.js';
 import type { ActorRef } from '../types.js';
 import { packArgs } from './args.js';
 import { publishLost } from './channels.js';
 import type { Cluster } from './cluster.js';
-import type { NameEntry, SpawnRequest } from './control.js';
+import type { SpawnRequest } from './control.js';
 import { resultOf } from './outcome.js';
 import { place, type RuntimeSpawnOptions } from './placement.js';
 import { type Root, Roots } from './roots.js';
@@ -16,8 +16,6 @@ export class Supervisor {
   private readonly thread: RuntimeThread;
   private readonly cluster: Cluster;
   private readonly roots: Roots;
-  /** Names of actors that are being spawned, which nobody else may take meanwhile. */
-  private readonly namesUnderWay = new Set<string>();
   private readonly spawns = new Set<Promise<unknown>>();
   /** Actors that are being spawned, by worker. */
   private readonly underWay = new Map<number, number>();
@@ -40,15 +38,8 @@ export class Supervisor {
       throw new NotSerializableError('the arguments of a supervised actor hold what can be handed over only once');
     }
     const request: SpawnRequest = { url, args: packed, name, mailbox, supervision };
-    if (name === undefined) return this.spawnOn(worker, request);
-    this.thread.host.registry.check(name);
-    if (this.namesUnderWay.has(name)) throw new NameTakenError(`the name ${showValue(name)} is taken`);
-    this.namesUnderWay.add(name);
-    try {
-      return await this.spawnOn(worker, request);
-    } finally {
-      this.namesUnderWay.delete(name);
-    }
+    if (name !== undefined) this.thread.host.registry.check(name);
+    return this.spawnOn(worker, request);
   }
 
   /** A worker is back: its supervised actors start again. Never rejects. */
@@ -108,14 +99,9 @@ export class Supervisor {
     }
   }
 
-  /** Makes the name of an actor that has just been spawned known everywhere, and waits for its end. */
+  /** Waits for the end of an actor that has just been spawned. */
   private keep(root: Root): void {
-    const { address, request } = root;
-    if (request.name !== undefined) {
-      const entry: NameEntry = [request.name, address.toString()];
-      this.thread.named(entry);
-      this.cluster.announce(entry, address.host);
-    }
+    const { address } = root;
     this.thread.host.watch(address, (_, reason) => this.roots.ended(root, address, reason));
   }
 }

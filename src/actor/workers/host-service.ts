@@ -2,11 +2,12 @@
 import { threadId } from 'node:worker_threads';
 import { DepthTable } from '../depth-table.js';
 import { unpackArgs } from '../runtime/args.js';
-import type { HostActivity, HostControl, HostTask, NameEntry, SpawnRequest } from '../runtime/control.js';
+import type { HostActivity, HostControl, HostTask, SpawnRequest } from '../runtime/control.js';
 import { type Outcome, outcomeOf } from '../runtime/outcome.js';
 import type { StatsOptions, ThreadStats } from '../runtime/stats.js';
 import { RuntimeThread } from '../runtime/thread.js';
 import type { MailTicket } from '../runtime/tickets.js';
+import { SharedNames } from '../shared-names.js';
 import { loadActorModule } from './load-module.js';
 
 /** Serves one life of a worker. */
@@ -17,9 +18,14 @@ export class HostService implements HostControl {
   /** @param over to be called when the task has ended @throws NativeUnavailableError, SystemError */
   constructor(task: HostTask, over: () => void) {
     this.over = over;
-    this.thread = new RuntimeThread(task.host, task.name, new DepthTable(task.table), task.config);
+    this.thread = new RuntimeThread(
+      task.host,
+      task.name,
+      new DepthTable(task.table),
+      new SharedNames(task.host, task.names),
+      task.config,
+    );
     for (const ticket of task.tickets) this.thread.join(ticket);
-    for (const entry of task.names) this.thread.named(entry);
   }
 
   started(): number {
@@ -37,10 +43,6 @@ export class HostService implements HostControl {
 
   join(ticket: MailTicket): void {
     this.thread.join(ticket);
-  }
-
-  named(entry: NameEntry): void {
-    this.thread.named(entry);
   }
 
   stats(options: StatsOptions): ThreadStats {
