@@ -29,6 +29,42 @@ describe('messages', () => {
     await until('all have arrived', async () => (await count()) === 50_000);
   });
 
+  it('who is answered anything but `sent` by an actor of another thread is told of room', {
+    timeout: 20_000,
+  }, async () => {
+    const runtime = await runtimeOf();
+    const mailbox = { capacity: 100, policy: 'back-pressure' } as const;
+    const slow = await runtime.spawn<typeof Hand>(HAND, { label: 'slow' }, { worker: 0, mailbox });
+    const teller = await runtime.spawn(
+      defineActor<ActorRef<number>, void>(() => {
+        const total = 2_000;
+        let told = 0;
+        let report: ActorRef<number> | null = null;
+        const goOn = () => {
+          while (told < total) {
+            const result = slow.tell({ do: 'add' });
+            if (result !== 'refused') told++;
+            if (result !== 'sent') return;
+          }
+          report?.tell(told);
+        };
+        return {
+          receive(replyTo) {
+            report = replyTo;
+            slow.tell({ do: 'block', ms: 50 });
+            goOn();
+          },
+          drained: goOn,
+        };
+      }),
+      undefined,
+    );
+    expect(await teller.ask<number>((replyTo) => replyTo, { timeoutMs: 15_000 })).toBe(2_000);
+    await until('all have arrived', async () => {
+      return (await slow.ask<number>((replyTo) => ({ do: 'count', replyTo }))) === 2_000;
+    });
+  });
+
   it('a reference stays one through every thread', async () => {
     const runtime = await runtimeOf();
     const [one, other] = await Promise.all([hand(runtime, 0), hand(runtime, 1)]);
