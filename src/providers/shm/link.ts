@@ -260,8 +260,8 @@ export class Link implements WritingLink {
   }
 
   /**
-   * Before sleeping: what was consumed is said, and nothing may have come. A few members stay polled and armed, whose peer
-   * then needs no link record to be heard, nor we to look for it; more of them would make every sleeper's look long.
+   * Before sleeping: nothing may have come. A few members stay polled and armed, whose peer then needs no link record to be
+   * heard, nor we to look for it; more of them would make every sleeper's look long. @returns how much was done
    */
   settle(): number {
     return this.keepsPolled ? this.work() : this.commitLink();
