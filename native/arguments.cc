@@ -78,6 +78,17 @@ std::string Arguments::text(size_t index, size_t limit) {
   return text;
 }
 
+uint64_t Arguments::bigint(size_t index) {
+  if (failed_) return 0;
+  uint64_t number = 0;
+  bool isExact = false;
+  if (napi_get_value_bigint_uint64(info_.Env(), info_[index], &number, &isExact) != napi_ok || !isExact) {
+    fail(index, "a bigint of 64 bits");
+    return 0;
+  }
+  return number;
+}
+
 Bytes Arguments::bytes(size_t index) {
   Bytes found;
   if (!failed_ && !bytesOf(info_.Env(), info_[index], &found)) fail(index, "a typed array");

@@ -35,15 +35,19 @@ class Arguments {
   // A string of at most `limit` bytes of UTF-8, without NUL.
   std::string text(size_t index, size_t limit);
 
+  // A bigint from 0 to 2^64 - 1.
+  uint64_t bigint(size_t index);
+
   // The bytes of a typed array of any kind.
   Bytes bytes(size_t index);
 
   // The words of an Int32Array.
   int32_t* words(size_t index, size_t atLeast);
 
- private:
+  // A wrong argument that the functions above don't know of.
   void fail(size_t index, const char* expected);
 
+ private:
   const Napi::CallbackInfo& info_;
   bool failed_ = false;
 };

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <unordered_map>
 
+#include "reactor/source.h"
 #include "shm/freed_memory.h"
 #include "shm/window.h"
 
@@ -43,6 +44,9 @@ class Environment {
 
   // The windows of this thread.
   WindowTable windows;
+
+  // What this thread's reactor polls besides words.
+  SourceList sources;
 
   // Whether this thread receives in bulk.
   FreedMemory freedMemory;

@@ -8,7 +8,7 @@
 namespace sanswitch::layout {
 
 // Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned.
-constexpr uint32_t LAYOUT_HASH = 684502608;
+constexpr uint32_t LAYOUT_HASH = 808336634;
 
 // Record ring
 constexpr uint32_t RECORD_ALIGN = 16;  // Bytes: every record starts at, and is padded to, a multiple of this.
@@ -25,12 +25,17 @@ constexpr uint32_t RECORD_LINK_REJECT = 18;  // Link ring: it does not, LinkReje
 constexpr uint32_t RECORD_LINK_CLOSE = 19;  // Link ring: this side uses the connection no more, LinkClose.
 constexpr uint32_t RECORD_LINK_NEWS = 20;  // Link ring: look into this connection's ring, LinkNews.
 constexpr uint32_t RECORD_LINK_SPACE = 21;  // Link ring: a blocked producer has room again, LinkSpace.
+constexpr uint32_t RECORD_LINK_MOVE = 22;  // Link ring: this end of the connection goes on at another reactor, LinkMove. Ends the id's use.
+constexpr uint32_t RECORD_LINK_ATTACH = 23;  // Link ring: open a connection that goes on here, LinkAttach. Counts as NEWS.
 constexpr uint32_t RECORD_MAIL_SIGNAL = 32;  // Mail link: a signal between actors: MailHeader, then a structured value.
 constexpr uint32_t RECORD_MAIL_FIXED = 33;  // Mail link: a message of declared fields: MailHeader, then the fields' bytes.
 constexpr uint32_t RECORD_MAIL_STRUCTURED = 34;  // Mail link: a message of any shape: MailHeader, then a structured value.
 constexpr uint32_t RECORD_MAIL_BYTES = 35;  // Mail link: a message that is bytes: MailHeader, then they.
 constexpr uint32_t RECORD_PRIVATE = 64;  // First of the types that are free for rings inside one process.
 constexpr uint32_t RECORD_READY = 65;  // Completion ring of the dedicated poller: a sleeping thread's word has changed, ReadyRecord.
+constexpr uint32_t RECORD_VERBS_COMPLETION = 66;  // Completion ring of an RDMA engine: VerbsCompletion.
+constexpr uint32_t RECORD_VERBS_CM = 67;  // Completion ring of an RDMA engine: VerbsCm.
+constexpr uint32_t RECORD_VERBS_ASYNC = 68;  // Completion ring of an RDMA engine: VerbsAsync.
 
 // Segment of a shm link
 constexpr uint32_t SEGMENT_MAGIC = 1465077331;  // "SNSW": first word of every segment.
@@ -88,6 +93,7 @@ constexpr uint32_t REJECT_NOT_LISTENING = 1;  // Nothing listens by that cookie 
 constexpr uint32_t REJECT_REFUSED = 2;  // The condition function said CF_REJECT (rule 4.4).
 constexpr uint32_t REJECT_BACKLOG = 3;  // The backlog is full (rule 4.4).
 constexpr uint32_t REJECT_SOURCE = 4;  // The claimed source address or port is not the opener.
+constexpr uint32_t REJECT_TOKEN = 5;  // Nobody here waits for the token of an ATTACH, or not from this process.
 
 // Handshake of a link
 constexpr uint32_t HANDSHAKE_MAGIC = 1263422547;  // "SLNK": first word of every handshake message.
@@ -108,9 +114,12 @@ constexpr uint32_t SESSION_TARGET = 5;  // Where to write a large send (rule 5.7
 constexpr uint32_t SESSION_DONE = 6;  // A large send is finished: SessionDone; value = number of the offer.
 constexpr uint32_t SESSION_URGENT = 7;  // Urgent bytes follow (rule 5.9); value = how many.
 constexpr uint32_t SESSION_FIN = 8;  // The sender sends no more (half-close).
+constexpr uint32_t SESSION_SUSPEND = 9;  // The sender moves to another owner (rule 8.1): send no more until RESUME, and say SUSPENDED.
+constexpr uint32_t SESSION_SUSPENDED = 10;  // The answer to SUSPEND, when all that the sender had begun is over: its last message.
+constexpr uint32_t SESSION_RESUME = 11;  // The end of what SUSPEND began: the new owner is there, or the old one stays.
 
 // Session messages: values
-constexpr uint32_t SESSION_VERSION = 1;  // Version of the session protocol.
+constexpr uint32_t SESSION_VERSION = 3;  // Version of the session protocol.
 constexpr uint32_t CAPABILITY_RDMA_READ = 1;  // Bit: the sender's provider can WSPRdmaRead.
 constexpr uint32_t CAPABILITY_RDMA_WRITE = 2;  // Bit: the sender's provider can WSPRdmaWrite.
 constexpr uint32_t CAPABILITY_FLOW_CONTROL = 4;  // Bit: the sender's provider refuses when full, so it needs no credits.
@@ -141,6 +150,96 @@ constexpr uint32_t MAIL_RING_BYTES = 1048576;  // Capacity of each ring of a mai
 constexpr uint32_t MAIL_FLAG_SENDER = 1;  // Bit of MailHeader.flags: the message has a sender.
 constexpr uint32_t MAIL_FLAG_DETACHED = 2;  // Bit of MailHeader.flags: too large for the ring, the body comes by the link's message port.
 constexpr uint32_t MAIL_FLAG_ATTACHED = 4;  // Bit of MailHeader.flags: what can't be written as bytes comes by the link's message port.
+
+// Segment of a thread's RDMA engine
+constexpr uint32_t VERBS_SEGMENT_BYTES = 67108864;  // Bytes of it, sparse. It begins with the RingWords of the completion ring.
+constexpr uint32_t VERBS_RING_OFFSET = 4096;  // Byte offset of the completion ring's data.
+constexpr uint32_t VERBS_RING_BYTES = 131072;  // Capacity of the completion ring.
+constexpr uint32_t VERBS_SUBMISSIONS_OFFSET = 262144;  // Byte offset of the submissions, VerbsSubmission each.
+constexpr uint32_t VERBS_SUBMISSIONS_LIMIT = 1024;  // Submissions that one call can take.
+constexpr uint32_t VERBS_ARENA_OFFSET = 1048576;  // Byte offset of the arena: slots for messages, from number 0.
+constexpr uint32_t VERBS_CHUNK_BYTES = 1048576;  // What is registered at a time when first used; no submission crosses it.
+constexpr uint32_t VERBS_CHUNK_COUNT = 63;  // Chunks of the arena.
+constexpr uint32_t VERBS_SLOT_BYTES = 8192;  // Bytes of a slot, so of the largest message.
+constexpr uint32_t VERBS_SLOT_COUNT = 8064;  // Slots of the arena.
+constexpr uint32_t VERBS_COOKIE_MAX = 268435455;  // The largest cookie of a submission.
+constexpr uint32_t VERBS_PRIVATE_BYTES_MAX = 256;  // Private data that an event can carry.
+
+// Operations of a queue pair (VerbsSubmission.op, VerbsCompletion.op)
+constexpr uint32_t VERBS_OP_SEND = 1;  // One message out of the memory named.
+constexpr uint32_t VERBS_OP_RECEIVE = 2;  // Into a slot of the arena, whose number is the cookie.
+constexpr uint32_t VERBS_OP_READ = 3;  // RDMA read of remote memory into local memory.
+constexpr uint32_t VERBS_OP_WRITE = 4;  // RDMA write of local memory into remote memory; length 0 only probes the path.
+constexpr uint32_t VERBS_OP_BIND = 5;  // Binding of a memory window; only in completions.
+constexpr uint32_t VERBS_OP_INVALIDATE = 6;  // Invalidation of a memory window; only in completions.
+
+// Flags of a submission (VerbsSubmission.flags)
+constexpr uint32_t VERBS_FLAG_SIGNALLED = 1;  // A completion is wanted. One that fails always has one. RECEIVE: always.
+constexpr uint32_t VERBS_FLAG_FENCE = 2;  // Not before the RDMA reads ahead of it have ended.
+
+// Outcomes of an operation (VerbsCompletion.status): those of libibverbs (IBV_WC_*) and our own
+constexpr uint32_t VERBS_STATUS_OK = 0;  // IBV_WC_SUCCESS
+constexpr uint32_t VERBS_STATUS_LOCAL_LENGTH = 1;  // IBV_WC_LOC_LEN_ERR: a message did not fit into its receive.
+constexpr uint32_t VERBS_STATUS_LOCAL_PROTECTION = 4;  // IBV_WC_LOC_PROT_ERR: local memory is not registered as it must be.
+constexpr uint32_t VERBS_STATUS_FLUSHED = 5;  // IBV_WC_WR_FLUSH_ERR: the queue pair has ended before.
+constexpr uint32_t VERBS_STATUS_BIND = 6;  // IBV_WC_MW_BIND_ERR: a memory window could not be bound.
+constexpr uint32_t VERBS_STATUS_LOCAL_ACCESS = 8;  // IBV_WC_LOC_ACCESS_ERR
+constexpr uint32_t VERBS_STATUS_REMOTE_REQUEST = 9;  // IBV_WC_REM_INV_REQ_ERR: the peer could make nothing of it.
+constexpr uint32_t VERBS_STATUS_REMOTE_ACCESS = 10;  // IBV_WC_REM_ACCESS_ERR: the peer's memory may not be read or written so.
+constexpr uint32_t VERBS_STATUS_REMOTE_OPERATION = 11;  // IBV_WC_REM_OP_ERR: the peer could not do it.
+constexpr uint32_t VERBS_STATUS_RETRIES = 12;  // IBV_WC_RETRY_EXC_ERR: no answer; the path or the peer is dead.
+constexpr uint32_t VERBS_STATUS_RNR_RETRIES = 13;  // IBV_WC_RNR_RETRY_EXC_ERR: the peer posted no receive.
+constexpr uint32_t VERBS_STATUS_FATAL = 19;  // IBV_WC_FATAL_ERR
+constexpr uint32_t VERBS_STATUS_GENERAL = 21;  // IBV_WC_GENERAL_ERR
+constexpr uint32_t VERBS_STATUS_NOT_POSTED = 256;  // Ours: it was never begun; vendorError is the errno.
+constexpr uint32_t VERBS_STATUS_SLOT_BACK = 257;  // Ours, RECEIVE: the slot (cookie) is free again, its connection is not here any more.
+constexpr uint32_t VERBS_STATUS_QUEUE_LOST = 258;  // Ours, op 0: the completion queue has failed; no more of this connection comes.
+
+// Events of connections (VerbsCm.event): those of librdmacm (RDMA_CM_EVENT_*)
+constexpr uint32_t VERBS_CM_ADDRESS_RESOLVED = 0;  // Local address and device are known.
+constexpr uint32_t VERBS_CM_ADDRESS_ERROR = 1;  // Nobody has that address, or no device leads there.
+constexpr uint32_t VERBS_CM_ROUTE_RESOLVED = 2;  // A connect may follow.
+constexpr uint32_t VERBS_CM_ROUTE_ERROR = 3;  // There is no route.
+constexpr uint32_t VERBS_CM_CONNECT_REQUEST = 4;  // A new connection at a listener: accept, reject or hand it over.
+constexpr uint32_t VERBS_CM_CONNECT_ERROR = 6;  // The connect, or the accept, has failed.
+constexpr uint32_t VERBS_CM_UNREACHABLE = 7;  // Nobody answers.
+constexpr uint32_t VERBS_CM_REJECTED = 8;  // Refused; status is one of VERBS_REJECT_* or another of the IB CM.
+constexpr uint32_t VERBS_CM_ESTABLISHED = 9;  // The connection stands, on either side.
+constexpr uint32_t VERBS_CM_DISCONNECTED = 10;  // The peer, or this side, has disconnected; all that is under way is flushed.
+constexpr uint32_t VERBS_CM_DEVICE_REMOVAL = 11;  // The device goes: destroy the connection or listener.
+constexpr uint32_t VERBS_CM_ADDRESS_CHANGE = 14;  // The address of the device below has changed.
+constexpr uint32_t VERBS_CM_TIMEWAIT_EXIT = 15;  // Nothing late of this connection can arrive any more.
+
+// Why the peer has rejected (VerbsCm.status of VERBS_CM_REJECTED)
+constexpr uint32_t VERBS_REJECT_NO_LISTENER = 8;  // Invalid service id: nobody listens there.
+constexpr uint32_t VERBS_REJECT_BY_LISTENER = 28;  // The listener has called reject; the private data is its.
+
+// Asynchronous events (VerbsAsync.event): those of libibverbs (IBV_EVENT_*)
+constexpr uint32_t VERBS_ASYNC_QUEUE_PAIR_FATAL = 1;  // The queue pair has failed.
+constexpr uint32_t VERBS_ASYNC_QUEUE_PAIR_REQUEST = 2;  // The peer has sent what can not be.
+constexpr uint32_t VERBS_ASYNC_QUEUE_PAIR_ACCESS = 3;  // The peer has touched what it may not.
+constexpr uint32_t VERBS_ASYNC_DEVICE_FATAL = 8;  // The device has failed: all its connections end.
+constexpr uint32_t VERBS_ASYNC_PORT_ACTIVE = 9;  // A port is up.
+constexpr uint32_t VERBS_ASYNC_PORT_ERROR = 10;  // A port is down.
+
+// Access to registered memory: bits of IBV_ACCESS_*
+constexpr uint32_t VERBS_ACCESS_LOCAL_WRITE = 1;  // Receives and RDMA reads may land there.
+constexpr uint32_t VERBS_ACCESS_REMOTE_WRITE = 2;  // The peer may write; needs LOCAL_WRITE.
+constexpr uint32_t VERBS_ACCESS_REMOTE_READ = 4;  // The peer may read.
+constexpr uint32_t VERBS_ACCESS_BIND = 16;  // Memory windows may be bound to it.
+
+// What two providers say to each other by the connection manager's private data
+constexpr uint32_t VERBS_MAGIC = 1112954707;  // "SWVB": first word of every VerbsGreeting.
+constexpr uint32_t VERBS_VERSION = 1;  // Of the greeting and of everything behind it but the session.
+constexpr uint32_t VERBS_SAYS_CONNECT = 1;  // VerbsGreeting.kind: with a connect.
+constexpr uint32_t VERBS_SAYS_ACCEPT = 2;  // VerbsGreeting.kind: with an accept.
+constexpr uint32_t VERBS_SAYS_REFUSE = 3;  // VerbsGreeting.kind: with a rejection.
+constexpr uint32_t VERBS_REFUSED_BY_CONDITION = 1;  // VerbsGreeting.reason: the condition function said CF_REJECT (rule 4.4).
+constexpr uint32_t VERBS_REFUSED_BACKLOG = 2;  // VerbsGreeting.reason: the backlog is full (rule 4.4).
+constexpr uint32_t VERBS_REFUSED_RESOURCES = 3;  // VerbsGreeting.reason: no queue pair or memory for it; TCP/IP may do (rule 3.4).
+constexpr uint32_t VERBS_REFUSED_HAND_OVER = 4;  // VerbsGreeting.reason: the owner that was to have it did not come.
+constexpr uint32_t VERBS_REFUSED_CLOSED = 5;  // VerbsGreeting.reason: the listener has closed.
+constexpr uint32_t VERBS_REFUSED_GREETING = 6;  // VerbsGreeting.reason: the caller is none of ours, or of another version.
 
 // What stands before the payload of every record.
 struct RecordHeader {
@@ -293,6 +392,30 @@ struct LinkSpace {
 static_assert(sizeof(LinkSpace) == 4, "size of LinkSpace");
 static_assert(offsetof(LinkSpace, id) == 0, "offset of LinkSpace.id");
 
+// Payload of RECORD_LINK_MOVE. In answer to an OPEN, or on a connection that stands and on which nothing is under way.
+struct LinkMove {
+  uint32_t id;  // The connection.
+  uint32_t tokenLow;  // Random name of what goes on elsewhere, low half.
+  uint32_t tokenHigh;  // High half.
+  uint8_t reactorId[16];  // The accepting side's new reactor, which the peer is to meet. 0 if the opener moves.
+};
+static_assert(sizeof(LinkMove) == 28, "size of LinkMove");
+static_assert(offsetof(LinkMove, id) == 0, "offset of LinkMove.id");
+static_assert(offsetof(LinkMove, tokenLow) == 4, "offset of LinkMove.tokenLow");
+static_assert(offsetof(LinkMove, tokenHigh) == 8, "offset of LinkMove.tokenHigh");
+static_assert(offsetof(LinkMove, reactorId) == 12, "offset of LinkMove.reactorId");
+
+// Payload of RECORD_LINK_ATTACH.
+struct LinkAttach {
+  uint32_t id;  // The connection, chosen by the opener.
+  uint32_t tokenLow;  // Of the MOVE, low half.
+  uint32_t tokenHigh;  // High half.
+};
+static_assert(sizeof(LinkAttach) == 12, "size of LinkAttach");
+static_assert(offsetof(LinkAttach, id) == 0, "offset of LinkAttach.id");
+static_assert(offsetof(LinkAttach, tokenLow) == 4, "offset of LinkAttach.tokenLow");
+static_assert(offsetof(LinkAttach, tokenHigh) == 8, "offset of LinkAttach.tokenHigh");
+
 // Start of every handshake message; never changes, so that versions can talk about it.
 struct HandshakeHeader {
   uint32_t magic;  // HANDSHAKE_MAGIC
@@ -311,9 +434,9 @@ struct HandshakeIdent {
   uint32_t header[3];  // HandshakeHeader
   uint32_t pid;  // Process id of the server; a hint, the kernel is asked.
   uint8_t reactorId[16];  // Random name of the server's reactor: one link per pair of reactors.
-  uint32_t cookieLow;  // SO_COOKIE of the listening TCP socket, low half.
+  uint32_t cookieLow;  // SO_COOKIE of the listening TCP socket, low half. 0 at a reactor's own rendezvous.
   uint32_t cookieHigh;  // High half.
-  int32_t listenerFd;  // Its descriptor in the server; a hint that is checked.
+  int32_t listenerFd;  // Its descriptor in the server; a hint that is checked. -1: none.
 };
 static_assert(sizeof(HandshakeIdent) == 44, "size of HandshakeIdent");
 static_assert(offsetof(HandshakeIdent, header) == 0, "offset of HandshakeIdent.header");
@@ -583,5 +706,113 @@ static_assert(offsetof(MailHeader, senderGeneration) == 16, "offset of MailHeade
 static_assert(offsetof(MailHeader, shape) == 20, "offset of MailHeader.shape");
 static_assert(offsetof(MailHeader, flags) == 24, "offset of MailHeader.flags");
 static_assert(offsetof(MailHeader, reserved) == 28, "offset of MailHeader.reserved");
+
+// One operation that JavaScript wants to be posted. Written by JavaScript, read by submit().
+struct VerbsSubmission {
+  uint32_t connection;  // Handle of the connection.
+  uint32_t op;  // VERBS_OP_SEND, _RECEIVE, _READ or _WRITE
+  uint32_t flags;  // VERBS_FLAG_* bits
+  uint32_t cookie;  // Comes back in the completion; at most VERBS_COOKIE_MAX. RECEIVE: the number of the slot.
+  uint32_t region;  // Handle of the registered region of the local memory; 0: the arena.
+  uint32_t offset;  // Where in the region, or in the arena, in bytes. RECEIVE: not used.
+  uint32_t length;  // Bytes. RECEIVE: not used, it is a whole slot.
+  uint32_t remoteKey;  // READ, WRITE: key of the remote memory.
+  uint32_t remoteLow;  // READ, WRITE: its address, low half.
+  uint32_t remoteHigh;  // High half.
+};
+static_assert(sizeof(VerbsSubmission) == 40, "size of VerbsSubmission");
+static_assert(offsetof(VerbsSubmission, connection) == 0, "offset of VerbsSubmission.connection");
+static_assert(offsetof(VerbsSubmission, op) == 4, "offset of VerbsSubmission.op");
+static_assert(offsetof(VerbsSubmission, flags) == 8, "offset of VerbsSubmission.flags");
+static_assert(offsetof(VerbsSubmission, cookie) == 12, "offset of VerbsSubmission.cookie");
+static_assert(offsetof(VerbsSubmission, region) == 16, "offset of VerbsSubmission.region");
+static_assert(offsetof(VerbsSubmission, offset) == 20, "offset of VerbsSubmission.offset");
+static_assert(offsetof(VerbsSubmission, length) == 24, "offset of VerbsSubmission.length");
+static_assert(offsetof(VerbsSubmission, remoteKey) == 28, "offset of VerbsSubmission.remoteKey");
+static_assert(offsetof(VerbsSubmission, remoteLow) == 32, "offset of VerbsSubmission.remoteLow");
+static_assert(offsetof(VerbsSubmission, remoteHigh) == 36, "offset of VerbsSubmission.remoteHigh");
+
+// Payload of RECORD_VERBS_COMPLETION: an operation has ended.
+struct VerbsCompletion {
+  uint32_t connection;  // Handle. 0: of a connection that is not (or no more) here; only slots that come back.
+  uint32_t op;  // VERBS_OP_*
+  uint32_t status;  // VERBS_STATUS_*, or another of IBV_WC_*
+  uint32_t length;  // RECEIVE: bytes of the message.
+  uint32_t cookie;  // Of the submission. RECEIVE: the slot with the message, VERBS_SLOT_COUNT: none.
+  uint32_t vendorError;  // The device's own word for a failure, or an errno.
+};
+static_assert(sizeof(VerbsCompletion) == 24, "size of VerbsCompletion");
+static_assert(offsetof(VerbsCompletion, connection) == 0, "offset of VerbsCompletion.connection");
+static_assert(offsetof(VerbsCompletion, op) == 4, "offset of VerbsCompletion.op");
+static_assert(offsetof(VerbsCompletion, status) == 8, "offset of VerbsCompletion.status");
+static_assert(offsetof(VerbsCompletion, length) == 12, "offset of VerbsCompletion.length");
+static_assert(offsetof(VerbsCompletion, cookie) == 16, "offset of VerbsCompletion.cookie");
+static_assert(offsetof(VerbsCompletion, vendorError) == 20, "offset of VerbsCompletion.vendorError");
+
+// Payload of RECORD_VERBS_CM: something has happened to a connection or listener. It ends with the private data.
+struct VerbsCm {
+  uint32_t event;  // VERBS_CM_*, or another of RDMA_CM_EVENT_*
+  uint32_t connection;  // Handle. CONNECT_REQUEST: of the new one, which is JavaScript's to accept or reject.
+  uint32_t listener;  // Handle of the listener; 0: none.
+  int32_t status;  // Negated errno, or, of REJECTED, why. 0: well.
+  uint32_t family;  // 4 or 6: how the addresses are to be read.
+  uint16_t localPort;  // This side's port.
+  uint16_t remotePort;  // The peer's port.
+  uint8_t localAddress[16];  // In network order; IPv4 in the first 4 bytes, 0 behind.
+  uint8_t remoteAddress[16];  // Likewise.
+  uint32_t privateBytes;  // Bytes of the peer's private data; its padding may be among them.
+  uint8_t privateData[256];  // As many of them as privateBytes says; the record ends there.
+};
+static_assert(sizeof(VerbsCm) == 316, "size of VerbsCm");
+static_assert(offsetof(VerbsCm, event) == 0, "offset of VerbsCm.event");
+static_assert(offsetof(VerbsCm, connection) == 4, "offset of VerbsCm.connection");
+static_assert(offsetof(VerbsCm, listener) == 8, "offset of VerbsCm.listener");
+static_assert(offsetof(VerbsCm, status) == 12, "offset of VerbsCm.status");
+static_assert(offsetof(VerbsCm, family) == 16, "offset of VerbsCm.family");
+static_assert(offsetof(VerbsCm, localPort) == 20, "offset of VerbsCm.localPort");
+static_assert(offsetof(VerbsCm, remotePort) == 22, "offset of VerbsCm.remotePort");
+static_assert(offsetof(VerbsCm, localAddress) == 24, "offset of VerbsCm.localAddress");
+static_assert(offsetof(VerbsCm, remoteAddress) == 40, "offset of VerbsCm.remoteAddress");
+static_assert(offsetof(VerbsCm, privateBytes) == 56, "offset of VerbsCm.privateBytes");
+static_assert(offsetof(VerbsCm, privateData) == 60, "offset of VerbsCm.privateData");
+
+// Payload of RECORD_VERBS_ASYNC: a device has something to say.
+struct VerbsAsync {
+  uint32_t event;  // VERBS_ASYNC_*, or another of IBV_EVENT_*
+  uint32_t connection;  // Handle; 0: the event is of no single connection of this thread.
+  uint32_t device;  // Number of the device, as `connectionDevice` tells it.
+  uint32_t port;  // PORT_*: which port; otherwise 0.
+};
+static_assert(sizeof(VerbsAsync) == 16, "size of VerbsAsync");
+static_assert(offsetof(VerbsAsync, event) == 0, "offset of VerbsAsync.event");
+static_assert(offsetof(VerbsAsync, connection) == 4, "offset of VerbsAsync.connection");
+static_assert(offsetof(VerbsAsync, device) == 8, "offset of VerbsAsync.device");
+static_assert(offsetof(VerbsAsync, port) == 12, "offset of VerbsAsync.port");
+
+// Private data of a connect, an accept and a rejection; padding may follow.
+struct VerbsGreeting {
+  uint32_t magic;  // VERBS_MAGIC
+  uint16_t version;  // VERBS_VERSION
+  uint8_t kind;  // VERBS_SAYS_*
+  uint8_t reason;  // VERBS_REFUSED_*; 0 where nothing is refused.
+  uint32_t messageBytes;  // The largest message that may be sent to the sender of this.
+};
+static_assert(sizeof(VerbsGreeting) == 12, "size of VerbsGreeting");
+static_assert(offsetof(VerbsGreeting, magic) == 0, "offset of VerbsGreeting.magic");
+static_assert(offsetof(VerbsGreeting, version) == 4, "offset of VerbsGreeting.version");
+static_assert(offsetof(VerbsGreeting, kind) == 6, "offset of VerbsGreeting.kind");
+static_assert(offsetof(VerbsGreeting, reason) == 7, "offset of VerbsGreeting.reason");
+static_assert(offsetof(VerbsGreeting, messageBytes) == 8, "offset of VerbsGreeting.messageBytes");
+
+// RDMA buffer descriptor: what the peer needs to reach memory of this side's.
+struct VerbsDescriptor {
+  uint32_t key;  // Remote key.
+  uint32_t length;  // Bytes of the memory.
+  uint64_t address;  // Where it starts.
+};
+static_assert(sizeof(VerbsDescriptor) == 16, "size of VerbsDescriptor");
+static_assert(offsetof(VerbsDescriptor, key) == 0, "offset of VerbsDescriptor.key");
+static_assert(offsetof(VerbsDescriptor, length) == 4, "offset of VerbsDescriptor.length");
+static_assert(offsetof(VerbsDescriptor, address) == 8, "offset of VerbsDescriptor.address");
 
 }  // namespace sanswitch::layout

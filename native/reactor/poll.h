@@ -8,8 +8,8 @@
 
 namespace sanswitch {
 
-// JavaScript's class Poll: calls back when its descriptor is ready. Does not own the descriptor, which may be closed as
-// soon as stop() or close() has returned.
+// JavaScript's class Poll: calls back when its descriptor is ready. Does not own the descriptor, which may be closed
+// as soon as stop() or close() has returned.
 class Poll : public Napi::ObjectWrap<Poll>, public LoopObject {
  public:
   explicit Poll(const Napi::CallbackInfo& info);

@@ -22,6 +22,9 @@ size_t Poller::watchCount() const {
 }
 
 int Poller::doWork() const {
+  bool isMore = false;
+  for (const auto& source : sources_->all()) isMore = source->drain() || isMore;
+  if (isMore) return 1;
   const auto* entry = reinterpret_cast<const layout::WatchEntry*>(control_ + kControlWords);
   const auto* end = entry + watchCount();
   for (; entry != end; entry++) {

@@ -1,4 +1,4 @@
-// The poller: a set of pollable sources and one doWork() that looks at all of them. A reactor drives it inline, in its
+// The poller: sources, words in memory, and one doWork() that looks at all of them. A reactor drives it inline, in its
 // thread's event loop; while that sleeps, the dedicated poller may watch the same words.
 #pragma once
 
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "reactor/poller_slot.h"
+#include "reactor/source.h"
 #include "shm/window.h"
 
 namespace sanswitch {
@@ -15,13 +16,13 @@ namespace sanswitch {
 // that both sides hold; the layout is ReactorControl and WatchEntry in src/layout/schema.ts.
 class Poller {
  public:
-  explicit Poller(const WindowTable* windows) : windows_(windows) {}
+  Poller(const WindowTable* windows, const SourceList* sources) : windows_(windows), sources_(sources) {}
 
   // Polls what stands behind the control block `control` of `words` words from now on. The caller keeps that alive.
   void setControl(int32_t* control, size_t words);
 
-  // Passes over the sources until one has something to do. Returns how many are known to have: 0 or 1, for JavaScript
-  // looks at all of them anyway once it is called.
+  // Drains the sources, then passes over the words until one has something to do. Returns how many are known to have:
+  // 0 or 1, for JavaScript looks at all of them anyway once it is called.
   int doWork() const;
 
   // Appends what doWork() looks at, for somebody else to watch.
@@ -32,6 +33,7 @@ class Poller {
 
  private:
   const WindowTable* windows_;
+  const SourceList* sources_;
   const int32_t* control_ = nullptr;
   size_t watchLimit_ = 0;
 };

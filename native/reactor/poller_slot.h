@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "layout.gen.h"
+#include "reactor/source.h"
 #include "ring/ring_consumer.h"
 #include "ring/ring_producer.h"
 
@@ -41,6 +42,9 @@ class PollerSlot {
   // The vectors to fill for the next fallAsleep; the owner is awake.
   SleepingThread& next() { return watched_; }
 
+  // What the poller drains for this thread from now on, asleep or awake.
+  void setSources(Sources sources);
+
   // From now on the poller watches what next() holds. The pointers must stay good until takeBack() has returned.
   void fallAsleep();
 
@@ -59,32 +63,38 @@ class PollerSlot {
   // Whether the owner sleeps; a hint.
   bool isAsleep() const { return asleep_.load(std::memory_order_relaxed); }
 
-  // Looks at the words. Something has changed: writes a completion record for each that has, wakes the owner, and
-  // leaves the place to it. True if so.
+  // Drains the sources, also while the owner is awake: what comes is not to wait for a handler that runs long. Then,
+  // if the owner sleeps, looks at the words. Something has changed: writes a completion record for each that has,
+  // wakes the owner, and leaves the place to it. True if so.
   bool poll();
 
-  // The poller is about to block: peers must wake the owner themselves. Sets every epoch odd, then looks once more.
+  // The poller is about to block: peers and devices must wake the owner themselves. Sets every epoch odd, arms the
+  // sources, then looks once more.
   // True if there was something, and the owner has been woken.
   bool announceSleep();
 
-  // The poller polls again: peers need not wake anybody.
+  // The poller polls again: nobody needs to be woken.
   void announceAwake();
 
  private:
   // Bytes of the completion ring. A full one loses nothing: the owner looks at everything when there is any record.
   static constexpr uint32_t kRingBytes = 4096;
 
+  bool drain();
   bool report();
-  void makeEpochsEven();
+  void callOffWaking();
 
   void (*const wake_)(void* owner);
   void* const owner_;
   std::mutex mutex_;
   // Under the mutex: the owner's while it is awake, the poller's while it sleeps.
   SleepingThread watched_;
-  bool epochsOdd_ = false;
+  Sources sources_;
+  // The epochs are odd and the sources armed.
+  bool isAnnounced_ = false;
   int32_t timesOdd_ = 0;
   std::atomic<bool> asleep_{false};
+  std::atomic<bool> hasSources_{false};
   struct alignas(128) Position {
     uint32_t word = 0;
   };

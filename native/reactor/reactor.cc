@@ -17,8 +17,9 @@ namespace {
 
 // Polls between two looks at the clock.
 constexpr int kPollsPerClock = 16;
-// Empty polls between offers of the processor to others, a multiple of kPollsPerClock: the peer that is spun for may be
-// waiting for this very one. With a busy neighbour the round trip fell from 100 us to 15 (ARCHITECTURE.md, "Measured").
+// Empty polls between offers of the processor to others, a multiple of kPollsPerClock: the peer that is spun for may
+// be waiting for this very one. With a busy neighbour the round trip fell from 100 us to 15 (ARCHITECTURE.md,
+// "Measured").
 constexpr int kPollsPerYield = 64;
 // Callbacks between two.
 constexpr int kCallbacksPerClock = 4;
@@ -35,6 +36,8 @@ bool Reactor::runSlice() {
   uint32_t budgetNs = control_->spinBudgetNs < kSpinLimitNs ? control_->spinBudgetNs : kSpinLimitNs;
   if (slot_ != nullptr) {
     slot_->spinBudgetNs.store(budgetNs, std::memory_order_relaxed);
+    // If there is no memory for it now, the next slice tries again, and this thread drains them all the same.
+    shareSources();
     budgetNs = 0;
   }
   idle_.setBudget(budgetNs);
@@ -98,6 +101,7 @@ bool Reactor::fallAsleep() {
     __atomic_store_n(link->epochWord, *link->epochWord + 1, __ATOMIC_SEQ_CST);
     if (link->excessWakes > -kExcessWakes) link->excessWakes--;
   }
+  armSources();
   // The other half of Dekker's pattern: a peer publishes first and then reads the epoch. Either it sees the odd epoch
   // and wakes us, or we see what it has published.
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -110,6 +114,28 @@ bool Reactor::fallAsleep() {
   return !closing() && keepHot();
 }
 
+void Reactor::armSources() {
+  for (const auto& source : environment_->sources.all()) source->arm();
+  armed_ = true;
+}
+
+void Reactor::disarmSources() {
+  if (!armed_) return;
+  for (const auto& source : environment_->sources.all()) source->disarm();
+  armed_ = false;
+}
+
+bool Reactor::shareSources() {
+  if (sourcesVersion_ == environment_->sources.version()) return true;
+  try {
+    slot_->setSources(environment_->sources.all());
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  sourcesVersion_ = environment_->sources.version();
+  return true;
+}
+
 bool Reactor::keepHot() {
   idle_.wokeToWork(nowNs());
   cooled_ = false;
@@ -117,6 +143,7 @@ bool Reactor::keepHot() {
 }
 
 bool Reactor::handOver() {
+  if (!shareSources()) return false;
   SleepingThread& left = slot_->next();
   try {
     poller_.collect(&left.words);
@@ -141,6 +168,7 @@ void Reactor::wakeUp() {
   int32_t timesOdd = slot_ == nullptr ? 0 : slot_->takeBack();
   if (lent_) environment_->windows.takeBack();
   lent_ = false;
+  disarmSources();
   for (Link* link : links_) {
     if (link == nullptr) continue;
     link->excessWakes = std::max(link->excessWakes - timesOdd, -kExcessWakes);

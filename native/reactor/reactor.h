@@ -1,12 +1,12 @@
 // The reactor: one thread's poller, driven inline by that thread's libuv loop, or, while the thread sleeps, by the
 // dedicated poller.
 //
-// Every turn of the loop passes through `onPrepare`. While work keeps coming the reactor is hot: it polls and spins for
-// one slice per turn and lets the loop pass on without blocking, so that timers and other I/O keep their pace. When
-// nothing has come for the window of the idle strategy, it publishes on every link that it sleeps (sleep epoch odd),
-// looks at everything once more and lets the loop block; peers then wake it by a message on the link's socket. With the
-// dedicated poller it does not spin: it hands its watched words over and lets the loop block at once; who finds
-// something in them wakes it by its uv_async handle.
+// Every turn of the loop passes through `onPrepare`. While work keeps coming the reactor is hot: it polls and spins
+// for one slice per turn and lets the loop pass on without blocking, so that timers and other I/O keep their pace.
+// When nothing has come for the window of the idle strategy, it publishes on every link that it sleeps (sleep epoch
+// odd), looks at everything once more and lets the loop block; peers then wake it by a message on the link's socket.
+// With the dedicated poller it does not spin: it hands its watched words over and lets the loop block at once; who
+// finds something in them wakes it by its uv_async handle.
 #pragma once
 
 #include <napi.h>
@@ -86,6 +86,11 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
   void wakeUp();
   // Leaves the watched words and the links to the dedicated poller. False: no memory for it, so sleep as inline.
   bool handOver();
+  // Has devices wake this thread from now on, or no more.
+  void armSources();
+  void disarmSources();
+  // Tells the dedicated poller of sources that have come or gone. False: no memory for it now.
+  bool shareSources();
   // Whether there is work for a thread that has just been woken.
   bool hasWork();
   int joinDedicated(int32_t strategy);
@@ -134,6 +139,10 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
   napi_handle_scope callScope_ = nullptr;
   napi_value readyFunction_ = nullptr;
   bool asleep_ = false;
+  // The sources are armed.
+  bool armed_ = false;
+  // Of the sources that the dedicated poller knows.
+  uint32_t sourcesVersion_ = 0;
   // The dedicated poller has this thread's words.
   bool lent_ = false;
   // The present window of the idle strategy was really spent polling.

@@ -31,7 +31,9 @@ void Reactor::exportClass(Napi::Env env, Napi::Object exports) {
 }
 
 Reactor::Reactor(const Napi::CallbackInfo& info)
-    : Napi::ObjectWrap<Reactor>(info), environment_(Environment::of(info.Env())), poller_(&environment_->windows) {
+    : Napi::ObjectWrap<Reactor>(info),
+      environment_(Environment::of(info.Env())),
+      poller_(&environment_->windows, &environment_->sources) {
   // The thread is being terminated, and no JavaScript object holds this one.
   if (IsEmpty()) return;
   if (!info[1].IsFunction() || !info[2].IsFunction() || !info[3].IsFunction()) {
@@ -120,6 +122,8 @@ int Reactor::joinDedicated(int32_t strategy) {
     slot = std::make_shared<PollerSlot>(
         [](void* handle) { uv_async_send(static_cast<uv_async_t*>(handle)); }, &awaken_);
   }
+  slot->setSources(environment_->sources.all());
+  sourcesVersion_ = environment_->sources.version();
   int error = DedicatedPoller::instance().join(slot, static_cast<IdleStrategy>(strategy));
   if (error == 0) slot_ = slot;
   return error;

@@ -1,4 +1,4 @@
-// Netlink: notifications of address changes, and sock_diag, which says who owns a TCP port.
+// Netlink: notifications of address and device changes, and sock_diag, which says who owns a TCP port.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/inet_diag.h>
@@ -30,6 +30,8 @@ constexpr uint32_t kTcpBoundInactiveState = 13;
 constexpr int kDumpAttempts = 4;
 // LOOPBACK_IFINDEX, the same in every network namespace.
 constexpr uint32_t kLoopbackInterface = 1;
+// The group of what the kernel itself says of devices; udev has the other.
+constexpr uint32_t kKernelEvents = 1;
 constexpr size_t kReceiveBytes = 32 * 1024;
 
 struct DiagRequest {
@@ -241,25 +243,40 @@ Napi::Value addressChanges(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), Environment::of(info.Env())->own(fd));
 }
 
-// drainAddressChanges(fd) -> how many changes were waiting (an overflow counts as one) or -errno
-Napi::Value drainAddressChanges(const Napi::CallbackInfo& info) {
+// deviceChanges() -> descriptor that becomes readable when a device of the host comes or goes, or -errno
+Napi::Value deviceChanges(const Napi::CallbackInfo& info) {
+  int fd = openNetlink(NETLINK_KOBJECT_UEVENT, kKernelEvents);
+  return Napi::Number::New(info.Env(), Environment::of(info.Env())->own(fd));
+}
+
+// Reads all that waits and adds up what `count` makes of each datagram (an overflow counts as one). -errno: it failed.
+template <int (*count)(const uint8_t* data, size_t length)>
+Napi::Value drain(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   auto fd = static_cast<int>(arguments.integer(0, 0, INT32_MAX));
   if (arguments.failed()) return info.Env().Undefined();
   static thread_local uint8_t buffer[kReceiveBytes];
-  int count = 0;
+  int total = 0;
   for (;;) {
     ssize_t length = receiveFromKernel(fd, buffer, sizeof buffer);
-    if (length == -EAGAIN) return Napi::Number::New(info.Env(), count);
+    if (length == -EAGAIN) return Napi::Number::New(info.Env(), total);
     if (length == -ENOBUFS) {
-      count++;
+      total++;
     } else if (length < 0) {
       return Napi::Number::New(info.Env(), static_cast<int>(length));
     } else {
-      count += countAddressChanges(buffer, static_cast<size_t>(length));
+      total += count(buffer, static_cast<size_t>(length));
     }
   }
 }
+
+// drainAddressChanges(fd) -> how many changes were waiting or -errno
+Napi::Value drainAddressChanges(const Napi::CallbackInfo& info) { return drain<countAddressChanges>(info); }
+
+int countRdmaEvents(const uint8_t* data, size_t length) { return isRdmaDeviceEvent(data, length) ? 1 : 0; }
+
+// drainDeviceChanges(fd) -> how many of the changes that were waiting are about RDMA devices, or -errno
+Napi::Value drainDeviceChanges(const Napi::CallbackInfo& info) { return drain<countRdmaEvents>(info); }
 
 }  // namespace
 
@@ -269,6 +286,8 @@ void exportNetlink(Napi::Env env, Napi::Object exports) {
   exports.Set("boundSockets", Napi::Function::New<guarded<boundSockets>>(env, "boundSockets"));
   exports.Set("addressChanges", Napi::Function::New<guarded<addressChanges>>(env, "addressChanges"));
   exports.Set("drainAddressChanges", Napi::Function::New<guarded<drainAddressChanges>>(env, "drainAddressChanges"));
+  exports.Set("deviceChanges", Napi::Function::New<guarded<deviceChanges>>(env, "deviceChanges"));
+  exports.Set("drainDeviceChanges", Napi::Function::New<guarded<drainDeviceChanges>>(env, "drainDeviceChanges"));
 }
 
 }  // namespace sanswitch

@@ -9,6 +9,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <string_view>
+
 namespace sanswitch {
 
 namespace {
@@ -119,6 +122,18 @@ int countAddressChanges(const uint8_t* data, size_t length) {
     if (header.nlmsg_type == RTM_NEWADDR || header.nlmsg_type == RTM_DELADDR) count++;
   }
   return count;
+}
+
+bool isRdmaDeviceEvent(const uint8_t* data, size_t length) {
+  std::string_view rest(reinterpret_cast<const char*>(data), length);
+  while (!rest.empty()) {
+    std::string_view text = rest.substr(0, rest.find('\0'));
+    for (std::string_view wanted : {"SUBSYSTEM=infiniband", "DEVNAME=infiniband/"}) {
+      if (text.substr(0, wanted.size()) == wanted) return true;
+    }
+    rest.remove_prefix(std::min(rest.size(), text.size() + 1));
+  }
+  return false;
 }
 
 }  // namespace sanswitch

@@ -44,4 +44,8 @@ void parseDiagDump(const uint8_t* data, size_t length, uint32_t sequence, uint16
 // Counts the address changes (RTM_NEWADDR, RTM_DELADDR) in one datagram of rtnetlink notifications.
 int countAddressChanges(const uint8_t* data, size_t length);
 
+// Whether one datagram of the kernel's device events (NETLINK_KOBJECT_UEVENT: texts that end with a zero each) is about
+// an RDMA device, or about a file by which RDMA is reached (/dev/infiniband/...).
+bool isRdmaDeviceEvent(const uint8_t* data, size_t length);
+
 }  // namespace sanswitch

@@ -180,7 +180,11 @@ Napi::Value duplicateFunction(const Napi::CallbackInfo& info) {
   int fd = descriptorArgument(arguments, 0);
   if (arguments.failed()) return info.Env().Undefined();
   int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-  return Napi::Number::New(info.Env(), copy < 0 ? -errno : Environment::of(info.Env())->own(copy));
+  if (copy < 0) return Napi::Number::New(info.Env(), -errno);
+  // Whoever opens it may close it before this thread has let go of it: what has a cookie is not taken for another then.
+  uint64_t cookie = 0;
+  socketCookieOf(copy, &cookie);
+  return Napi::Number::New(info.Env(), Environment::of(info.Env())->own(copy, cookie));
 }
 
 // unixAccept(listener) -> descriptor or -errno

@@ -51,7 +51,7 @@ int putAnonymous(void* address, uint64_t bytes) {
 }
 
 // Maps all of `fd` at `address`. 0 or -errno; the window is whole again after a failure.
-int mapShared(void* address, uint64_t bytes, int protection, int fd) {
+int mapAll(void* address, uint64_t bytes, int protection, int fd) {
   if (mmap(address, bytes, protection, MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED) return 0;
   int error = -errno;
   // What stood there may be unmapped already, and the gap would be given to whoever maps next.
@@ -62,7 +62,7 @@ int mapShared(void* address, uint64_t bytes, int protection, int fd) {
 // Sizes, maps and seals a new memfd. The mapping must stand before FUTURE_WRITE: later ones can't write.
 int sizeMapAndSeal(int fd, uint8_t* address, uint64_t bytes) {
   if (ftruncate(fd, static_cast<off_t>(bytes)) != 0) return -errno;
-  int error = mapShared(address, bytes, PROT_READ | PROT_WRITE, fd);
+  int error = mapAll(address, bytes, PROT_READ | PROT_WRITE, fd);
   if (error < 0) return error;
   if (fcntl(fd, F_ADD_SEALS, kSeals) != 0) {
     error = -errno;
@@ -179,7 +179,14 @@ int WindowTable::mapPeer(uint32_t windowId, uint64_t offset, uint64_t bytes, int
   int error = check(windowId, offset, bytes);
   if (error == 0) error = checkPeerSegment(fd, bytes);
   if (error < 0) return error;
-  return place(windowId, offset, bytes, [&](uint8_t* address) { return mapShared(address, bytes, PROT_READ, fd); });
+  return place(windowId, offset, bytes, [&](uint8_t* address) { return mapAll(address, bytes, PROT_READ, fd); });
+}
+
+int WindowTable::mapShared(uint32_t windowId, uint64_t offset, uint64_t bytes, int fd) {
+  int error = check(windowId, offset, bytes);
+  if (error < 0) return error;
+  constexpr int kBoth = PROT_READ | PROT_WRITE;
+  return place(windowId, offset, bytes, [&](uint8_t* address) { return mapAll(address, bytes, kBoth, fd); });
 }
 
 int WindowTable::unmap(uint32_t windowId, uint64_t offset, uint64_t bytes) {

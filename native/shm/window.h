@@ -49,6 +49,9 @@ class WindowTable {
   // peer sent is not a segment as it must be. Does not take `fd`.
   int mapPeer(uint32_t windowId, uint64_t offset, uint64_t bytes, int fd);
 
+  // Maps `fd`, a memfd of ours, read-write at `offset`; nobody else sees it. 0 or -errno. Does not take `fd`.
+  int mapShared(uint32_t windowId, uint64_t offset, uint64_t bytes, int fd);
+
   // Puts anonymous pages back in place of a mapping that was made with exactly this offset and size. 0 or -errno.
   int unmap(uint32_t windowId, uint64_t offset, uint64_t bytes);
 

@@ -1,5 +1,6 @@
 // Listening TCP sockets, and giving up or closing what was accepted on them.
 #include <errno.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "arguments.h"
@@ -16,15 +17,23 @@ bool setOption(int fd, int level, int option, int value) {
   return setsockopt(fd, level, option, &value, sizeof value) == 0;
 }
 
+// Whether closing the socket, whoever does it, resets its connection instead of ending it in order.
+bool setResetOnClose(int fd, bool isOn) {
+  linger value{};
+  value.l_onoff = isOn ? 1 : 0;
+  return setsockopt(fd, SOL_SOCKET, SO_LINGER, &value, sizeof value) == 0;
+}
+
 int listenOn(const SocketAddress& address, socklen_t length, int backlog, bool v6only) {
   int family = address.any.sa_family;
   int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
   // As libuv listens: a port whose last connection is in TIME_WAIT may be used again, and whether the IPv6 wildcard
-  // takes IPv4 too is never left to the system's default.
+  // takes IPv4 too is never left to the system's default. What is accepted inherits the reset on close: a connection
+  // that is not taken, or goes down with its thread, is seen by its peer for what it is.
   if (setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
       (family == AF_INET || setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6only ? 1 : 0)) &&
-      bind(fd, &address.any, length) == 0 && listen(fd, backlog) == 0) {
+      setResetOnClose(fd, true) && bind(fd, &address.any, length) == 0 && listen(fd, backlog) == 0) {
     return fd;
   }
   int error = -errno;
@@ -45,6 +54,26 @@ Napi::Value listenTcp(const Napi::CallbackInfo& info) {
   socklen_t length = parseAddress(text, port, family, &address);
   int fd = length == 0 ? -EINVAL : listenOn(address, length, backlog, v6only);
   return Napi::Number::New(info.Env(), Environment::of(info.Env())->own(fd));
+}
+
+// setResetOnClose(fd, 0 or 1) -> 0 or -errno
+Napi::Value setResetOnCloseOf(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  auto fd = static_cast<int>(arguments.integer(0, 0, INT32_MAX));
+  bool isOn = arguments.integer(1, 0, 1) == 1;
+  if (arguments.failed()) return info.Env().Undefined();
+  return Napi::Number::New(info.Env(), setResetOnClose(fd, isOn) ? 0 : -errno);
+}
+
+// pendingError(fd) -> 0, or the error that the socket has not told yet, negated; or -errno
+Napi::Value pendingError(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  auto fd = static_cast<int>(arguments.integer(0, 0, INT32_MAX));
+  if (arguments.failed()) return info.Env().Undefined();
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
+  return Napi::Number::New(info.Env(), -error);
 }
 
 // localAddress(fd) -> text or -errno
@@ -84,6 +113,8 @@ Napi::Value endSocket(const Napi::CallbackInfo& info) {
 
 void exportTcp(Napi::Env env, Napi::Object exports) {
   exports.Set("listenTcp", Napi::Function::New<guarded<listenTcp>>(env, "listenTcp"));
+  exports.Set("setResetOnClose", Napi::Function::New<guarded<setResetOnCloseOf>>(env, "setResetOnClose"));
+  exports.Set("pendingError", Napi::Function::New<guarded<pendingError>>(env, "pendingError"));
   exports.Set("localAddress", Napi::Function::New<guarded<localAddress>>(env, "localAddress"));
   exports.Set("closeSocket", Napi::Function::New<guarded<endSocket<&Environment::closeSocket>>>(env, "closeSocket"));
   exports.Set("releaseSocket",

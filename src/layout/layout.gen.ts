@@ -3,7 +3,7 @@
 // NAME_SHIFT: lowest bit of a field that is smaller than its word.
 
 /** Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned. */
-export const LAYOUT_HASH = 684502608;
+export const LAYOUT_HASH = 808336634;
 
 // Record ring
 /** Bytes: every record starts at, and is padded to, a multiple of this. */
@@ -32,6 +32,10 @@ export const RECORD_LINK_CLOSE = 19;
 export const RECORD_LINK_NEWS = 20;
 /** Link ring: a blocked producer has room again, LinkSpace. */
 export const RECORD_LINK_SPACE = 21;
+/** Link ring: this end of the connection goes on at another reactor, LinkMove. Ends the id's use. */
+export const RECORD_LINK_MOVE = 22;
+/** Link ring: open a connection that goes on here, LinkAttach. Counts as NEWS. */
+export const RECORD_LINK_ATTACH = 23;
 /** Mail link: a signal between actors: MailHeader, then a structured value. */
 export const RECORD_MAIL_SIGNAL = 32;
 /** Mail link: a message of declared fields: MailHeader, then the fields' bytes. */
@@ -44,6 +48,12 @@ export const RECORD_MAIL_BYTES = 35;
 export const RECORD_PRIVATE = 64;
 /** Completion ring of the dedicated poller: a sleeping thread's word has changed, ReadyRecord. */
 export const RECORD_READY = 65;
+/** Completion ring of an RDMA engine: VerbsCompletion. */
+export const RECORD_VERBS_COMPLETION = 66;
+/** Completion ring of an RDMA engine: VerbsCm. */
+export const RECORD_VERBS_CM = 67;
+/** Completion ring of an RDMA engine: VerbsAsync. */
+export const RECORD_VERBS_ASYNC = 68;
 
 // Segment of a shm link
 /** "SNSW": first word of every segment. */
@@ -146,6 +156,8 @@ export const REJECT_REFUSED = 2;
 export const REJECT_BACKLOG = 3;
 /** The claimed source address or port is not the opener. */
 export const REJECT_SOURCE = 4;
+/** Nobody here waits for the token of an ATTACH, or not from this process. */
+export const REJECT_TOKEN = 5;
 
 // Handshake of a link
 /** "SLNK": first word of every handshake message. */
@@ -182,10 +194,16 @@ export const SESSION_DONE = 6;
 export const SESSION_URGENT = 7;
 /** The sender sends no more (half-close). */
 export const SESSION_FIN = 8;
+/** The sender moves to another owner (rule 8.1): send no more until RESUME, and say SUSPENDED. */
+export const SESSION_SUSPEND = 9;
+/** The answer to SUSPEND, when all that the sender had begun is over: its last message. */
+export const SESSION_SUSPENDED = 10;
+/** The end of what SUSPEND began: the new owner is there, or the old one stays. */
+export const SESSION_RESUME = 11;
 
 // Session messages: values
 /** Version of the session protocol. */
-export const SESSION_VERSION = 1;
+export const SESSION_VERSION = 3;
 /** Bit: the sender's provider can WSPRdmaRead. */
 export const CAPABILITY_RDMA_READ = 1;
 /** Bit: the sender's provider can WSPRdmaWrite. */
@@ -242,6 +260,168 @@ export const MAIL_FLAG_SENDER = 1;
 export const MAIL_FLAG_DETACHED = 2;
 /** Bit of MailHeader.flags: what can't be written as bytes comes by the link's message port. */
 export const MAIL_FLAG_ATTACHED = 4;
+
+// Segment of a thread's RDMA engine
+/** Bytes of it, sparse. It begins with the RingWords of the completion ring. */
+export const VERBS_SEGMENT_BYTES = 67108864;
+/** Byte offset of the completion ring's data. */
+export const VERBS_RING_OFFSET = 4096;
+/** Capacity of the completion ring. */
+export const VERBS_RING_BYTES = 131072;
+/** Byte offset of the submissions, VerbsSubmission each. */
+export const VERBS_SUBMISSIONS_OFFSET = 262144;
+/** Submissions that one call can take. */
+export const VERBS_SUBMISSIONS_LIMIT = 1024;
+/** Byte offset of the arena: slots for messages, from number 0. */
+export const VERBS_ARENA_OFFSET = 1048576;
+/** What is registered at a time when first used; no submission crosses it. */
+export const VERBS_CHUNK_BYTES = 1048576;
+/** Chunks of the arena. */
+export const VERBS_CHUNK_COUNT = 63;
+/** Bytes of a slot, so of the largest message. */
+export const VERBS_SLOT_BYTES = 8192;
+/** Slots of the arena. */
+export const VERBS_SLOT_COUNT = 8064;
+/** The largest cookie of a submission. */
+export const VERBS_COOKIE_MAX = 268435455;
+/** Private data that an event can carry. */
+export const VERBS_PRIVATE_BYTES_MAX = 256;
+
+// Operations of a queue pair (VerbsSubmission.op, VerbsCompletion.op)
+/** One message out of the memory named. */
+export const VERBS_OP_SEND = 1;
+/** Into a slot of the arena, whose number is the cookie. */
+export const VERBS_OP_RECEIVE = 2;
+/** RDMA read of remote memory into local memory. */
+export const VERBS_OP_READ = 3;
+/** RDMA write of local memory into remote memory; length 0 only probes the path. */
+export const VERBS_OP_WRITE = 4;
+/** Binding of a memory window; only in completions. */
+export const VERBS_OP_BIND = 5;
+/** Invalidation of a memory window; only in completions. */
+export const VERBS_OP_INVALIDATE = 6;
+
+// Flags of a submission (VerbsSubmission.flags)
+/** A completion is wanted. One that fails always has one. RECEIVE: always. */
+export const VERBS_FLAG_SIGNALLED = 1;
+/** Not before the RDMA reads ahead of it have ended. */
+export const VERBS_FLAG_FENCE = 2;
+
+// Outcomes of an operation (VerbsCompletion.status): those of libibverbs (IBV_WC_*) and our own
+/** IBV_WC_SUCCESS */
+export const VERBS_STATUS_OK = 0;
+/** IBV_WC_LOC_LEN_ERR: a message did not fit into its receive. */
+export const VERBS_STATUS_LOCAL_LENGTH = 1;
+/** IBV_WC_LOC_PROT_ERR: local memory is not registered as it must be. */
+export const VERBS_STATUS_LOCAL_PROTECTION = 4;
+/** IBV_WC_WR_FLUSH_ERR: the queue pair has ended before. */
+export const VERBS_STATUS_FLUSHED = 5;
+/** IBV_WC_MW_BIND_ERR: a memory window could not be bound. */
+export const VERBS_STATUS_BIND = 6;
+/** IBV_WC_LOC_ACCESS_ERR */
+export const VERBS_STATUS_LOCAL_ACCESS = 8;
+/** IBV_WC_REM_INV_REQ_ERR: the peer could make nothing of it. */
+export const VERBS_STATUS_REMOTE_REQUEST = 9;
+/** IBV_WC_REM_ACCESS_ERR: the peer's memory may not be read or written so. */
+export const VERBS_STATUS_REMOTE_ACCESS = 10;
+/** IBV_WC_REM_OP_ERR: the peer could not do it. */
+export const VERBS_STATUS_REMOTE_OPERATION = 11;
+/** IBV_WC_RETRY_EXC_ERR: no answer; the path or the peer is dead. */
+export const VERBS_STATUS_RETRIES = 12;
+/** IBV_WC_RNR_RETRY_EXC_ERR: the peer posted no receive. */
+export const VERBS_STATUS_RNR_RETRIES = 13;
+/** IBV_WC_FATAL_ERR */
+export const VERBS_STATUS_FATAL = 19;
+/** IBV_WC_GENERAL_ERR */
+export const VERBS_STATUS_GENERAL = 21;
+/** Ours: it was never begun; vendorError is the errno. */
+export const VERBS_STATUS_NOT_POSTED = 256;
+/** Ours, RECEIVE: the slot (cookie) is free again, its connection is not here any more. */
+export const VERBS_STATUS_SLOT_BACK = 257;
+/** Ours, op 0: the completion queue has failed; no more of this connection comes. */
+export const VERBS_STATUS_QUEUE_LOST = 258;
+
+// Events of connections (VerbsCm.event): those of librdmacm (RDMA_CM_EVENT_*)
+/** Local address and device are known. */
+export const VERBS_CM_ADDRESS_RESOLVED = 0;
+/** Nobody has that address, or no device leads there. */
+export const VERBS_CM_ADDRESS_ERROR = 1;
+/** A connect may follow. */
+export const VERBS_CM_ROUTE_RESOLVED = 2;
+/** There is no route. */
+export const VERBS_CM_ROUTE_ERROR = 3;
+/** A new connection at a listener: accept, reject or hand it over. */
+export const VERBS_CM_CONNECT_REQUEST = 4;
+/** The connect, or the accept, has failed. */
+export const VERBS_CM_CONNECT_ERROR = 6;
+/** Nobody answers. */
+export const VERBS_CM_UNREACHABLE = 7;
+/** Refused; status is one of VERBS_REJECT_* or another of the IB CM. */
+export const VERBS_CM_REJECTED = 8;
+/** The connection stands, on either side. */
+export const VERBS_CM_ESTABLISHED = 9;
+/** The peer, or this side, has disconnected; all that is under way is flushed. */
+export const VERBS_CM_DISCONNECTED = 10;
+/** The device goes: destroy the connection or listener. */
+export const VERBS_CM_DEVICE_REMOVAL = 11;
+/** The address of the device below has changed. */
+export const VERBS_CM_ADDRESS_CHANGE = 14;
+/** Nothing late of this connection can arrive any more. */
+export const VERBS_CM_TIMEWAIT_EXIT = 15;
+
+// Why the peer has rejected (VerbsCm.status of VERBS_CM_REJECTED)
+/** Invalid service id: nobody listens there. */
+export const VERBS_REJECT_NO_LISTENER = 8;
+/** The listener has called reject; the private data is its. */
+export const VERBS_REJECT_BY_LISTENER = 28;
+
+// Asynchronous events (VerbsAsync.event): those of libibverbs (IBV_EVENT_*)
+/** The queue pair has failed. */
+export const VERBS_ASYNC_QUEUE_PAIR_FATAL = 1;
+/** The peer has sent what can not be. */
+export const VERBS_ASYNC_QUEUE_PAIR_REQUEST = 2;
+/** The peer has touched what it may not. */
+export const VERBS_ASYNC_QUEUE_PAIR_ACCESS = 3;
+/** The device has failed: all its connections end. */
+export const VERBS_ASYNC_DEVICE_FATAL = 8;
+/** A port is up. */
+export const VERBS_ASYNC_PORT_ACTIVE = 9;
+/** A port is down. */
+export const VERBS_ASYNC_PORT_ERROR = 10;
+
+// Access to registered memory: bits of IBV_ACCESS_*
+/** Receives and RDMA reads may land there. */
+export const VERBS_ACCESS_LOCAL_WRITE = 1;
+/** The peer may write; needs LOCAL_WRITE. */
+export const VERBS_ACCESS_REMOTE_WRITE = 2;
+/** The peer may read. */
+export const VERBS_ACCESS_REMOTE_READ = 4;
+/** Memory windows may be bound to it. */
+export const VERBS_ACCESS_BIND = 16;
+
+// What two providers say to each other by the connection manager's private data
+/** "SWVB": first word of every VerbsGreeting. */
+export const VERBS_MAGIC = 1112954707;
+/** Of the greeting and of everything behind it but the session. */
+export const VERBS_VERSION = 1;
+/** VerbsGreeting.kind: with a connect. */
+export const VERBS_SAYS_CONNECT = 1;
+/** VerbsGreeting.kind: with an accept. */
+export const VERBS_SAYS_ACCEPT = 2;
+/** VerbsGreeting.kind: with a rejection. */
+export const VERBS_SAYS_REFUSE = 3;
+/** VerbsGreeting.reason: the condition function said CF_REJECT (rule 4.4). */
+export const VERBS_REFUSED_BY_CONDITION = 1;
+/** VerbsGreeting.reason: the backlog is full (rule 4.4). */
+export const VERBS_REFUSED_BACKLOG = 2;
+/** VerbsGreeting.reason: no queue pair or memory for it; TCP/IP may do (rule 3.4). */
+export const VERBS_REFUSED_RESOURCES = 3;
+/** VerbsGreeting.reason: the owner that was to have it did not come. */
+export const VERBS_REFUSED_HAND_OVER = 4;
+/** VerbsGreeting.reason: the listener has closed. */
+export const VERBS_REFUSED_CLOSED = 5;
+/** VerbsGreeting.reason: the caller is none of ours, or of another version. */
+export const VERBS_REFUSED_GREETING = 6;
 
 /** RecordHeader: What stands before the payload of every record. Its size in bytes. */
 export const RECORD_HEADER_BYTES = 8;
@@ -409,6 +589,33 @@ export const LINK_SPACE_BYTES = 4;
 export const LINK_SPACE_ID = 0;
 export const LINK_SPACE_ID_WORD = 0;
 
+/** LinkMove: Payload of RECORD_LINK_MOVE. In answer to an OPEN, or on a connection that stands and on which nothing is under way. Its size in bytes. */
+export const LINK_MOVE_BYTES = 28;
+/** The connection. */
+export const LINK_MOVE_ID = 0;
+export const LINK_MOVE_ID_WORD = 0;
+/** Random name of what goes on elsewhere, low half. */
+export const LINK_MOVE_TOKEN_LOW = 4;
+export const LINK_MOVE_TOKEN_LOW_WORD = 1;
+/** High half. */
+export const LINK_MOVE_TOKEN_HIGH = 8;
+export const LINK_MOVE_TOKEN_HIGH_WORD = 2;
+/** The accepting side's new reactor, which the peer is to meet. 0 if the opener moves. */
+export const LINK_MOVE_REACTOR_ID = 12;
+export const LINK_MOVE_REACTOR_ID_WORD = 3;
+
+/** LinkAttach: Payload of RECORD_LINK_ATTACH. Its size in bytes. */
+export const LINK_ATTACH_BYTES = 12;
+/** The connection, chosen by the opener. */
+export const LINK_ATTACH_ID = 0;
+export const LINK_ATTACH_ID_WORD = 0;
+/** Of the MOVE, low half. */
+export const LINK_ATTACH_TOKEN_LOW = 4;
+export const LINK_ATTACH_TOKEN_LOW_WORD = 1;
+/** High half. */
+export const LINK_ATTACH_TOKEN_HIGH = 8;
+export const LINK_ATTACH_TOKEN_HIGH_WORD = 2;
+
 /** HandshakeHeader: Start of every handshake message; never changes, so that versions can talk about it. Its size in bytes. */
 export const HANDSHAKE_HEADER_BYTES = 12;
 /** HANDSHAKE_MAGIC */
@@ -437,13 +644,13 @@ export const HANDSHAKE_IDENT_PID_WORD = 3;
 /** Random name of the server's reactor: one link per pair of reactors. */
 export const HANDSHAKE_IDENT_REACTOR_ID = 16;
 export const HANDSHAKE_IDENT_REACTOR_ID_WORD = 4;
-/** SO_COOKIE of the listening TCP socket, low half. */
+/** SO_COOKIE of the listening TCP socket, low half. 0 at a reactor's own rendezvous. */
 export const HANDSHAKE_IDENT_COOKIE_LOW = 32;
 export const HANDSHAKE_IDENT_COOKIE_LOW_WORD = 8;
 /** High half. */
 export const HANDSHAKE_IDENT_COOKIE_HIGH = 36;
 export const HANDSHAKE_IDENT_COOKIE_HIGH_WORD = 9;
-/** Its descriptor in the server; a hint that is checked. */
+/** Its descriptor in the server; a hint that is checked. -1: none. */
 export const HANDSHAKE_IDENT_LISTENER_FD = 40;
 export const HANDSHAKE_IDENT_LISTENER_FD_WORD = 10;
 
@@ -748,3 +955,143 @@ export const MAIL_HEADER_FLAGS_WORD = 6;
 /** 0; the body starts at a multiple of 8. */
 export const MAIL_HEADER_RESERVED = 28;
 export const MAIL_HEADER_RESERVED_WORD = 7;
+
+/** VerbsSubmission: One operation that JavaScript wants to be posted. Written by JavaScript, read by submit(). Its size in bytes. */
+export const VERBS_SUBMISSION_BYTES = 40;
+/** Handle of the connection. */
+export const VERBS_SUBMISSION_CONNECTION = 0;
+export const VERBS_SUBMISSION_CONNECTION_WORD = 0;
+/** VERBS_OP_SEND, _RECEIVE, _READ or _WRITE */
+export const VERBS_SUBMISSION_OP = 4;
+export const VERBS_SUBMISSION_OP_WORD = 1;
+/** VERBS_FLAG_* bits */
+export const VERBS_SUBMISSION_FLAGS = 8;
+export const VERBS_SUBMISSION_FLAGS_WORD = 2;
+/** Comes back in the completion; at most VERBS_COOKIE_MAX. RECEIVE: the number of the slot. */
+export const VERBS_SUBMISSION_COOKIE = 12;
+export const VERBS_SUBMISSION_COOKIE_WORD = 3;
+/** Handle of the registered region of the local memory; 0: the arena. */
+export const VERBS_SUBMISSION_REGION = 16;
+export const VERBS_SUBMISSION_REGION_WORD = 4;
+/** Where in the region, or in the arena, in bytes. RECEIVE: not used. */
+export const VERBS_SUBMISSION_OFFSET = 20;
+export const VERBS_SUBMISSION_OFFSET_WORD = 5;
+/** Bytes. RECEIVE: not used, it is a whole slot. */
+export const VERBS_SUBMISSION_LENGTH = 24;
+export const VERBS_SUBMISSION_LENGTH_WORD = 6;
+/** READ, WRITE: key of the remote memory. */
+export const VERBS_SUBMISSION_REMOTE_KEY = 28;
+export const VERBS_SUBMISSION_REMOTE_KEY_WORD = 7;
+/** READ, WRITE: its address, low half. */
+export const VERBS_SUBMISSION_REMOTE_LOW = 32;
+export const VERBS_SUBMISSION_REMOTE_LOW_WORD = 8;
+/** High half. */
+export const VERBS_SUBMISSION_REMOTE_HIGH = 36;
+export const VERBS_SUBMISSION_REMOTE_HIGH_WORD = 9;
+
+/** VerbsCompletion: Payload of RECORD_VERBS_COMPLETION: an operation has ended. Its size in bytes. */
+export const VERBS_COMPLETION_BYTES = 24;
+/** Handle. 0: of a connection that is not (or no more) here; only slots that come back. */
+export const VERBS_COMPLETION_CONNECTION = 0;
+export const VERBS_COMPLETION_CONNECTION_WORD = 0;
+/** VERBS_OP_* */
+export const VERBS_COMPLETION_OP = 4;
+export const VERBS_COMPLETION_OP_WORD = 1;
+/** VERBS_STATUS_*, or another of IBV_WC_* */
+export const VERBS_COMPLETION_STATUS = 8;
+export const VERBS_COMPLETION_STATUS_WORD = 2;
+/** RECEIVE: bytes of the message. */
+export const VERBS_COMPLETION_LENGTH = 12;
+export const VERBS_COMPLETION_LENGTH_WORD = 3;
+/** Of the submission. RECEIVE: the slot with the message, VERBS_SLOT_COUNT: none. */
+export const VERBS_COMPLETION_COOKIE = 16;
+export const VERBS_COMPLETION_COOKIE_WORD = 4;
+/** The device's own word for a failure, or an errno. */
+export const VERBS_COMPLETION_VENDOR_ERROR = 20;
+export const VERBS_COMPLETION_VENDOR_ERROR_WORD = 5;
+
+/** VerbsCm: Payload of RECORD_VERBS_CM: something has happened to a connection or listener. It ends with the private data. Its size in bytes. */
+export const VERBS_CM_BYTES = 316;
+/** VERBS_CM_*, or another of RDMA_CM_EVENT_* */
+export const VERBS_CM_EVENT = 0;
+export const VERBS_CM_EVENT_WORD = 0;
+/** Handle. CONNECT_REQUEST: of the new one, which is JavaScript's to accept or reject. */
+export const VERBS_CM_CONNECTION = 4;
+export const VERBS_CM_CONNECTION_WORD = 1;
+/** Handle of the listener; 0: none. */
+export const VERBS_CM_LISTENER = 8;
+export const VERBS_CM_LISTENER_WORD = 2;
+/** Negated errno, or, of REJECTED, why. 0: well. */
+export const VERBS_CM_STATUS = 12;
+export const VERBS_CM_STATUS_WORD = 3;
+/** 4 or 6: how the addresses are to be read. */
+export const VERBS_CM_FAMILY = 16;
+export const VERBS_CM_FAMILY_WORD = 4;
+/** This side's port. */
+export const VERBS_CM_LOCAL_PORT = 20;
+export const VERBS_CM_LOCAL_PORT_WORD = 5;
+export const VERBS_CM_LOCAL_PORT_SHIFT = 0;
+/** The peer's port. */
+export const VERBS_CM_REMOTE_PORT = 22;
+export const VERBS_CM_REMOTE_PORT_WORD = 5;
+export const VERBS_CM_REMOTE_PORT_SHIFT = 16;
+/** In network order; IPv4 in the first 4 bytes, 0 behind. */
+export const VERBS_CM_LOCAL_ADDRESS = 24;
+export const VERBS_CM_LOCAL_ADDRESS_WORD = 6;
+/** Likewise. */
+export const VERBS_CM_REMOTE_ADDRESS = 40;
+export const VERBS_CM_REMOTE_ADDRESS_WORD = 10;
+/** Bytes of the peer's private data; its padding may be among them. */
+export const VERBS_CM_PRIVATE_BYTES = 56;
+export const VERBS_CM_PRIVATE_BYTES_WORD = 14;
+/** As many of them as privateBytes says; the record ends there. */
+export const VERBS_CM_PRIVATE_DATA = 60;
+export const VERBS_CM_PRIVATE_DATA_WORD = 15;
+
+/** VerbsAsync: Payload of RECORD_VERBS_ASYNC: a device has something to say. Its size in bytes. */
+export const VERBS_ASYNC_BYTES = 16;
+/** VERBS_ASYNC_*, or another of IBV_EVENT_* */
+export const VERBS_ASYNC_EVENT = 0;
+export const VERBS_ASYNC_EVENT_WORD = 0;
+/** Handle; 0: the event is of no single connection of this thread. */
+export const VERBS_ASYNC_CONNECTION = 4;
+export const VERBS_ASYNC_CONNECTION_WORD = 1;
+/** Number of the device, as `connectionDevice` tells it. */
+export const VERBS_ASYNC_DEVICE = 8;
+export const VERBS_ASYNC_DEVICE_WORD = 2;
+/** PORT_*: which port; otherwise 0. */
+export const VERBS_ASYNC_PORT = 12;
+export const VERBS_ASYNC_PORT_WORD = 3;
+
+/** VerbsGreeting: Private data of a connect, an accept and a rejection; padding may follow. Its size in bytes. */
+export const VERBS_GREETING_BYTES = 12;
+/** VERBS_MAGIC */
+export const VERBS_GREETING_MAGIC = 0;
+export const VERBS_GREETING_MAGIC_WORD = 0;
+/** VERBS_VERSION */
+export const VERBS_GREETING_VERSION = 4;
+export const VERBS_GREETING_VERSION_WORD = 1;
+export const VERBS_GREETING_VERSION_SHIFT = 0;
+/** VERBS_SAYS_* */
+export const VERBS_GREETING_KIND = 6;
+export const VERBS_GREETING_KIND_WORD = 1;
+export const VERBS_GREETING_KIND_SHIFT = 16;
+/** VERBS_REFUSED_*; 0 where nothing is refused. */
+export const VERBS_GREETING_REASON = 7;
+export const VERBS_GREETING_REASON_WORD = 1;
+export const VERBS_GREETING_REASON_SHIFT = 24;
+/** The largest message that may be sent to the sender of this. */
+export const VERBS_GREETING_MESSAGE_BYTES = 8;
+export const VERBS_GREETING_MESSAGE_BYTES_WORD = 2;
+
+/** VerbsDescriptor: RDMA buffer descriptor: what the peer needs to reach memory of this side's. Its size in bytes. */
+export const VERBS_DESCRIPTOR_BYTES = 16;
+/** Remote key. */
+export const VERBS_DESCRIPTOR_KEY = 0;
+export const VERBS_DESCRIPTOR_KEY_WORD = 0;
+/** Bytes of the memory. */
+export const VERBS_DESCRIPTOR_LENGTH = 4;
+export const VERBS_DESCRIPTOR_LENGTH_WORD = 1;
+/** Where it starts. */
+export const VERBS_DESCRIPTOR_ADDRESS = 8;
+export const VERBS_DESCRIPTOR_ADDRESS_WORD = 2;

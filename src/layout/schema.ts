@@ -7,6 +7,7 @@
  * All numbers are little-endian. Shared memory holds offsets and positions, never pointers.
  */
 import { array, field, type Group, group, place, struct } from './define.js';
+import { verbsGroups, verbsStructs } from './verbs-schema.js';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -54,12 +55,21 @@ const constantGroups: Group[] = [
     ['RECORD_LINK_CLOSE', 19, 'Link ring: this side uses the connection no more, LinkClose.'],
     ['RECORD_LINK_NEWS', 20, "Link ring: look into this connection's ring, LinkNews."],
     ['RECORD_LINK_SPACE', 21, 'Link ring: a blocked producer has room again, LinkSpace.'],
+    [
+      'RECORD_LINK_MOVE',
+      22,
+      "Link ring: this end of the connection goes on at another reactor, LinkMove. Ends the id's use.",
+    ],
+    ['RECORD_LINK_ATTACH', 23, 'Link ring: open a connection that goes on here, LinkAttach. Counts as NEWS.'],
     ['RECORD_MAIL_SIGNAL', 32, 'Mail link: a signal between actors: MailHeader, then a structured value.'],
     ['RECORD_MAIL_FIXED', 33, "Mail link: a message of declared fields: MailHeader, then the fields' bytes."],
     ['RECORD_MAIL_STRUCTURED', 34, 'Mail link: a message of any shape: MailHeader, then a structured value.'],
     ['RECORD_MAIL_BYTES', 35, 'Mail link: a message that is bytes: MailHeader, then they.'],
     ['RECORD_PRIVATE', 64, 'First of the types that are free for rings inside one process.'],
     ['RECORD_READY', 65, "Completion ring of the dedicated poller: a sleeping thread's word has changed, ReadyRecord."],
+    ['RECORD_VERBS_COMPLETION', 66, 'Completion ring of an RDMA engine: VerbsCompletion.'],
+    ['RECORD_VERBS_CM', 67, 'Completion ring of an RDMA engine: VerbsCm.'],
+    ['RECORD_VERBS_ASYNC', 68, 'Completion ring of an RDMA engine: VerbsAsync.'],
   ]),
   group('Segment of a shm link', [
     ['SEGMENT_MAGIC', 0x57534e53, '"SNSW": first word of every segment.'],
@@ -121,6 +131,7 @@ const constantGroups: Group[] = [
     ['REJECT_REFUSED', 2, 'The condition function said CF_REJECT (rule 4.4).'],
     ['REJECT_BACKLOG', 3, 'The backlog is full (rule 4.4).'],
     ['REJECT_SOURCE', 4, 'The claimed source address or port is not the opener.'],
+    ['REJECT_TOKEN', 5, 'Nobody here waits for the token of an ATTACH, or not from this process.'],
   ]),
   group('Handshake of a link', [
     ['HANDSHAKE_MAGIC', 0x4b4e4c53, '"SLNK": first word of every handshake message.'],
@@ -145,9 +156,16 @@ const constantGroups: Group[] = [
     ['SESSION_DONE', 6, 'A large send is finished: SessionDone; value = number of the offer.'],
     ['SESSION_URGENT', 7, 'Urgent bytes follow (rule 5.9); value = how many.'],
     ['SESSION_FIN', 8, 'The sender sends no more (half-close).'],
+    [
+      'SESSION_SUSPEND',
+      9,
+      'The sender moves to another owner (rule 8.1): send no more until RESUME, and say SUSPENDED.',
+    ],
+    ['SESSION_SUSPENDED', 10, 'The answer to SUSPEND, when all that the sender had begun is over: its last message.'],
+    ['SESSION_RESUME', 11, 'The end of what SUSPEND began: the new owner is there, or the old one stays.'],
   ]),
   group('Session messages: values', [
-    ['SESSION_VERSION', 1, 'Version of the session protocol.'],
+    ['SESSION_VERSION', 3, 'Version of the session protocol.'],
     ['CAPABILITY_RDMA_READ', 1, "Bit: the sender's provider can WSPRdmaRead."],
     ['CAPABILITY_RDMA_WRITE', 2, "Bit: the sender's provider can WSPRdmaWrite."],
     ['CAPABILITY_FLOW_CONTROL', 4, "Bit: the sender's provider refuses when full, so it needs no credits."],
@@ -335,6 +353,26 @@ const definitions = [
   struct('LinkClose', 'Payload of RECORD_LINK_CLOSE.', [field('id', 'u32', 'The connection.')]),
   struct('LinkNews', 'Payload of RECORD_LINK_NEWS.', [field('id', 'u32', 'The connection.')]),
   struct('LinkSpace', 'Payload of RECORD_LINK_SPACE.', [field('id', 'u32', 'The connection.')]),
+  struct(
+    'LinkMove',
+    'Payload of RECORD_LINK_MOVE. In answer to an OPEN, or on a connection that stands and on which nothing is under way.',
+    [
+      field('id', 'u32', 'The connection.'),
+      field('tokenLow', 'u32', 'Random name of what goes on elsewhere, low half.'),
+      field('tokenHigh', 'u32', 'High half.'),
+      array(
+        'reactorId',
+        'bytes',
+        16,
+        "The accepting side's new reactor, which the peer is to meet. 0 if the opener moves.",
+      ),
+    ],
+  ),
+  struct('LinkAttach', 'Payload of RECORD_LINK_ATTACH.', [
+    field('id', 'u32', 'The connection, chosen by the opener.'),
+    field('tokenLow', 'u32', 'Of the MOVE, low half.'),
+    field('tokenHigh', 'u32', 'High half.'),
+  ]),
   struct('HandshakeHeader', 'Start of every handshake message; never changes, so that versions can talk about it.', [
     field('magic', 'u32', 'HANDSHAKE_MAGIC'),
     field('version', 'u16', 'HANDSHAKE_VERSION'),
@@ -345,9 +383,9 @@ const definitions = [
     array('header', 'u32', 3, 'HandshakeHeader'),
     field('pid', 'u32', 'Process id of the server; a hint, the kernel is asked.'),
     array('reactorId', 'bytes', 16, "Random name of the server's reactor: one link per pair of reactors."),
-    field('cookieLow', 'u32', 'SO_COOKIE of the listening TCP socket, low half.'),
+    field('cookieLow', 'u32', "SO_COOKIE of the listening TCP socket, low half. 0 at a reactor's own rendezvous."),
     field('cookieHigh', 'u32', 'High half.'),
-    field('listenerFd', 'i32', 'Its descriptor in the server; a hint that is checked.'),
+    field('listenerFd', 'i32', 'Its descriptor in the server; a hint that is checked. -1: none.'),
   ]),
   struct('HandshakeJoin', "Client to server; carries the client's segment. Begins with HandshakeHeader.", [
     array('header', 'u32', 3, 'HandshakeHeader'),
@@ -451,7 +489,7 @@ const definitions = [
 ];
 
 /** Every named number, by subject. */
-export const groups: readonly Group[] = [...constantGroups, syncGroup, mailGroup];
+export const groups: readonly Group[] = [...constantGroups, syncGroup, mailGroup, ...verbsGroups];
 
 /** Every structure, with its offsets. */
-export const structs = [...definitions, ...syncStructs, ...mailStructs].map(place);
+export const structs = [...definitions, ...syncStructs, ...mailStructs, ...verbsStructs].map(place);

@@ -3,6 +3,7 @@
  * errno. Everything is synchronous and belongs to the thread that calls it. A wrong type or a number out of range throws
  * a TypeError, a class that can't be made an Error. `os.ts` turns the errnos into Node's errors.
  */
+import type { NativeVerbs } from './verbs.js';
 
 /** A TCP socket as the kernel's sock_diag reports it. */
 export interface SocketReport {
@@ -113,7 +114,7 @@ export interface NativeTcpAcceptor {
 }
 
 /** The addon. */
-export interface NativeAddon {
+export interface NativeAddon extends NativeVerbs {
   readonly napiVersion: number;
   /** LAYOUT_HASH of the header that the addon was compiled with. */
   readonly layoutHash: number;
@@ -197,8 +198,15 @@ export interface NativeAddon {
 
   /** Binds a TCP socket without connecting it. Port 0: an ephemeral one. @returns a descriptor */
   bindTcp(address: string, port: number, family: 4 | 6): number;
-  /** Binds a TCP socket and listens; with family 6 and `v6only` 0 it takes IPv4 too. @returns a descriptor */
+  /**
+   * Binds a TCP socket and listens; with family 6 and `v6only` 0 it takes IPv4 too. What is accepted is reset when it is
+   * closed. @returns a descriptor
+   */
   listenTcp(address: string, port: number, family: 4 | 6, backlog: number, v6only: 0 | 1): number;
+  /** SO_LINGER: closing the socket, whoever does it, resets its connection (1) or ends it in order (0). */
+  setResetOnClose(fd: number, isOn: 0 | 1): number;
+  /** SO_ERROR, which this takes away. @returns 0: there is none */
+  pendingError(fd: number): number;
   /** @returns the local address of a TCP socket, without its port */
   localAddress(fd: number): string | number;
   /**
@@ -234,6 +242,10 @@ export interface NativeAddon {
   addressChanges(): number;
   /** @returns how many changes were waiting there */
   drainAddressChanges(fd: number): number;
+  /** @returns a descriptor that becomes readable when a device of this host comes or goes */
+  deviceChanges(): number;
+  /** @returns how many of the changes that were waiting there are about RDMA devices */
+  drainDeviceChanges(fd: number): number;
 
   /** The control block is an Int32Array laid out as ReactorControl and its WatchEntries. */
   readonly Reactor: new (

@@ -1,4 +1,5 @@
 /** Copying between the application's memory and registered memory: small pieces in JavaScript, large ones natively. */
+import { Buffer } from 'node:buffer';
 import { copyColdNative, copyNative } from './copy.js';
 import { keepFreedMemory } from './freed-memory.js';
 

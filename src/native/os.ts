@@ -221,3 +221,13 @@ export function addressChanges(): number {
 export function drainAddressChanges(fd: number): number {
   return check(requireNative().drainAddressChanges(fd), 'netlink');
 }
+
+/** @returns a descriptor that becomes readable when a device of this host comes or goes */
+export function deviceChanges(): number {
+  return check(requireNative().deviceChanges(), 'netlink');
+}
+
+/** @returns how many of the changes that were waiting are about RDMA devices */
+export function drainDeviceChanges(fd: number): number {
+  return check(requireNative().drainDeviceChanges(fd), 'netlink');
+}

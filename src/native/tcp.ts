@@ -23,7 +23,8 @@ function listenError(errno: number, { address, port }: ListenPlace): SystemError
 }
 
 /**
- * Binds and listens. As in `node:net`, SO_REUSEADDR is set, and every failure is one of `listen`.
+ * Binds and listens. As in `node:net`, SO_REUSEADDR is set, and every failure is one of `listen`. What is accepted is reset
+ * when it is closed, until `setResetOnClose` says otherwise.
  * @returns the descriptor, to be closed with `closeDescriptor`
  * @throws SystemError with `address` and `port`: EADDRINUSE, EADDRNOTAVAIL, EACCES, EINVAL (no address of that family)
  */
@@ -32,6 +33,20 @@ export function listenTcp(place: ListenPlace): number {
   const fd = requireNative().listenTcp(address, port, family, backlog, ipv6Only ? 1 : 0);
   if (fd < 0) throw listenError(fd, place);
   return fd;
+}
+
+/**
+ * Whether closing a TCP socket resets its connection. As long as it does, a peer can tell the death of the socket's thread or
+ * process from an orderly end; to be unset before such an end. @throws SystemError
+ */
+export function setResetOnClose(fd: number, isOn: boolean): void {
+  check(requireNative().setResetOnClose(fd, isOn ? 1 : 0), 'setsockopt');
+}
+
+/** The error that a socket has and has told nobody; it is told with this. Null: there is none. */
+export function pendingError(fd: number): SystemError | null {
+  const errno = requireNative().pendingError(fd);
+  return errno === 0 ? null : systemError(errno, 'read');
 }
 
 /** The local address of a TCP socket. */

@@ -127,6 +127,20 @@ export class WindowPool {
   }
 
   /**
+   * Maps a segment that native code makes. @param map maps it there; returns it, or throws
+   * @param bytes a multiple of 64 KiB, at most 4 GiB
+   */
+  mapBy<Made>(bytes: number, map: (windowId: number, offset: number) => Made): { region: Region; made: Made } {
+    const region = this.allocate(bytes);
+    try {
+      return { region, made: map(region.windowId, region.offset) };
+    } catch (error) {
+      this.release(region);
+      throw error;
+    }
+  }
+
+  /**
    * Unmaps a segment. Its arrays then show empty memory that may become another segment's: drop them. One that the system
    * is too short of memory to unmap is tried again a little later, and meanwhile given to nobody.
    * @throws SystemError EINVAL: there is no such segment

@@ -1,0 +1,160 @@
+// VerbsEngine: construction, its part of the event loop, life and end.
+#include "verbs/engine_class.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <new>
+#include <string>
+
+#include "environment.h"
+#include "verbs/exports.h"
+#include "verbs/library.h"
+
+namespace sanswitch::verbs {
+
+namespace {
+
+void throwSystemError(Napi::Env env, int error, const char* call) {
+  std::string name = uv_err_name(error);
+  Napi::Error failure = Napi::Error::New(env, std::string(call) + " " + name);
+  failure.Set("code", Napi::String::New(env, name));
+  failure.Set("errno", Napi::Number::New(env, error));
+  failure.Set("syscall", Napi::String::New(env, call));
+  failure.ThrowAsJavaScriptException();
+}
+
+uv_handle_t* handleOf(uv_async_t* async) { return reinterpret_cast<uv_handle_t*>(async); }
+uv_handle_t* handleOf(uv_poll_t* poll) { return reinterpret_cast<uv_handle_t*>(poll); }
+
+uint8_t optionOf(Arguments& arguments, const Napi::Object& options, const char* name, int64_t high) {
+  Napi::Value value = options.Get(name);
+  double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
+  if (number >= 0 && number <= static_cast<double>(high) && number == static_cast<int>(number)) {
+    return static_cast<uint8_t>(number);
+  }
+  std::string expected = std::string("options with ") + name + " from 0 to " + std::to_string(high);
+  arguments.fail(2, expected.c_str());
+  return 0;
+}
+
+}  // namespace
+
+VerbsEngine::VerbsEngine(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<VerbsEngine>(info), environment_(Environment::of(info.Env())) {
+  // The thread is being terminated, and no JavaScript object holds this one.
+  if (IsEmpty()) return;
+  Arguments arguments(info);
+  auto windowId = static_cast<uint32_t>(arguments.integer(0, 0, UINT32_MAX));
+  auto offset = static_cast<uint64_t>(arguments.integer(1, 0, UINT32_MAX));
+  if (arguments.failed()) return;
+  if (!info[2].IsObject()) {
+    arguments.fail(2, "an object");
+    return;
+  }
+  auto given = info[2].As<Napi::Object>();
+  EngineOptions options{optionOf(arguments, given, "ackTimeout", 31), optionOf(arguments, given, "retryCount", 7),
+                        optionOf(arguments, given, "rnrRetryCount", 7)};
+  if (arguments.failed()) return;
+  if (libraries().functions == nullptr) {
+    throwSystemError(info.Env(), -ENOSYS, "dlopen");
+    return;
+  }
+  if (!LoopObject::attach(info.Env())) {
+    Napi::Error::New(info.Env(), "this environment has no event loop").ThrowAsJavaScriptException();
+    return;
+  }
+  Ref();
+  const char* call = "malloc";
+  int error;
+  try {
+    error = make(windowId, offset, options, &call);
+  } catch (const std::bad_alloc&) {
+    error = -ENOMEM;
+  }
+  napi_value function = nullptr;
+  if (error == 0 && (napi_create_function(info.Env(), "submit", NAPI_AUTO_LENGTH, submit, this, &function) != napi_ok ||
+                     napi_set_named_property(info.Env(), info.This(), "submit", function) != napi_ok)) {
+    error = -ENOMEM;
+  }
+  if (error == 0) return;
+  close();
+  // JavaScript, which gets no engine, takes its place for free.
+  if (isMapped_) environment_->windows.unmap(windowId, offset, layout::VERBS_SEGMENT_BYTES);
+  throwSystemError(info.Env(), error, call);
+}
+
+int VerbsEngine::make(uint32_t windowId, uint64_t offset, const EngineOptions& options, const char** call) {
+  auto segment = std::make_shared<Segment>();
+  *call = "memfd_create";
+  int fd = segment->create();
+  if (fd < 0) return fd;
+  *call = "mmap";
+  int error = environment_->windows.mapShared(windowId, offset, layout::VERBS_SEGMENT_BYTES, fd);
+  ::close(fd);
+  if (error < 0) return error;
+  isMapped_ = true;
+  *call = "uv_async_init";
+  error = uv_async_init(loop(), &awaken_, [](uv_async_t*) {});
+  if (error < 0) return error;
+  awaken_.data = static_cast<LoopObject*>(this);
+  opened(handleOf(&awaken_));
+  hasAwaken_ = true;
+  engine_ = std::make_shared<Engine>(segment, this, options);
+  *call = "rdma_create_event_channel";
+  error = engine_->open();
+  if (error < 0) return error;
+  environment_->sources.add(engine_);
+  return 0;
+}
+
+int VerbsEngine::watch(int fd, Readable* who) {
+  watches_.reserve(watches_.size() + 1);
+  auto watch = std::make_unique<Watch>();
+  int error = uv_poll_init(loop(), &watch->poll, fd);
+  if (error < 0) return error;
+  watch->who = who;
+  watch->poll.data = watch.get();
+  opened(handleOf(&watch->poll));
+  watches_.push_back(watch.get());
+  error = uv_poll_start(&watch.release()->poll, UV_READABLE, [](uv_poll_t* handle, int, int) {
+    static_cast<Watch*>(handle->data)->who->readable();
+  });
+  if (error < 0) unwatch(who);
+  return error;
+}
+
+void VerbsEngine::unwatch(Readable* who) {
+  auto found = std::find_if(watches_.begin(), watches_.end(), [who](Watch* one) { return one->who == who; });
+  if (found == watches_.end()) return;
+  Watch* watch = *found;
+  watches_.erase(found);
+  closeHandle(handleOf(&watch->poll), [](uv_handle_t* handle) {
+    auto* owner = static_cast<LoopObject*>(handle->data);
+    delete reinterpret_cast<Watch*>(handle);
+    handleClosed(owner);
+  });
+}
+
+void VerbsEngine::ref(const Napi::CallbackInfo&) {
+  if (!closing() && hasAwaken_) uv_ref(handleOf(&awaken_));
+}
+
+void VerbsEngine::unref(const Napi::CallbackInfo&) {
+  if (!closing() && hasAwaken_) uv_unref(handleOf(&awaken_));
+}
+
+void VerbsEngine::closeMethod(const Napi::CallbackInfo&) { close(); }
+
+void VerbsEngine::closeHandles() {
+  if (engine_ != nullptr) {
+    environment_->sources.remove(engine_.get());
+    engine_->close();
+  }
+  if (hasAwaken_) closeHandle(handleOf(&awaken_));
+}
+
+void VerbsEngine::closed() { letGo(*this); }
+
+}  // namespace sanswitch::verbs
