@@ -36,6 +36,8 @@ export const WSAESHUTDOWN = 10058;
 export const WSAETIMEDOUT = 10060;
 export const WSAECONNREFUSED = 10061;
 export const WSAEHOSTUNREACH = 10065;
+/** `WSPStartupEx`: what the provider needs is not there yet. It is asked again when the host's addresses or devices change. */
+export const WSASYSNOTREADY = 10091;
 export const WSAEPROVIDERFAILEDINIT = 10106;
 
 /** A Winsock code; 0 is success. */
@@ -66,6 +68,7 @@ const EDGE: ReadonlyMap<WsaCode, readonly [name: string, node: keyof typeof cons
   [WSAETIMEDOUT, ['WSAETIMEDOUT', 'ETIMEDOUT']],
   [WSAECONNREFUSED, ['WSAECONNREFUSED', 'ECONNREFUSED']],
   [WSAEHOSTUNREACH, ['WSAEHOSTUNREACH', 'EHOSTUNREACH']],
+  [WSASYSNOTREADY, ['WSASYSNOTREADY', 'ENETDOWN']],
   [WSAEPROVIDERFAILEDINIT, ['WSAEPROVIDERFAILEDINIT', 'EIO']],
   [WSA_IO_PENDING, ['WSA_IO_PENDING', 'EINPROGRESS']],
   [WSA_IO_INCOMPLETE, ['WSA_IO_INCOMPLETE', 'EINPROGRESS']],

@@ -1,11 +1,22 @@
 /** A provider that can do nothing, correctly: the base from which a stranger's provider is made. */
-import { WSAEINVAL, WSAENOBUFS, WSAENOPROTOOPT, WSAEOPNOTSUPP, type WsaCode, WsaError } from './codes.js';
+import {
+  NO_ERROR,
+  WSA_IO_INCOMPLETE,
+  WSAEINVAL,
+  WSAENOBUFS,
+  WSAENOPROTOOPT,
+  WSAEOPNOTSUPP,
+  type WsaCode,
+  WsaError,
+} from './codes.js';
 import type { ExtensionFunctions, ExtensionName, SanProvider, UpcallTable } from './provider.js';
 import {
   type AcceptCondition,
   type AcceptedSocket,
+  hasOverlappedIoCompleted,
   type NetworkEvents,
   type Overlapped,
+  type OwnerKey,
   type ProtocolInfo,
   type ServedSubnet,
   SIO_ADDRESS_LIST_QUERY,
@@ -50,7 +61,7 @@ export abstract class NullProvider implements SanProvider {
   protected readonly rdmaThresholdBytes: number = NEVER_RDMA_BYTES;
 
   /** The subnets that this provider serves now (rule 1.2). */
-  protected servedSubnets(): ServedSubnet[] {
+  protected servedSubnets(): ServedSubnet[] | Promise<ServedSubnet[]> {
     return [];
   }
 
@@ -71,7 +82,7 @@ export abstract class NullProvider implements SanProvider {
 
   WSPCleanup(): void | Promise<void> {}
 
-  WSPSocket(_family: number, _type: number, _protocol: number): Socket {
+  WSPSocket(_family: number, _type: number, _protocol: number, _context?: unknown): Socket {
     throw new WsaError(WSAEOPNOTSUPP);
   }
 
@@ -127,11 +138,14 @@ export abstract class NullProvider implements SanProvider {
     return WSAEOPNOTSUPP;
   }
 
-  WSPGetOverlappedResult(_socket: Socket, _overlapped: Overlapped): number {
-    throw new WsaError(WSAEOPNOTSUPP);
+  /** What the operation itself says, whoever has taken it. */
+  WSPGetOverlappedResult(_socket: Socket, overlapped: Overlapped): number {
+    if (!hasOverlappedIoCompleted(overlapped)) throw new WsaError(WSA_IO_INCOMPLETE);
+    if (overlapped.internal !== NO_ERROR) throw new WsaError(overlapped.internal);
+    return overlapped.internalHigh;
   }
 
-  WSPDuplicateSocket(_socket: Socket, _owner: number): unknown {
+  WSPDuplicateSocket(_socket: Socket, _owner: OwnerKey): unknown {
     throw new WsaError(WSAEOPNOTSUPP);
   }
 

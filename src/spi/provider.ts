@@ -15,6 +15,7 @@ import type {
   MemoryHandle,
   NetworkEvents,
   Overlapped,
+  OwnerKey,
   ProtocolInfo,
   RdmaRegistration,
   Socket,
@@ -49,7 +50,8 @@ export interface UpcallTable {
 /** Everything that a provider must have. A stranger's provider extends `NullProvider` and fills in what it can. */
 export interface SanProvider {
   /**
-   * Starts the provider (rule 1.1). Throws `WsaError` (or anything readable) when it can't: it is then left out.
+   * Starts the provider (rule 1.1). Throws `WsaError` (or anything readable) when it can't: it is then left out; with
+   * WSASYSNOTREADY only until the host's addresses or devices change, when it is called again (rule 1.3).
    * @param tcp the TCP/IP provider's protocol information
    * @param options what the configuration says for this provider; validate it
    */
@@ -62,21 +64,34 @@ export interface SanProvider {
   /** Ends the provider; every socket was closed before. All resources go back (rule 1.5). */
   WSPCleanup(): void | Promise<void>;
 
-  /** Creates a socket and calls `WPUCreateSocketHandle` for it. @throws WsaError */
-  WSPSocket(family: number, type: number, protocol: number): Socket;
+  /**
+   * Creates a socket and calls `WPUCreateSocketHandle` for it.
+   * @param context what `WSPDuplicateSocket`, or a `WSPAccept` whose condition function named this owner, has returned (rule
+   *   8.1): the socket connects by itself, and FD_CONNECT tells how that went, within 2 s: 0, WSAETIMEDOUT (the other
+   *   side did not come) or WSAECONNRESET (the connection is gone). A context is good for one socket.
+   * @throws WsaError (WSAEINVAL: no context of this provider's)
+   */
+  WSPSocket(family: number, type: number, protocol: number, context?: unknown): Socket;
   /** Binds to the address and port of the TCP socket (rule 2.5); the wildcard only for listeners. */
   WSPBind(socket: Socket, address: SocketAddress): WsaCode;
   WSPSetSockOpt(socket: Socket, level: number, name: number, value: unknown): WsaCode;
   /** @throws WsaError (WSAENOPROTOOPT for an option that the provider does not have) */
   WSPGetSockOpt(socket: Socket, level: number, name: number): unknown;
-  /** Queries and controls, see the SIO_* constants. @throws WsaError (WSAEOPNOTSUPP, WSAEINVAL) */
+  /**
+   * Queries and controls, see the SIO_* constants. The answer to SIO_ADDRESS_LIST_QUERY may be a promise.
+   * @throws WsaError (WSAEOPNOTSUPP, WSAEINVAL)
+   */
   WSPIoctl(socket: Socket, control: number, input?: unknown): unknown;
 
   /** @param backlog connections that may wait for `WSPAccept`; further ones are refused at once (rule 4.4) */
   WSPListen(socket: Socket, backlog: number): WsaCode;
   /** Non-blocking (rule 3.2): 0, WSAEWOULDBLOCK (FD_CONNECT follows), or an error, with the promises of 3.3 and 3.4. */
   WSPConnect(socket: Socket, address: SocketAddress): WsaCode;
-  /** Takes one waiting connection. @throws WsaError WSAEWOULDBLOCK none waits, WSAECONNREFUSED the condition rejected it */
+  /**
+   * Takes one waiting connection. If the condition function names another owner nothing is accepted here: no handle is made
+   * and the answer is NO_SOCKET with a context; the caller's connect waits for that owner, at most 2 s.
+   * @throws WsaError WSAEWOULDBLOCK none waits, WSAECONNREFUSED the condition rejected it or it is gone, WSAEINVAL no owner
+   */
   WSPAccept(socket: Socket, condition: AcceptCondition): AcceptedSocket;
   /** Selects the events (FD_* bits) for which `event` is set; 0 ends it. An event that stands already is signalled. */
   WSPEventSelect(socket: Socket, event: WsaEvent | null, mask: number): WsaCode;
@@ -106,12 +121,59 @@ export interface SanProvider {
    * WSAECONNRESET as `WSPSend` does.
    */
   WSPClaimMessageBuffer?(socket: Socket, minBytes: number, maxBytes: number, out: WsaBuffer): WsaCode;
+  /**
+   * Optional, and only where not `claimsMessageBuffers`. Gives the switch a message buffer of memory that is registered
+   * already, so that `WSPSend` need not copy what is written there: room for `bytes` (1 to SO_MAX_MSG_SIZE) bytes or more,
+   * described in `out`. It is the provider's again with the completion of the `WSPSend` that is for it (one buffer, same
+   * `bytes` and offset, any smaller length), when another is asked for on that socket before such a send was taken, or when
+   * the socket closes. A send of other memory may come in between, and is copied as ever. No flow control: credits are the
+   * session's.
+   * Returns 0, or WSAENOBUFS: none is free now; the switch then sends out of memory of its own.
+   */
+  WSPAllocateMessageBuffer?(socket: Socket, bytes: number, out: WsaBuffer): WsaCode;
+
+  /**
+   * Optional. Lends the switch registered memory as the target of one large transfer (rules 5.6, 5.7): at least `bytes` (1 to
+   * SO_MAX_RDMA_SIZE) bytes, whose `handle` is good for `WSPRdmaRead`, and whose bytes `WSPRegisterRdmaMemory` takes. What it
+   * holds at first means nothing. It is the switch's until `WSPReturnMemory` or the close of the socket; after either the
+   * provider gives it to others. The switch may keep several, and one for as long as the application does not read.
+   * @returns null: there is none now; the switch then registers memory of its own (`WSPRegisterMemory`)
+   */
+  WSPBorrowMemory?(socket: Socket, bytes: number): RdmaLocalBuffer | null;
+  /**
+   * Present where `WSPBorrowMemory` is. Gives borrowed memory back; never while an operation uses it (rule 6.3), nor while it
+   * is registered for the peer. Returns 0, or WSAEINVAL: `handle` is none that this socket has borrowed.
+   */
+  WSPReturnMemory?(socket: Socket, handle: MemoryHandle): WsaCode;
+
+  /**
+   * Optional. Memory for the application that is registered already: sends and receives of any part of it cost no
+   * registration on any connection of this provider. Exactly `bytes` (at least 1) bytes, zeroed. It is the caller's for as long
+   * as he refers to it, beyond the socket and even the provider, which then means nothing special by it any more.
+   * @returns null: it can't be had (too much is registered, or too much memory locked), and the application is told (ENOBUFS)
+   */
+  WSPAllocateMemory?(socket: Socket, bytes: number): Uint8Array | null;
+
+  /**
+   * Optional, for providers that learn that a peer has vanished only by what is under way to it: the switch waits for the
+   * peer's word, and asks again every half second for as long as it does. If nothing is under way, the provider asks the
+   * peer's side, which answers without the switch there, so that a peer that just does not read is left alone. If it
+   * does not answer, the connection ends as any other that is lost (7.3).
+   */
+  WSPProbePeer?(socket: Socket): void;
 
   /** Optional: how often peers were refused or broke the provider's protocol, by `what:reason`; shown by `sw.stats()`. */
   WSPQueryRefusals?(): Readonly<Record<string, number>>;
 
-  /** Moves the socket's context to another owner (section 8). @throws WsaError (WSAEOPNOTSUPP) */
-  WSPDuplicateSocket(socket: Socket, owner: number): unknown;
+  /**
+   * Hands a connected socket over (rule 8.1). It must be quiet: neither side has a message under way, nothing is claimed, and
+   * neither sends until the new owner's socket is connected. The receives posted here complete with success and zero
+   * bytes; the peer's stay posted, and it notices nothing else. Only `WSPCloseSocket` may follow; the peer does not see it.
+   * @returns what the new owner calls `WSPSocket` with; structured-cloneable
+   * @throws WsaError WSAEOPNOTSUPP; WSAENOTCONN, WSAECONNRESET; WSAEINVAL: not quiet, or no key of this process. The socket
+   *   is then as it was
+   */
+  WSPDuplicateSocket(socket: Socket, owner: OwnerKey): unknown;
   /**
    * Tears the connection down (rule 7.2): every pending operation completes with WSA_OPERATION_ABORTED, memory first and
    * signals after, `WPUCloseSocketHandle` last; that may be after this call has returned. Also cancels a connect (3.8).

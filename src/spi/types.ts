@@ -127,6 +127,12 @@ export interface NetworkEvents {
 export const CF_ACCEPT = 0;
 export const CF_REJECT = 1;
 
+/**
+ * Names one started provider, on its thread, to others of its name in the same process, so that they can hand sockets over
+ * to it (rule 8.1): what `SIO_OWNER_KEY` answers. Opaque to the switch and structured-cloneable.
+ */
+export type OwnerKey = unknown;
+
 /** Who calls, told to the condition function before anything is said to the peer. */
 export interface CallerData {
   readonly remote: SocketAddress;
@@ -135,12 +141,23 @@ export interface CallerData {
   readonly credentials?: { readonly pid: number; readonly uid: number; readonly gid: number };
 }
 
-/** The condition function of `WSPAccept`. */
-export type AcceptCondition = (caller: CallerData) => typeof CF_ACCEPT | typeof CF_REJECT;
+/**
+ * The condition function of `WSPAccept`. `{ owner }`: the connection is accepted by that owner, which may be on another
+ * thread; only a provider that answers `SIO_OWNER_KEY` is told so, and only keys of its own kind.
+ */
+export type AcceptCondition = (
+  caller: CallerData,
+) => typeof CF_ACCEPT | typeof CF_REJECT | { readonly owner: OwnerKey };
+
+/** In place of a descriptor: there is no socket here. */
+export const NO_SOCKET: Socket = -1;
 
 /** What `WSPAccept` returns. */
 export interface AcceptedSocket {
+  /** NO_SOCKET: the condition function has named another owner, who makes the socket out of `context`. */
   readonly socket: Socket;
+  /** With NO_SOCKET: what that owner calls `WSPSocket` with. Opaque to the switch and structured-cloneable. */
+  readonly context?: unknown;
   readonly remote: SocketAddress;
   readonly local: SocketAddress;
 }
@@ -165,7 +182,17 @@ export interface ProtocolInfo {
 
 /** Levels and options that the application's own settings are replayed with (rule 2.6). */
 export const TCP_NODELAY = 0x0001;
+/**
+ * Whether an idle connection is probed, so that a peer that has vanished is noticed. The value is a boolean, or a KeepAlive
+ * where the application has said how long the connection must be idle.
+ */
 export const SO_KEEPALIVE = 0x0008;
+/** A value of SO_KEEPALIVE that means true. */
+export interface KeepAlive {
+  /** Milliseconds before the first probe, at least 1. */
+  readonly idleMs: number;
+}
+/** Level of the options of IPv6. */
 export const IPPROTO_IPV6 = 41;
 /** A listener on `::` takes IPv6 connections only. Set before `WSPBind`. */
 export const IPV6_V6ONLY = 27;
@@ -191,3 +218,5 @@ export const SIO_GET_EXTENSION_FUNCTION_POINTER = 0xc8000006;
 export const SIO_GET_QOS = 0xc8000007;
 export const SIO_SET_QOS = 0x8800000b;
 export const SIO_SET_GROUP_QOS = 0x8800000c;
+/** Our own: the provider's OwnerKey; WSAEOPNOTSUPP where it takes no sockets over (section 8). */
+export const SIO_OWNER_KEY = 0x4fff0001;

@@ -16,6 +16,8 @@ const STATUS_CALLS = [
   'WSPSend',
   'WSPRecv',
   'WSPClaimMessageBuffer',
+  'WSPAllocateMessageBuffer',
+  'WSPReturnMemory',
   'WSPCloseSocket',
   'WSPDeregisterMemory',
   'WSPDeregisterRdmaMemory',

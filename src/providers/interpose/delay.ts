@@ -54,7 +54,9 @@ export class Delay implements Concern {
     const lane = receive ? lanes.receives : lanes.others;
     // What the provider lends is lent for the time of its upcall only.
     const lent =
-      receive && overlapped.length > 0 ? overlapped.bytes.slice(overlapped.offset, overlapped.offset + bytes) : null;
+      receive && overlapped.length > 0
+        ? new Uint8Array(overlapped.bytes.subarray(overlapped.offset, overlapped.offset + bytes))
+        : null;
     lane.push(() => {
       if (lent !== null) {
         overlapped.bytes = lent;

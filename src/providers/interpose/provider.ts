@@ -9,6 +9,7 @@ import {
   type AcceptedSocket,
   type NetworkEvents,
   type Overlapped,
+  type OwnerKey,
   type ProtocolInfo,
   SIO_GET_EXTENSION_FUNCTION_POINTER,
   type Socket,
@@ -36,22 +37,43 @@ export function interpose(provider: SanProvider, ...concerns: readonly Concern[]
   return new InterposeProvider(provider, concerns);
 }
 
+/** Downcalls that a provider may not have. */
+type OptionalDowncall =
+  | 'WSPClaimMessageBuffer'
+  | 'WSPAllocateMessageBuffer'
+  | 'WSPBorrowMemory'
+  | 'WSPReturnMemory'
+  | 'WSPAllocateMemory'
+  | 'WSPProbePeer';
+
 class InterposeProvider implements SanProvider {
   readonly #inner: SanProvider;
   readonly #concerns: readonly Concern[];
   /** Missing where the provider has none, as the SPI wants it. */
   readonly WSPClaimMessageBuffer?: SanProvider['WSPClaimMessageBuffer'];
-
+  readonly WSPAllocateMessageBuffer?: SanProvider['WSPAllocateMessageBuffer'];
+  readonly WSPBorrowMemory?: SanProvider['WSPBorrowMemory'];
+  readonly WSPReturnMemory?: SanProvider['WSPReturnMemory'];
+  readonly WSPAllocateMemory?: SanProvider['WSPAllocateMemory'];
+  readonly WSPProbePeer?: SanProvider['WSPProbePeer'];
   readonly WSPQueryRefusals?: SanProvider['WSPQueryRefusals'];
 
   constructor(inner: SanProvider, concerns: readonly Concern[]) {
     this.#inner = inner;
     this.#concerns = concerns;
     if (inner.WSPQueryRefusals !== undefined) this.WSPQueryRefusals = () => inner.WSPQueryRefusals!();
-    if (inner.WSPClaimMessageBuffer !== undefined) {
-      this.WSPClaimMessageBuffer = (...args: [Socket, number, number, WsaBuffer]) =>
-        this.#down('WSPClaimMessageBuffer', args, () => inner.WSPClaimMessageBuffer!(...args)) as number;
-    }
+    this.WSPClaimMessageBuffer = this.#optional('WSPClaimMessageBuffer');
+    this.WSPAllocateMessageBuffer = this.#optional('WSPAllocateMessageBuffer');
+    this.WSPBorrowMemory = this.#optional('WSPBorrowMemory');
+    this.WSPReturnMemory = this.#optional('WSPReturnMemory');
+    this.WSPAllocateMemory = this.#optional('WSPAllocateMemory');
+    this.WSPProbePeer = this.#optional('WSPProbePeer');
+  }
+
+  #optional<Name extends OptionalDowncall>(name: Name): SanProvider[Name] {
+    const call = this.#inner[name] as ((...args: unknown[]) => unknown) | undefined;
+    if (call === undefined) return undefined;
+    return ((...args: unknown[]) => this.#down(name, args, () => call.apply(this.#inner, args))) as SanProvider[Name];
   }
 
   #down(name: DowncallName, args: readonly unknown[], call: Proceed): unknown {
@@ -117,7 +139,7 @@ class InterposeProvider implements SanProvider {
     return this.#down('WSPCleanup', [], () => this.#inner.WSPCleanup()) as void | Promise<void>;
   }
 
-  WSPSocket(...args: [number, number, number]): Socket {
+  WSPSocket(...args: [number, number, number, unknown?]): Socket {
     return this.#down('WSPSocket', args, () => this.#inner.WSPSocket(...args)) as Socket;
   }
 
@@ -178,7 +200,7 @@ class InterposeProvider implements SanProvider {
     return this.#down('WSPGetOverlappedResult', args, () => this.#inner.WSPGetOverlappedResult(...args)) as number;
   }
 
-  WSPDuplicateSocket(...args: [Socket, number]): unknown {
+  WSPDuplicateSocket(...args: [Socket, OwnerKey]): unknown {
     return this.#down('WSPDuplicateSocket', args, () => this.#inner.WSPDuplicateSocket(...args));
   }
 

@@ -12,7 +12,16 @@ import {
   type WsaCode,
   WsaError,
 } from '../../spi/codes.js';
-import { type AcceptCondition, CF_ACCEPT, FD_ACCEPT, FD_CONNECT, type SocketAddress } from '../../spi/types.js';
+import {
+  type AcceptCondition,
+  type AcceptedSocket,
+  CF_ACCEPT,
+  FD_ACCEPT,
+  FD_CONNECT,
+  type SocketAddress,
+} from '../../spi/types.js';
+import { takeBack } from './lending.js';
+import { abandon, redirect } from './move.js';
 import { LoopPipe } from './pipe.js';
 import type { Caller, LoopSocket } from './socket.js';
 
@@ -59,7 +68,8 @@ function call(socket: LoopSocket, destination: SocketAddress): void {
   }
 }
 
-function failConnect(socket: LoopSocket, code: WsaCode): void {
+/** FD_CONNECT tells why. */
+export function failConnect(socket: LoopSocket, code: WsaCode): void {
   if (socket.state !== 'connecting') return;
   socket.state = 'failed';
   socket.waitsAt = null;
@@ -71,7 +81,7 @@ function failConnect(socket: LoopSocket, code: WsaCode): void {
  * @param create makes the accepted socket, its switch's handle included
  * @throws WsaError WSAEWOULDBLOCK, WSAECONNREFUSED, and what `create` throws
  */
-export function accept(listener: LoopSocket, condition: AcceptCondition, create: () => LoopSocket): LoopSocket {
+export function accept(listener: LoopSocket, condition: AcceptCondition, create: () => LoopSocket): AcceptedSocket {
   if (listener.state !== 'listening') throw new WsaError(WSAEINVAL, 'not listening');
   const caller = listener.callers.shift();
   if (caller === undefined) throw new WsaError(WSAEWOULDBLOCK);
@@ -79,17 +89,23 @@ export function accept(listener: LoopSocket, condition: AcceptCondition, create:
   socket.waitsAt = null;
   if (listener.callers.length > 0) listener.raise(FD_ACCEPT);
   let accepted: LoopSocket;
+  let code = WSAECONNREFUSED;
   try {
-    if (condition({ remote: socket.local!, local: caller.destination }) !== CF_ACCEPT) {
+    const answer = condition({ remote: socket.local!, local: caller.destination });
+    if (typeof answer === 'object') {
+      code = WSAETIMEDOUT; // An owner that can't be reached promises nothing about TCP (3.4).
+      return redirect(caller, answer.owner);
+    }
+    if (answer !== CF_ACCEPT) {
       throw new WsaError(WSAECONNREFUSED, 'the condition function rejected the caller');
     }
     accepted = create();
   } catch (error) {
-    socket.host.fabric.schedule(() => failConnect(socket, WSAECONNREFUSED));
+    socket.host.fabric.schedule(() => failConnect(socket, code));
     throw error;
   }
   join(caller, accepted);
-  return accepted;
+  return { socket: accepted.descriptor, remote: accepted.remote!, local: accepted.local! };
 }
 
 function join({ socket, destination }: Caller, accepted: LoopSocket): void {
@@ -126,9 +142,11 @@ export function close(socket: LoopSocket): void {
   socket.claim?.release();
   socket.claim = null;
   socket.out?.abortSends();
+  takeBack(socket);
   socket.held.length = 0;
   socket.retire();
-  if (state !== 'broken') socket.out?.push({ kind: 'close' });
+  abandon(socket);
+  if (state !== 'broken' && state !== 'moved') socket.out?.push({ kind: 'close' });
 }
 
 /** Does the address stand for all addresses of its family? */

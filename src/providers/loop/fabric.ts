@@ -1,7 +1,8 @@
 /** The wire between `LoopProvider`s: who listens where, whose memory is open to whom, when work happens, what went wrong. */
 import type { SocketAddress } from '../../spi/types.js';
 import type { Registration } from './memory.js';
-import type { LoopSocket } from './socket.js';
+import type { MovingConnection } from './move.js';
+import type { LoopHost, LoopSocket } from './socket.js';
 
 /** Runs `work` later, never at once. The order among scheduled pieces of work is the scheduler's choice. */
 export type Schedule = (work: () => void) => void;
@@ -16,6 +17,10 @@ export class LoopFabric {
   faultCount = 0;
   /** Memory open to a peer, by the key in its descriptor (rule 6.1). */
   readonly remoteMemory = new Map<number, Registration>();
+  /** Who takes connections over (rule 8.1), by the number in its key. */
+  readonly owners = new Map<number, LoopHost>();
+  /** Connections between two owners, by the number in their context. */
+  readonly moving = new Map<number, MovingConnection>();
   readonly #listeners = new Map<string, LoopSocket>();
   #nextNumber = 1;
 

@@ -110,7 +110,7 @@ export function remoteRange(
 ): Registration | string {
   if (descriptor.length !== RDMA_DESCRIPTOR_BYTES) return `a descriptor of ${descriptor.length} bytes`;
   // A copy, since the bytes may lie anywhere.
-  const [magic, handle, connection] = new Uint32Array(descriptor.slice().buffer);
+  const [magic, handle, connection] = new Uint32Array(new Uint8Array(descriptor).buffer);
   if (magic !== MAGIC) return 'not a descriptor';
   const registration = initiator.host.fabric.remoteMemory.get(handle as number);
   if (registration === undefined || !registration.stands) return 'the memory is not registered (any more)';

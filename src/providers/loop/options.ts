@@ -28,10 +28,18 @@ export interface LoopSettings {
   /** Registrations that may stand at the same time; the next one is WSAENOBUFS (rule 5.8). */
   readonly maxRegistrations: number;
   readonly maxRegisteredBytes: number;
+  /** `WSPAllocateMessageBuffer`: how many may be out or on their way at the same time; 0: the provider has none to give. */
+  readonly messageBuffers: number;
+  /** `WSPBorrowMemory`: bytes that may be lent at the same time; 0: the provider does not lend. */
+  readonly lentBytes: number;
+  /** `WSPAllocateMemory`: bytes that may be given away in all; 0: none. */
+  readonly applicationBytes: number;
   /** What a connect hears where nobody listens: `timedout` promises nothing (3.4), `reset` promises TCP would fail (3.3). */
   readonly noListener: 'timedout' | 'reset';
   /** Sends that have not completed when the socket closes are lost, as on hardware; otherwise they still arrive. */
   readonly closeDropsUncompletedSends: boolean;
+  /** How long a connection waits for its new owner (rule 8.2), in milliseconds. */
+  readonly handOverTimeoutMs: number;
   /** Overwrite memory that its user has given up, so that a use after it shows. */
   readonly poison: boolean;
 }
@@ -60,8 +68,12 @@ export const LOOP_DEFAULTS: LoopSettings = {
   heldMessages: 256,
   maxRegistrations: 65_536,
   maxRegisteredBytes: 1_073_741_824,
+  messageBuffers: 0,
+  lentBytes: 0,
+  applicationBytes: 0,
   noListener: 'timedout',
   closeDropsUncompletedSends: false,
+  handOverTimeoutMs: 2_000,
   poison: false,
 };
 
@@ -73,6 +85,10 @@ const LEAST: Partial<Record<keyof LoopSettings, number>> = {
   heldMessages: 1,
   maxRegistrations: 0,
   maxRegisteredBytes: 0,
+  messageBuffers: 0,
+  lentBytes: 0,
+  applicationBytes: 0,
+  handOverTimeoutMs: 1,
 };
 
 /** The defaults, overlaid with what the constructor and then the configuration say. @throws Error naming the bad entry */

@@ -18,36 +18,23 @@ import {
   type Overlapped,
   type WsaBuffer,
 } from '../../spi/types.js';
+import type { SocketState } from '../common/socket.js';
+import { GuardedBytes, type MessageBuffer } from './lending.js';
 import { type Registration, remoteRange } from './memory.js';
 import { MESSAGE_OVERHEAD_BYTES } from './options.js';
 import type { LoopSocket } from './socket.js';
 
-/** Bytes before and behind a claimed buffer that must not change. */
-const GUARD_BYTES = 16;
-const GUARD = 0xc7;
-const POISON = 0xdd;
-
 /** A message in the memory of the wire. */
-export class Message {
+export class Message extends GuardedBytes {
   readonly pipe: LoopPipe;
-  readonly bytes: Uint8Array;
-  readonly offset = GUARD_BYTES;
-  length: number;
   /** Part of the direction's `queueBytes` that it takes. */
   costBytes: number;
 
   constructor(pipe: LoopPipe, length: number) {
+    super(length);
     this.pipe = pipe;
-    this.bytes = new Uint8Array(length + 2 * GUARD_BYTES).fill(GUARD);
-    this.length = length;
     this.costBytes = length + MESSAGE_OVERHEAD_BYTES;
     pipe.usedBytes += this.costBytes;
-  }
-
-  /** Whether the writer stayed inside what it was given. */
-  get guardsStand(): boolean {
-    const { bytes } = this;
-    return bytes.subarray(0, GUARD_BYTES).every(isGuard) && bytes.subarray(bytes.length - GUARD_BYTES).every(isGuard);
   }
 
   /** Fewer bytes than were claimed: the rest is room again. */
@@ -58,15 +45,11 @@ export class Message {
   }
 
   release(): void {
-    if (this.pipe.from.host.settings.poison) this.bytes.fill(POISON);
+    if (this.pipe.from.host.settings.poison) this.poison();
     this.pipe.usedBytes -= this.costBytes;
     this.costBytes = 0;
     this.pipe.spaceFreed();
   }
-}
-
-function isGuard(byte: number): boolean {
-  return byte === GUARD;
 }
 
 interface MessageItem {
@@ -74,6 +57,8 @@ interface MessageItem {
   /** Null once the sender has closed and been told. */
   overlapped: Overlapped | null;
   readonly parts: readonly WsaBuffer[];
+  /** What `parts` lie in, if the provider has lent it. */
+  readonly buffer: MessageBuffer | null;
   /** Stands already when it was claimed, or when the sender has closed. */
   message: Message | null;
 }
@@ -123,6 +108,11 @@ export class LoopPipe {
     this.from.host.fabric.schedule(() => this.from.raise(FD_WRITE));
   }
 
+  /** Everything that was started has arrived. */
+  get isEmpty(): boolean {
+    return this.#items.length === 0;
+  }
+
   push(item: WireItem): void {
     this.#items.push(item);
     this.#schedule();
@@ -153,7 +143,7 @@ export class LoopPipe {
     const { to, from } = this;
     if (to.state === 'closed') {
       item.message?.release();
-      if (item.overlapped !== null) from.complete(item.overlapped, WSAECONNRESET, 0);
+      this.#sent(item, WSAECONNRESET);
       return;
     }
     const message = item.message ?? gather(this, item.parts);
@@ -163,18 +153,23 @@ export class LoopPipe {
     if (!claimsMessageBuffers && to.held.length > heldMessages) {
       from.host.counters.overruns += 1;
       from.host.fabric.fault(`overrun: a message found no receive, and ${heldMessages} are held already`);
-      if (item.overlapped !== null) from.complete(item.overlapped, WSAECONNRESET, 0);
+      this.#sent(item, WSAECONNRESET);
       breakConnection(from);
       return;
     }
-    if (item.overlapped !== null) from.complete(item.overlapped, NO_ERROR, message.length);
+    this.#sent(item, NO_ERROR, message.length);
+  }
+
+  /** A message has its outcome, and its sender's memory is no longer needed. */
+  #sent(item: MessageItem, code: WsaCode, bytes = 0): void {
+    const { overlapped, buffer } = item;
+    item.overlapped = null;
+    buffer?.release();
+    if (overlapped !== null) this.from.complete(overlapped, code, bytes);
   }
 
   #peerClosed(): void {
-    const { to } = this;
-    if (to.state === 'closed') return;
-    endReceiving(to, WSAECONNRESET);
-    to.raise(FD_CLOSE, WSAECONNRESET, 'close');
+    dropConnection(this.to);
   }
 
   /** False: the transfer is over, well or not. */
@@ -225,8 +220,7 @@ export class LoopPipe {
           item.message ??= gather(this, item.parts);
           this.#items.push(item);
         }
-        if (item.overlapped !== null) this.from.complete(item.overlapped, WSA_OPERATION_ABORTED, 0);
-        item.overlapped = null;
+        this.#sent(item, WSA_OPERATION_ABORTED);
       }
     }
   }
@@ -237,7 +231,7 @@ export class LoopPipe {
       if (item.kind === 'rdma') this.#dropRdma(item, code);
       else if (item.kind === 'message') {
         item.message?.release();
-        if (item.overlapped !== null) this.from.complete(item.overlapped, code, 0);
+        this.#sent(item, code);
       }
     }
   }
@@ -298,10 +292,21 @@ function endReceiving(socket: LoopSocket, code: WsaCode): void {
   placeHeld(socket);
 }
 
+/** The other side is gone. */
+export function dropConnection(socket: LoopSocket): void {
+  if (socket.state === 'closed') return;
+  endReceiving(socket, WSAECONNRESET);
+  socket.raise(FD_CLOSE, WSAECONNRESET, 'close');
+}
+
+function isOver(state: SocketState): boolean {
+  return state === 'closed' || state === 'moved' || state === 'broken';
+}
+
 /** What hardware does after a fault: both sides are told, everything on the way is lost. */
 export function breakConnection(socket: LoopSocket): void {
   for (const side of [socket, socket.peer]) {
-    if (side === null || side.state === 'closed' || side.state === 'broken') continue;
+    if (side === null || isOver(side.state)) continue;
     for (const message of side.held.splice(0)) message.release();
     side.out?.failSends(WSAECONNRESET);
     if (side.state === 'connecting') {

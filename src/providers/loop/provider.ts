@@ -6,8 +6,6 @@
 import { BlockList } from 'node:net';
 import {
   NO_ERROR,
-  WSA_IO_INCOMPLETE,
-  WSA_IO_PENDING,
   WSAEADDRNOTAVAIL,
   WSAEAFNOSUPPORT,
   WSAEINVAL,
@@ -18,17 +16,21 @@ import {
   WsaError,
 } from '../../spi/codes.js';
 import { NullProvider } from '../../spi/null-provider.js';
-import { type ExtensionFunctions, SPI_VERSION, type UpcallTable } from '../../spi/provider.js';
+import { type ExtensionFunctions, type SanProvider, SPI_VERSION, type UpcallTable } from '../../spi/provider.js';
 import {
   type AcceptCondition,
   type AcceptedSocket,
   AF_INET,
   AF_INET6,
+  IPPROTO_IPV6,
   IPPROTO_TCP,
+  IPV6_V6ONLY,
   type NetworkEvents,
   type Overlapped,
+  type OwnerKey,
   type ProtocolInfo,
   type ServedSubnet,
+  SIO_OWNER_KEY,
   SO_DEBUG,
   SO_MAX_MSG_SIZE,
   SO_MAX_RDMA_SIZE,
@@ -42,14 +44,13 @@ import {
 } from '../../spi/types.js';
 import { accept, close, connect, isWildcard, listen } from './connect.js';
 import { type LoopFabric, sharedFabric } from './fabric.js';
+import { allocateMemory, allocateMessageBuffer, borrowMemory, returnMemory } from './lending.js';
 import { describe, LoopMemory } from './memory.js';
+import { attach, duplicate, type LoopTicket } from './move.js';
 import { type LoopOptions, type LoopSettings, loopSettings } from './options.js';
 import { breakConnection } from './pipe.js';
 import { type LoopCounters, type LoopHost, LoopSocket } from './socket.js';
 import { claim, rdma, receive, send } from './transfer.js';
-
-const IPPROTO_IPV6 = 41;
-const IPV6_V6ONLY = 27;
 
 /** Options that may be set, as `level/name`; they are kept and answered, and only IPV6_V6ONLY changes anything. */
 const SUPPORTED_OPTIONS: ReadonlySet<string> = new Set([
@@ -71,16 +72,25 @@ export class LoopProvider extends NullProvider implements LoopHost {
     pendingOverlapped: 0,
     registrations: 0,
     registeredBytes: 0,
+    messageBuffers: 0,
+    lentBytes: 0,
+    applicationBytes: 0,
     overruns: 0,
     registrationsReleasedAtClose: 0,
   };
   readonly memory: LoopMemory = new LoopMemory(this);
   declare readonly upcalls: UpcallTable;
+  WSPAllocateMessageBuffer?: SanProvider['WSPAllocateMessageBuffer'];
+  WSPBorrowMemory?: SanProvider['WSPBorrowMemory'];
+  WSPReturnMemory?: SanProvider['WSPReturnMemory'];
+  WSPAllocateMemory?: SanProvider['WSPAllocateMemory'];
   readonly #options: LoopOptions;
   readonly #sockets = new Map<Socket, LoopSocket>();
   readonly #generations: number[] = [];
   readonly #freeSlots: number[] = [];
   #served = new BlockList();
+  /** In the owner key; 0: nobody has asked for it. */
+  #ownerNumber = 0;
 
   constructor(options: LoopOptions = {}) {
     super();
@@ -88,6 +98,7 @@ export class LoopProvider extends NullProvider implements LoopHost {
     this.fabric = options.fabric ?? sharedFabric();
     this.settings = loopSettings({ ...options });
     this.#readSubnets();
+    this.#offerMemory();
   }
 
   protected override get info(): ProtocolInfo {
@@ -104,10 +115,12 @@ export class LoopProvider extends NullProvider implements LoopHost {
     if (version !== SPI_VERSION) throw new Error(`loop: speaks version ${SPI_VERSION} of the SPI, not ${version}`);
     this.settings = loopSettings({ ...this.#options }, options);
     this.#readSubnets();
+    this.#offerMemory();
     return super.WSPStartupEx(version, tcp, upcalls, options);
   }
 
   override WSPCleanup(): void {
+    this.fabric.owners.delete(this.#ownerNumber);
     if (this.#sockets.size > 0) this.fabric.fault(`${this.#sockets.size} sockets were open at WSPCleanup`);
   }
 
@@ -127,6 +140,20 @@ export class LoopProvider extends NullProvider implements LoopHost {
     for (const { family, address, prefixLength } of this.settings.subnets) {
       this.#served.addSubnet(address, prefixLength, family === 4 ? 'ipv4' : 'ipv6');
     }
+  }
+
+  /** The downcalls that are there only if the settings say so. */
+  #offerMemory(): void {
+    const { messageBuffers, lentBytes, applicationBytes } = this.settings;
+    this.WSPAllocateMessageBuffer =
+      messageBuffers === 0
+        ? undefined
+        : (descriptor, bytes, out) => allocateMessageBuffer(this.#demand(descriptor), bytes, out);
+    this.WSPBorrowMemory =
+      lentBytes === 0 ? undefined : (descriptor, bytes) => borrowMemory(this.#demand(descriptor), bytes);
+    this.WSPReturnMemory =
+      lentBytes === 0 ? undefined : (descriptor, handle) => returnMemory(this.#demand(descriptor), handle);
+    this.WSPAllocateMemory = applicationBytes === 0 ? undefined : (_descriptor, bytes) => allocateMemory(this, bytes);
   }
 
   #serves = ({ family, address }: SocketAddress): boolean =>
@@ -171,7 +198,8 @@ export class LoopProvider extends NullProvider implements LoopHost {
     this.#freeSlots.push(slot);
   }
 
-  override WSPSocket(family: number, type: number, protocol: number): Socket {
+  override WSPSocket(family: number, type: number, protocol: number, context?: unknown): Socket {
+    if (context !== undefined) return attach(this, context, () => this.#create()).descriptor;
     if (family !== AF_INET && family !== AF_INET6) throw new WsaError(WSAEAFNOSUPPORT);
     if (type !== SOCK_STREAM || (protocol !== IPPROTO_TCP && protocol !== 0)) throw new WsaError(WSAEOPNOTSUPP);
     return this.#create().descriptor;
@@ -209,7 +237,20 @@ export class LoopProvider extends NullProvider implements LoopHost {
 
   override WSPIoctl(descriptor: Socket, control: number, input?: unknown): unknown {
     this.#demand(descriptor);
+    if (control === SIO_OWNER_KEY) return this.#ownerKey();
     return super.WSPIoctl(descriptor, control, input);
+  }
+
+  #ownerKey(): LoopTicket {
+    if (this.#ownerNumber === 0) {
+      this.#ownerNumber = this.fabric.nextNumber();
+      this.fabric.owners.set(this.#ownerNumber, this);
+    }
+    return { loop: this.#ownerNumber };
+  }
+
+  override WSPDuplicateSocket(descriptor: Socket, owner: OwnerKey): LoopTicket {
+    return duplicate(this.#demand(descriptor), owner);
   }
 
   override WSPListen(descriptor: Socket, backlog: number): WsaCode {
@@ -223,8 +264,7 @@ export class LoopProvider extends NullProvider implements LoopHost {
   }
 
   override WSPAccept(descriptor: Socket, condition: AcceptCondition): AcceptedSocket {
-    const socket = accept(this.#demand(descriptor), condition, () => this.#create());
-    return { socket: socket.descriptor, remote: socket.remote!, local: socket.local! };
+    return accept(this.#demand(descriptor), condition, () => this.#create());
   }
 
   override WSPEventSelect(descriptor: Socket, event: WsaEvent | null, mask: number): WsaCode {
@@ -235,7 +275,7 @@ export class LoopProvider extends NullProvider implements LoopHost {
   }
 
   override WSPEnumNetworkEvents(descriptor: Socket): NetworkEvents {
-    return this.#demand(descriptor).takeEvents();
+    return this.#demand(descriptor).enumerate();
   }
 
   WSPClaimMessageBuffer(descriptor: Socket, minBytes: number, maxBytes: number, out: WsaBuffer): WsaCode {
@@ -252,12 +292,6 @@ export class LoopProvider extends NullProvider implements LoopHost {
   override WSPRecv(descriptor: Socket, buffers: readonly WsaBuffer[], count: number, overlapped: Overlapped): WsaCode {
     const socket = this.#find(descriptor);
     return socket === undefined ? WSAENOTSOCK : receive(socket, buffers, count, overlapped);
-  }
-
-  override WSPGetOverlappedResult(_descriptor: Socket, overlapped: Overlapped): number {
-    if (overlapped.internal === WSA_IO_PENDING) throw new WsaError(WSA_IO_INCOMPLETE);
-    if (overlapped.internal !== NO_ERROR) throw new WsaError(overlapped.internal);
-    return overlapped.internalHigh;
   }
 
   override WSPCloseSocket(descriptor: Socket): WsaCode {

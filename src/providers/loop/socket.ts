@@ -1,19 +1,27 @@
 /** One socket of a `LoopProvider`: its state, its events, and the two lanes in which its completions go up. */
 import { NO_ERROR, WSA_IO_PENDING, WSA_OPERATION_ABORTED, type WsaCode } from '../../spi/codes.js';
 import type { UpcallTable } from '../../spi/provider.js';
-import type { NetworkEvents, Overlapped, Socket, SocketAddress, WsaBuffer, WsaEvent } from '../../spi/types.js';
+import type { MemoryHandle, Overlapped, Socket, SocketAddress, WsaBuffer } from '../../spi/types.js';
+import { EventSocket, type SocketState } from '../common/socket.js';
 import type { LoopFabric } from './fabric.js';
+import type { Loan, MessageBuffer } from './lending.js';
 import type { LoopMemory } from './memory.js';
 import type { LoopSettings } from './options.js';
 import type { LoopPipe, Message } from './pipe.js';
 
-/** What lives now; all of it is 0 when a provider has been used correctly and everything is closed. */
+/** What lives now; all of it but `applicationBytes` is 0 when a provider has been used correctly and everything is closed. */
 export interface LoopCounters {
   /** Sockets whose `WPUCloseSocketHandle` has not been called yet. */
   openSockets: number;
   pendingOverlapped: number;
   registrations: number;
   registeredBytes: number;
+  /** Message buffers that are lent or on their way. */
+  messageBuffers: number;
+  /** Bytes that are lent as targets of large transfers. */
+  lentBytes: number;
+  /** Bytes that the application was given; they stay counted. */
+  applicationBytes: number;
   /** Messages that found neither a receive nor room to be held. */
   overruns: number;
   /** Registrations that stood when their socket closed, and went with it (rule 6.3). */
@@ -28,12 +36,6 @@ export interface LoopHost {
   readonly counters: LoopCounters;
   readonly memory: LoopMemory;
 }
-
-/**
- * `failed`: the connect did not succeed. `broken`: the connection ended on the wire; the structures stay until the switch
- * closes the socket (rule 7.4). `closed`: `WSPCloseSocket` was called.
- */
-export type LoopState = 'created' | 'bound' | 'listening' | 'connecting' | 'connected' | 'failed' | 'broken' | 'closed';
 
 /** A receive that waits for its message; `buffer` is null where the message is to be lent. */
 export interface PendingReceive {
@@ -56,13 +58,13 @@ export interface Caller {
 }
 
 /** One socket, from `WSPSocket` or `WSPAccept` to its `WPUCloseSocketHandle`. */
-export class LoopSocket {
+export class LoopSocket extends EventSocket {
   readonly host: LoopHost;
   /** The provider's own descriptor. */
   readonly descriptor: Socket;
   /** The switch's descriptor, which upcalls carry (rule 2.4). */
   handle: Socket = -1;
-  state: LoopState = 'created';
+  state: SocketState = 'created';
   local: SocketAddress | null = null;
   remote: SocketAddress | null = null;
   ipv6Only = false;
@@ -75,48 +77,41 @@ export class LoopSocket {
   waitsAt: LoopSocket | null = null;
 
   peer: LoopSocket | null = null;
+  /** The other side is between two owners (rule 8.1). */
+  peerMoves = false;
+  moveTimer: NodeJS.Timeout | undefined;
+  /** Connecting as the new owner of a connection: the side of it that stays. */
+  movesFrom: LoopSocket | null = null;
   out: LoopPipe | null = null;
   /** The number of the connection: remote registrations are good for it alone (rule 6.1). */
   connection = 0;
   claim: Message | null = null;
+  /** Lent to the switch, and not sent. */
+  messageBuffer: MessageBuffer | null = null;
+  /** Lent as targets of large transfers. */
+  readonly loans = new Map<MemoryHandle, Loan>();
   readonly held: Message[] = [];
   readonly receives: PendingReceive[] = [];
   /** Why receives fail once nothing is held any more; 0 while the connection stands. */
   endCode: WsaCode = NO_ERROR;
 
-  #event: WsaEvent | null = null;
-  #mask = 0;
-  #raised = 0;
-  #connectError: WsaCode = NO_ERROR;
-  #closeError: WsaCode = NO_ERROR;
+  protected closeError: WsaCode = NO_ERROR;
   #pending = 0;
   readonly #receiveLane: Completion[] = [];
   readonly #otherLane: Completion[] = [];
 
   constructor(host: LoopHost, descriptor: Socket) {
+    super();
     this.host = host;
     this.descriptor = descriptor;
     host.counters.openSockets += 1;
   }
 
-  select(event: WsaEvent | null, mask: number): void {
-    this.#event = mask === 0 ? null : event;
-    this.#mask = mask;
-    if ((this.#raised & mask) !== 0) this.#event?.set();
-  }
-
   raise(bit: number, code: WsaCode = NO_ERROR, kind: 'connect' | 'close' | 'other' = 'other'): void {
     if (this.state === 'closed') return;
-    if (kind === 'connect') this.#connectError = code;
-    if (kind === 'close') this.#closeError = code;
-    this.#raised |= bit;
-    if ((this.#mask & bit) !== 0) this.#event?.set();
-  }
-
-  takeEvents(): NetworkEvents {
-    const events = this.#raised;
-    this.#raised = 0;
-    return { events, connectError: this.#connectError, closeError: this.#closeError };
+    if (kind === 'connect') this.connectError = code;
+    if (kind === 'close') this.closeError = code;
+    this.signal(bit);
   }
 
   /** The provider has taken the operation: it will complete once, whatever happens. */
@@ -147,8 +142,7 @@ export class LoopSocket {
    */
   retire(): void {
     this.state = 'closed';
-    this.#event = null;
-    this.#mask = 0;
+    this.select(null, 0);
     this.failReceives(WSA_OPERATION_ABORTED);
     if (this.#pending === 0) this.#scheduleLast();
   }

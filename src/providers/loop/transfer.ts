@@ -11,6 +11,8 @@ import {
 } from '../../spi/codes.js';
 import type { RdmaLocalBuffer } from '../../spi/provider.js';
 import type { Overlapped, WsaBuffer } from '../../spi/types.js';
+import type { MessageBuffer } from './lending.js';
+import { away } from './move.js';
 import { Message, placeHeld } from './pipe.js';
 import type { LoopSocket } from './socket.js';
 
@@ -18,7 +20,7 @@ const POISON = 0xdd;
 
 /** 0 when the connection stands, else why nothing can be started on it. */
 function standing(socket: LoopSocket): WsaCode {
-  if (socket.state === 'connected') return NO_ERROR;
+  if (socket.state === 'connected') return away(socket);
   return socket.state === 'broken' ? WSAECONNRESET : WSAENOTCONN;
 }
 
@@ -86,8 +88,23 @@ export function send(
       at += part.length;
     }
   }
-  pipe.push({ kind: 'message', overlapped, parts, message });
+  const buffer = takeMessageBuffer(socket, parts);
+  if (buffer?.guardsStand === false) {
+    buffer.release();
+    return fault(socket, WSAEFAULT, `more than the ${buffer.length} bytes of a message buffer were written`);
+  }
+  pipe.push({ kind: 'message', overlapped, parts, buffer, message });
   return socket.accept(overlapped);
+}
+
+/** The message buffer that a send is for, if it is for one: from now on it is on its way. */
+function takeMessageBuffer(socket: LoopSocket, parts: readonly WsaBuffer[]): MessageBuffer | null {
+  const { messageBuffer: buffer } = socket;
+  const [part] = parts;
+  if (buffer === null || part === undefined || part.bytes !== buffer.bytes || parts.length > 1) return null;
+  if (part.offset !== buffer.offset) return null;
+  socket.messageBuffer = null;
+  return buffer;
 }
 
 function sendClaimed(socket: LoopSocket, message: Message, parts: WsaBuffer[], overlapped: Overlapped): WsaCode {
@@ -100,7 +117,7 @@ function sendClaimed(socket: LoopSocket, message: Message, parts: WsaBuffer[], o
   }
   message.shrink(part!.length);
   socket.claim = null;
-  socket.out!.push({ kind: 'message', overlapped, parts: [], message });
+  socket.out!.push({ kind: 'message', overlapped, parts: [], buffer: null, message });
   return socket.accept(overlapped);
 }
 
@@ -155,7 +172,7 @@ export function rdma(
     write,
     local: { bytes, offset, length, handle },
     localRegistration,
-    descriptor: descriptor.slice(),
+    descriptor: new Uint8Array(descriptor),
     remoteOffset,
     remote: null,
   });

@@ -24,6 +24,7 @@ import { RingProducer } from '../../ring/producer.js';
 import { NO_ERROR, WSAECONNRESET, WSAEWOULDBLOCK, type WsaCode } from '../../spi/codes.js';
 import type { Overlapped, WsaBuffer } from '../../spi/types.js';
 import type { Link } from './link.js';
+import type { Move } from './move-record.js';
 import { cellWord, SLOT_BYTES_MAX, SLOT_CLASSES, slotName, slotPlace } from './segment.js';
 import type { SlotHolder } from './slots.js';
 
@@ -38,12 +39,16 @@ const SWITCH_RESERVE_BYTES = 16;
 
 /** What a connection tells the socket that it serves. */
 export interface ConnectionOwner {
-  /** The peer has answered our OPEN, null: by ACCEPT. @returns false: nobody waits for that */
-  answered(reason: number | null): boolean;
+  /** The peer has answered our OPEN or ATTACH, null: by ACCEPT. @returns false: nobody waits for that */
+  answered(connection: ShmConnection, reason: number | null): boolean;
+  /** In place of an answer: the other side goes on at another reactor. @returns false: nobody waits for that */
+  redirected(connection: ShmConnection, move: Move): boolean;
+  /** The other side of a connection that stands, or that we have closed, goes on at another reactor. */
+  moved(connection: ShmConnection, move: Move): void;
   /** The peer has consumed: a claim that failed may succeed now. */
   spaceMade(): void;
   /** The peer has closed, or the link is gone, and nothing more can be received. */
-  peerClosed(): void;
+  peerClosed(connection: ShmConnection): void;
   /** A record has come: `overlapped` lends it. */
   received(overlapped: Overlapped, bytes: number): void;
   /** The posted receive fails, as will all others. */
@@ -64,6 +69,10 @@ export class ShmConnection implements SlotHolder {
   peerDone = false;
   /** Opened by the peer, who has said nothing yet: counted by the link. */
   isSilent = false;
+  /** It has been accepted, here or by the peer. */
+  stands = false;
+  /** The peer has said that it goes on elsewhere. */
+  private hasMoved = false;
   private posted: Overlapped | null = null;
   /** A claim is open: the switch may be writing into the ring. */
   isWriting = false;
@@ -317,7 +326,8 @@ export class ShmConnection implements SlotHolder {
     if (this.watch !== null) this.link.reactor.setSeen(this.watch, consumer.position);
     // A thread that goes to sleep need not be called once more for it.
     if (records > 0 || this.peerBlocked) this.commit();
-    return records;
+    // Padding and SWITCH complete no receive: behind the last of them nobody would look once more.
+    return this.peerDone && this.isRead ? records + this.fail() : records;
   }
 
   private complete(): void {
@@ -378,7 +388,44 @@ export class ShmConnection implements SlotHolder {
 
   /** See ConnectionOwner. */
   answered(reason: number | null): boolean {
-    return this.owner.answered(reason);
+    return this.owner.answered(this, reason);
+  }
+
+  /** A MOVE. @returns false: it can't be meant */
+  moved(move: Move): boolean {
+    if (this.stands) {
+      if (this.hasMoved || this.peerDone || (!this.closeSent && !this.isRead)) return false;
+      this.hasMoved = true;
+      this.owner.moved(this, move);
+      return true;
+    }
+    if (!this.link.initiator) return false;
+    if (!this.closeSent) return this.owner.redirected(this, move);
+    // The answer to a connect that was cancelled: like a REJECT it ends the id's use.
+    this.link.freeId(this.id);
+    return true;
+  }
+
+  /** Has everything been read that the peer has published? @throws RingCorruptError */
+  private get isRead(): boolean {
+    return !this.consumer.reload();
+  }
+
+  /** Is nothing under way that this side knows of? */
+  isQuiet(): boolean {
+    try {
+      return !this.isWriting && this.isRead;
+    } catch (error) {
+      this.link.distrust(error);
+      return false;
+    }
+  }
+
+  /** The posted receive, which is posted no more. */
+  takePosted(): Overlapped | null {
+    const { posted } = this;
+    this.posted = null;
+    return posted;
   }
 
   /** The peer has closed or is gone: what it sent before is still delivered, then receives fail (rule 7.3). */
@@ -387,15 +434,14 @@ export class ShmConnection implements SlotHolder {
     this.peerDone = true;
     if (this.closeSent) this.discard();
     else {
-      this.owner.peerClosed();
+      this.owner.peerClosed(this);
       if (this.posted !== null && this.polledIndex < 0) this.link.poll(this);
     }
   }
 
   /** Nothing more can come: the posted receive fails (rule 7.3). @returns 1 if there was one */
   fail(): number {
-    const overlapped = this.posted;
-    this.posted = null;
+    const overlapped = this.takePosted();
     if (overlapped === null) return 0;
     this.owner.receiveFailed(overlapped);
     return 1;
@@ -403,8 +449,7 @@ export class ShmConnection implements SlotHolder {
 
   /** WSPCloseSocket: nothing is delivered any more. @returns the receive that was posted */
   close(): Overlapped | null {
-    const overlapped = this.posted;
-    this.posted = null;
+    const overlapped = this.takePosted();
     this.closeSent = true;
     this.link.unpoll(this);
     if (this.peerDone) this.discard();

@@ -3,17 +3,12 @@
  * sockets TCP would reach (sock_diag); the rendezvous named after such a socket's cookie is answered by a process that is
  * verified once per link and cookie. No rendezvous: TCP/IP at once (rule 3.5), remembered for a short time.
  */
-import { SEGMENT_BYTES, WELCOME_OK, WELCOME_RESOURCES, WELCOME_SEGMENT } from '../../layout/layout.gen.js';
 import type { SocketReport } from '../../native/addon.js';
-import { closeDescriptor, listeningSockets, reachedListener, unixConnect } from '../../native/os.js';
-import type { Region } from '../../reactor/window.js';
-import { WSAETIMEDOUT, type WsaCode } from '../../spi/codes.js';
+import { listeningSockets, reachedListener } from '../../native/os.js';
 import type { SocketAddress } from '../../spi/types.js';
-import { decodeIdent, decodeWelcome, encodeJoin, type Ident } from './handshake.js';
-import { HandshakeSocket } from './handshake-socket.js';
-import { rendezvousName, type ShmHost } from './host.js';
-import { Link } from './link.js';
-import { initialiseSegment, isSegment } from './segment.js';
+import { LINKS_PER_PROCESS, reactorRendezvousName, rendezvousName, type ShmHost } from './host.js';
+import type { Link } from './link.js';
+import { ANOTHER_LAYOUT, type Met, meetAt, type Unreachable, unreachable } from './meeting.js';
 import { listenersFor, unverifiable } from './verify.js';
 
 /** How long a listening socket that could not be met is left to TCP/IP without another try (rule 3.5). */
@@ -21,25 +16,12 @@ const ABSENT_MS = 500;
 /** Cookies remembered, of one kind or the other. */
 const COOKIES_MAX = 1024;
 
-/** Why a peer makes no link with us, as its WELCOME says it. */
-const REFUSALS: Readonly<Record<number, string>> = {
-  [WELCOME_SEGMENT]: 'it can not use our segment',
-  [WELCOME_RESOURCES]: 'it is short of memory or descriptors',
-};
-
 /** Where a connection can be opened. */
 export interface Located {
   readonly link: Link;
   readonly cookie: bigint;
   /** For the decision record. */
   readonly detail: string;
-}
-
-/** Why not; WSAETIMEDOUT, which promises nothing about TCP/IP (rule 3.4). */
-export interface Unreachable {
-  readonly code: WsaCode;
-  /** For the decision record: kebab-case, then details behind a colon. */
-  readonly reason: string;
 }
 
 /** The outcome of a search. */
@@ -60,10 +42,6 @@ function seekAlike(a: Seeker, b: Seeker): boolean {
   return a.destination.port === port && a.destination.address === address && a.bound.address === b.bound.address;
 }
 
-function unreachable(reason: string): Unreachable {
-  return { code: WSAETIMEDOUT, reason };
-}
-
 /** What follows it runs behind the promise jobs that are queued; `queueMicrotask` would make a resource for each. */
 const SETTLED = Promise.resolve();
 
@@ -75,6 +53,8 @@ export class ShmConnector {
   /** Where a listening socket's owner has been verified. */
   private readonly verified = new Map<bigint, Located>();
   private readonly pending = new Map<bigint, Promise<Location>>();
+  /** Reactors that are being met, by process and name. */
+  private readonly meetings = new Map<string, Promise<Met>>();
   private readonly absent = new Map<bigint, { readonly until: number; readonly why: Unreachable }>();
 
   constructor(host: ShmHost) {
@@ -129,6 +109,31 @@ export class ShmConnector {
     return this.standingFor((candidates[first] as SocketReport).cookie) ?? this.tryEach(candidates, first, detail);
   }
 
+  /**
+   * The link with a reactor of a process that we know already, where a connection is to go on.
+   * @param known the link by which we know it; null: the word of another thread of ours
+   */
+  reach(reactorId: string, pid: number, known: Link | null): Link | Promise<Met> {
+    const link = this.host.linkTo(reactorId, pid);
+    if (link !== undefined) return link;
+    const name = `${pid}/${reactorId}`;
+    let meeting = this.meetings.get(name);
+    if (meeting === undefined) {
+      known?.chargeMeeting();
+      meeting = this.meetReactor(reactorId, pid).finally(() => this.meetings.delete(name));
+      this.meetings.set(name, meeting);
+    }
+    return meeting;
+  }
+
+  private async meetReactor(reactorId: string, pid: number): Promise<Met> {
+    if (this.host.linksWith(pid).length >= LINKS_PER_PROCESS) return unreachable('enough-links: with this process');
+    return meetAt(this.host, reactorRendezvousName(reactorId), ({ ident, credentials }) => {
+      if (ident.cookie !== 0n || ident.reactorId !== reactorId) return ANOTHER_LAYOUT;
+      return credentials.pid === pid ? null : 'peer-unverifiable: another process has taken the name';
+    });
+  }
+
   /** Nothing is reached over this link any more. */
   linkDied(link: Link): void {
     for (const [cookie, one] of this.verified) if (one.link === link) this.verified.delete(cookie);
@@ -178,85 +183,16 @@ export class ShmConnector {
 
   private async meet(candidate: SocketReport, detail: string): Promise<Location> {
     const { cookie } = candidate;
-    let fd: number;
-    try {
-      fd = unixConnect(rendezvousName(cookie));
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      return unreachable(code === 'ECONNREFUSED' ? 'no-rendezvous' : `rendezvous-failed: ${code}`);
-    }
-    let socket: HandshakeSocket | null = null;
-    try {
-      socket = new HandshakeSocket(fd);
-      const greeting = await socket.receive();
-      if (greeting.descriptor >= 0) closeDescriptor(greeting.descriptor);
-      const ident = decodeIdent(greeting.bytes, greeting.length);
-      if (ident === null || ident.cookie !== cookie) return unreachable('another-layout: the peer has another version');
-      const credentials = socket.credentials();
-      const doubt = unverifiable(fd, credentials, candidate, ident.listenerFd, this.host.options.trustedUids);
-      if (doubt !== null) return unreachable(`peer-unverifiable: ${doubt}`);
-      const link = this.standing(ident, credentials.pid) ?? (await this.join(socket, ident));
-      if (this.verified.size >= COOKIES_MAX) this.verified.clear();
-      const located = { link, cookie, detail };
-      this.verified.set(cookie, located);
-      return located;
-    } catch (error) {
-      return unreachable(`handshake-failed: ${(error as Error).message}`);
-    } finally {
-      socket?.close();
-    }
-  }
-
-  /** The link that we have with this reactor already, by another of its listeners. */
-  private standing(ident: Ident, pid: number): Link | undefined {
-    const link = this.host.links.find((one) => one.initiator && !one.isDead && one.peerReactorId === ident.reactorId);
-    // The name is only a claim; the process behind the link is the kernel's word.
-    return link?.credentials.pid === pid ? link : undefined;
-  }
-
-  private async join(socket: HandshakeSocket, ident: Ident): Promise<Link> {
-    const { host } = this;
-    const own = host.windows.mapOwn(SEGMENT_BYTES);
-    let peer: Region | null = null;
-    try {
-      initialiseSegment(own.region);
-      socket.send(encodeJoin(host.reactorId), own.descriptor);
-      const welcome = await socket.receive();
-      peer = this.mapPeer(decodeWelcome(welcome.bytes, welcome.length), welcome.descriptor);
-      const credentials = socket.credentials();
-      const place = {
-        fd: socket.fd,
-        own: own.region,
-        peer,
-        credentials,
-        initiator: true,
-        talk: host.talkOf(credentials.pid),
-        peerReactorId: ident.reactorId,
-      };
-      const link = new Link(host.owner, host.reactor, host.windows, place);
-      socket.release();
-      host.add(link);
-      return link;
-    } catch (error) {
-      host.windows.unmap(own.region);
-      if (peer !== null) host.windows.unmap(peer);
-      throw error;
-    } finally {
-      closeDescriptor(own.descriptor);
-    }
-  }
-
-  private mapPeer(status: number, descriptor: number): Region {
-    const refused = (): Error => new Error(`the peer refuses the link (${REFUSALS[status] ?? status})`);
-    if (descriptor < 0) throw refused();
-    try {
-      if (status !== WELCOME_OK) throw refused();
-      const region = this.host.windows.mapPeer(SEGMENT_BYTES, descriptor);
-      if (isSegment(region)) return region;
-      this.host.windows.unmap(region);
-      throw new Error('the peer sent no segment');
-    } finally {
-      closeDescriptor(descriptor);
-    }
+    const { trustedUids } = this.host.options;
+    const met = await meetAt(this.host, rendezvousName(cookie), ({ ident, fd, credentials }) => {
+      if (ident.cookie !== cookie) return ANOTHER_LAYOUT;
+      const doubt = unverifiable(fd, credentials, candidate, ident.listenerFd, trustedUids);
+      return doubt === null ? null : `peer-unverifiable: ${doubt}`;
+    });
+    if ('reason' in met) return met;
+    if (this.verified.size >= COOKIES_MAX) this.verified.clear();
+    const located = { link: met.link, cookie, detail };
+    this.verified.set(cookie, located);
+    return located;
   }
 }

@@ -3,17 +3,28 @@ import { randomBytes } from 'node:crypto';
 import { Budget } from '../../reactor/budget.js';
 import { type Pollable, Reactor } from '../../reactor/reactor.js';
 import { threadWindows, type WindowPool } from '../../reactor/window.js';
+import { Attachments } from './attachments.js';
+import { COST, TALK_BUDGET } from './cost.js';
+import { Followers } from './followers.js';
 import { REACTOR_ID_BYTES } from './handshake.js';
-import { type Link, TALK_BUDGET } from './link.js';
+import type { Link } from './link.js';
 import type { LinkOwner } from './link-place.js';
 import type { ShmListener } from './listener.js';
 import { Refusals } from './refusals.js';
+import { Rendezvous } from './rendezvous.js';
 
 /** Name of the Unix socket behind which a listening TCP socket's companion waits. */
 export function rendezvousName(cookie: bigint): string {
   return `sanswitch/1/${cookie.toString(16)}`;
 }
 
+/** Name of the one behind which a reactor itself waits, for peers that follow a connection to it. */
+export function reactorRendezvousName(reactorId: string): string {
+  return `sanswitch/1/r/${reactorId}`;
+}
+
+/** Links with one process; a thread has one, or one for each direction. */
+export const LINKS_PER_PROCESS = 256;
 /** Processes whose talk is remembered before those without debt are forgotten. */
 const TALKS_MAX = 256;
 
@@ -32,6 +43,12 @@ export class ShmHost implements Pollable {
   readonly listeners = new Map<bigint, ShmListener>();
   readonly links: Link[] = [];
   readonly refusals = new Refusals();
+  /** Connections on their way to this reactor. */
+  readonly attachments = new Attachments();
+  /** Callers that were sent to another reactor of the process, or came from one. */
+  readonly followers = new Followers(this.reactorId, (pid, count) => this.talkOf(pid).refund(count * COST.silent));
+  /** The reactor's own; null: not wanted yet. */
+  private rendezvous: Rendezvous | null = null;
   private readonly talks = new Map<number, Budget>();
   readonly owner: LinkOwner;
   readonly options: ShmOptions;
@@ -54,6 +71,19 @@ export class ShmHost implements Pollable {
   /** The links with one process. */
   linksWith(pid: number): Link[] {
     return this.links.filter((link) => link.credentials.pid === pid && !link.isDead);
+  }
+
+  /** A link that we have made with a reactor; the process behind it is the kernel's word, the reactor's name only a claim. */
+  linkTo(reactorId: string, pid: number): Link | undefined {
+    return this.links.find((link) => {
+      return link.initiator && !link.isDead && link.peerReactorId === reactorId && link.credentials.pid === pid;
+    });
+  }
+
+  /** From now on peers can follow a connection to here. @throws SystemError */
+  openRendezvous(): void {
+    const { reactorId } = this;
+    this.rendezvous ??= new Rendezvous(this, { name: reactorRendezvousName(reactorId), cookie: 0n, listenerFd: -1 });
   }
 
   /** How much idle talk of a process is listened to, over all of its links, also when it comes again. */
@@ -105,6 +135,9 @@ export class ShmHost implements Pollable {
   }
 
   close(): void {
+    this.rendezvous?.close();
+    this.attachments.close();
+    this.followers.close();
     for (const link of [...this.links]) link.die('the switch is closed', false);
     this.reactor.removePollable(this);
   }

@@ -11,6 +11,8 @@ export interface LinkOwner {
   /** The peer opens a connection; null: its OPEN says nothing that can be meant. */
   opened(link: Link, id: number, request: OpenRequest | null): void;
   accepted(link: Link, id: number): void;
+  /** The peer follows a connection that is to go on here. */
+  attached(link: Link, id: number, token: bigint): void;
   rejected(link: Link, id: number, reason: number): void;
   /** The peer closed a connection that nobody has accepted yet. */
   withdrawn(link: Link, id: number): void;

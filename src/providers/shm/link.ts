@@ -10,12 +10,16 @@
  */
 import { RingCorruptError } from '../../errors.js';
 import {
+  LINK_ATTACH_BYTES,
   LINK_CONNECTION_LIMIT,
+  LINK_MOVE_BYTES,
   LINK_OPEN_BYTES,
   LINK_RING_BYTES,
   RECORD_ALIGN,
   RECORD_LINK_ACCEPT,
+  RECORD_LINK_ATTACH,
   RECORD_LINK_CLOSE,
+  RECORD_LINK_MOVE,
   RECORD_LINK_NEWS,
   RECORD_LINK_OPEN,
   RECORD_LINK_REJECT,
@@ -23,13 +27,15 @@ import {
   SEGMENT_HEADER_SLEEP_EPOCH_WORD,
 } from '../../layout/layout.gen.js';
 import { closeDescriptor, type PeerCredentials } from '../../native/os.js';
-import type { Budget, BudgetTerms } from '../../reactor/budget.js';
+import type { Budget } from '../../reactor/budget.js';
 import { LINK_OVERDONE, type Reactor, type Watch } from '../../reactor/reactor.js';
 import type { Region, WindowPool } from '../../reactor/window.js';
 import { RingConsumer } from '../../ring/consumer.js';
 import { ShmConnection } from './connection.js';
+import { COST } from './cost.js';
 import type { LinkOwner, LinkPlace } from './link-place.js';
 import { LinkWriter, type WritingLink } from './link-writer.js';
+import { decodeAttach, decodeMove, type Move } from './move-record.js';
 import { decodeOpen } from './open-record.js';
 import type { LinkBreach, OpenRefusal } from './refusals.js';
 import { linkRing } from './segment.js';
@@ -45,10 +51,6 @@ const COMMIT_POLLS = 4096;
 const RECORDS_PER_POLL = 256;
 /** Free ids looked at from either end. */
 const FREE_IDS_TRIED = 4;
-/** What a peer that leads nowhere costs, in units of about 25 ns. A silent connection's share comes back when it speaks. */
-const COST = { idle: 1, refused: 96, withdrawn: 256, unverified: 2_048, silent: 2_048 } as const;
-/** Of those per process: 100 µs in 2 ms, 5 % of the thread, and at once as much as 256 connections not yet in use. */
-export const TALK_BUDGET: BudgetTerms = { capacity: 256 * COST.silent, perPeriod: 4_096, periodMs: 2 };
 /** Records as which an OPEN counts that is refused, among those of one poll. */
 const REFUSED_RECORDS = 16;
 /** Records in a full link ring, at least: the peer may go on writing after its end. */
@@ -155,6 +157,8 @@ export class Link implements WritingLink {
 
   /** Both sides have closed it. */
   private drop(connection: ShmConnection): void {
+    // Whoever hears that the peer has closed may have closed in answer, and dropped it.
+    if (this.connections[connection.id] !== connection) return;
     this.connections[connection.id] = undefined;
     this.connectionCount--;
     if (connection.isSilent) this.silent--;
@@ -333,14 +337,27 @@ export class Link implements WritingLink {
     } else if (type === RECORD_LINK_SPACE) {
       if (!connection?.spaceMade()) this.spend(COST.idle);
     } else if (type === RECORD_LINK_CLOSE) this.peerClosed(id, connection);
-    else if (type === RECORD_LINK_OPEN) {
-      if (length < LINK_OPEN_BYTES || this.initiator || connection !== undefined || this.waiting.has(id)) {
-        throw new RingCorruptError(`an OPEN of connection ${id}, which can't be opened`);
+    else if (type === RECORD_LINK_OPEN || type === RECORD_LINK_ATTACH) {
+      const bytes = type === RECORD_LINK_OPEN ? LINK_OPEN_BYTES : LINK_ATTACH_BYTES;
+      if (length < bytes || this.initiator || connection !== undefined || this.waiting.has(id)) {
+        throw new RingCorruptError(`an OPEN or ATTACH of connection ${id}, which can't be opened`);
       }
-      this.owner.opened(this, id, decodeOpen(words, at));
+      if (type === RECORD_LINK_OPEN) this.owner.opened(this, id, decodeOpen(words, at));
+      else this.owner.attached(this, id, decodeAttach(words, at));
     } else if (type === RECORD_LINK_ACCEPT && this.initiator) this.owner.accepted(this, id);
     else if (type === RECORD_LINK_REJECT && this.initiator && length >= 8) this.owner.rejected(this, id, words[at + 1]);
+    else if (type === RECORD_LINK_MOVE && length >= LINK_MOVE_BYTES) this.moved(id, connection, decodeMove(words, at));
     else throw new RingCorruptError(`a link record of type ${type}`);
+  }
+
+  private moved(id: number, connection: ShmConnection | undefined, move: Move): void {
+    this.spend(COST.moved);
+    if (!connection?.moved(move)) throw new RingCorruptError(`a MOVE of connection ${id}, which can't move`);
+  }
+
+  /** The peer makes us meet a reactor that we have no link with. */
+  chargeMeeting(): void {
+    this.spend(COST.meeting);
   }
 
   /** An OPEN waits to be accepted. */

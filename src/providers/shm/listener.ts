@@ -1,24 +1,9 @@
-/** The listening side: the rendezvous of one TCP listener, and the links that peers make there. */
-import { SEGMENT_BYTES, WELCOME_OK, WELCOME_RESOURCES, WELCOME_SEGMENT } from '../../layout/layout.gen.js';
-import { closeDescriptor, sendMessage, socketCookie, unixListen } from '../../native/os.js';
-import { Acceptor } from '../../reactor/acceptor.js';
-import { Budget } from '../../reactor/budget.js';
-import type { OwnSegment, Region } from '../../reactor/window.js';
-import { decodeJoin, encodeIdent, encodeWelcome } from './handshake.js';
-import { HandshakeSocket, SlowPeerError } from './handshake-socket.js';
+/** The listening side: the rendezvous of one TCP listener, and whom the OPENs that name it are for. */
+import { socketCookie } from '../../native/os.js';
 import { rendezvousName, type ShmHost } from './host.js';
-import { Link } from './link.js';
+import type { Link } from './link.js';
 import type { OpenRequest } from './open-record.js';
-import type { HandshakeRefusal } from './refusals.js';
-import { initialiseSegment, isSegment } from './segment.js';
-
-/** Handshakes under way at once; one more crowds out the oldest of the process that has the most. */
-const HANDSHAKES_MAX = 64;
-const QUEUE = 128;
-/** Handshakes begun. A link lasts, so that who makes them without end has nothing good in mind. */
-const HANDSHAKE_BUDGET = { capacity: 64, perPeriod: 4, periodMs: 4 } as const;
-/** Links with one process; a thread has one. */
-const LINKS_PER_PROCESS = 256;
+import { Rendezvous } from './rendezvous.js';
 
 /** What a listening socket wants to know. */
 export interface Incoming {
@@ -27,16 +12,12 @@ export interface Incoming {
   linkDied(link: Link): void;
 }
 
-/** One rendezvous. */
+/** One listener. */
 export class ShmListener {
   readonly cookie: bigint;
   readonly socket: Incoming;
-  private readonly listenerFd: number;
-  private readonly fd: number;
-  private readonly acceptor: Acceptor;
+  private readonly rendezvous: Rendezvous;
   private readonly host: ShmHost;
-  /** With the pid of the client, oldest first. */
-  private readonly handshakes = new Map<HandshakeSocket, number>();
 
   /**
    * @param listenerFd descriptor of the TCP listener, which stays open while this lives
@@ -45,120 +26,15 @@ export class ShmListener {
   constructor(host: ShmHost, listenerFd: number, socket: Incoming) {
     this.host = host;
     this.socket = socket;
-    this.listenerFd = listenerFd;
     this.cookie = socketCookie(listenerFd);
-    this.fd = unixListen(rendezvousName(this.cookie), QUEUE);
-    try {
-      this.acceptor = new Acceptor(this.fd, (peer) => this.meet(peer), new Budget(HANDSHAKE_BUDGET));
-    } catch (error) {
-      closeDescriptor(this.fd);
-      throw error;
-    }
-    host.listeners.set(this.cookie, this);
-  }
-
-  private meet(fd: number): void {
-    let socket: HandshakeSocket;
-    try {
-      socket = new HandshakeSocket(fd);
-    } catch {
-      return; // No memory or descriptors to listen to it: closed, and so it goes by TCP/IP.
-    }
-    if (this.handshakes.size >= HANDSHAKES_MAX) this.crowdOut();
-    void this.handshake(socket);
-  }
-
-  /** An honest client is through within a millisecond or so: the oldest of those who have many is none. */
-  private crowdOut(): void {
-    const counts = new Map<number, number>();
-    for (const pid of this.handshakes.values()) counts.set(pid, (counts.get(pid) ?? 0) + 1);
-    const most = Math.max(...counts.values());
-    for (const [socket, pid] of this.handshakes) {
-      if (counts.get(pid) !== most) continue;
-      this.refused('crowded-out');
-      this.handshakes.delete(socket);
-      socket.close();
-      return;
-    }
-  }
-
-  private refused(why: HandshakeRefusal): void {
-    this.host.refusals.count(`handshake:${why}`);
-  }
-
-  private async handshake(socket: HandshakeSocket): Promise<void> {
-    try {
-      this.handshakes.set(socket, socket.credentials().pid);
-      const { reactorId } = this.host;
-      socket.send(encodeIdent({ pid: process.pid, reactorId, cookie: this.cookie, listenerFd: this.listenerFd }));
-      const join = await socket.receive();
-      const region = this.mapPeer(socket, decodeJoin(join.bytes, join.length), join.descriptor);
-      if (region !== null) this.makeLink(socket, region);
-    } catch (error) {
-      // A peer that only asked who we are or gave up is no offender; none learns anything or costs anything more.
-      if (error instanceof SlowPeerError) this.refused('too-slow');
-      else if ((error as NodeJS.ErrnoException).code === 'EPROTO') this.refused('no-join');
-    } finally {
-      this.handshakes.delete(socket);
-      socket.close();
-    }
-  }
-
-  /** @returns the peer's segment, or null: it was told why not */
-  private mapPeer(socket: HandshakeSocket, reactorId: string | null, descriptor: number): Region | null {
-    if (descriptor < 0 || reactorId === null) this.refused('no-join');
-    if (descriptor < 0) return null;
-    try {
-      if (reactorId === null) throw new Error('not a JOIN of our layout');
-      const region = this.host.windows.mapPeer(SEGMENT_BYTES, descriptor);
-      if (isSegment(region)) return region;
-      this.host.windows.unmap(region);
-    } catch {
-      // Not what was wanted: said below.
-    } finally {
-      closeDescriptor(descriptor);
-    }
-    if (reactorId !== null) this.refused('no-segment');
-    socket.send(encodeWelcome(WELCOME_SEGMENT));
-    return null;
-  }
-
-  private makeLink(socket: HandshakeSocket, peer: Region): void {
-    const { host } = this;
-    let own: OwnSegment | null = null;
-    let link: Link | null = null;
-    try {
-      const credentials = socket.credentials();
-      if (host.linksWith(credentials.pid).length >= LINKS_PER_PROCESS)
-        throw new Error('enough links with this process');
-      own = host.windows.mapOwn(SEGMENT_BYTES);
-      initialiseSegment(own.region);
-      const talk = host.talkOf(credentials.pid);
-      const place = { fd: socket.fd, own: own.region, peer, credentials, initiator: false, talk };
-      link = new Link(host.owner, host.reactor, host.windows, place);
-      // The link hears its socket from now on, so that nothing that follows the welcome is missed.
-      socket.release();
-      sendMessage(link.fd, encodeWelcome(WELCOME_OK), own.descriptor);
-      host.add(link);
-    } catch (error) {
-      // A link has everything already, and gives it back.
-      if (link !== null) link.die((error as Error).message, true);
-      else {
-        this.refused('no-resources');
-        host.windows.unmap(peer);
-        if (own !== null) host.windows.unmap(own.region);
-        socket.send(encodeWelcome(WELCOME_RESOURCES));
-      }
-    } finally {
-      if (own !== null) closeDescriptor(own.descriptor);
-    }
+    const { cookie } = this;
+    this.rendezvous = new Rendezvous(host, { name: rendezvousName(cookie), cookie, listenerFd });
+    host.listeners.set(cookie, this);
   }
 
   /** No new links and connections; those that stand live on. */
   close(): void {
     this.host.listeners.delete(this.cookie);
-    this.acceptor.close();
-    closeDescriptor(this.fd);
-    for (const socket of this.handshakes.keys()) socket.close();
+    this.rendezvous.close();
   }
 }

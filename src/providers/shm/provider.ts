@@ -5,11 +5,10 @@
  */
 import { networkInterfaces } from 'node:os';
 import { InvalidOptionError } from '../../errors.js';
-import { REJECT_NOT_LISTENING } from '../../layout/layout.gen.js';
+import { RECORD_LINK_CLOSE, REJECT_NOT_LISTENING } from '../../layout/layout.gen.js';
 import { atTurnEnd, type TurnEnd } from '../../reactor/turn.js';
 import {
   NO_ERROR,
-  WSA_IO_INCOMPLETE,
   WSA_IO_PENDING,
   WSAEADDRNOTAVAIL,
   WSAEFAULT,
@@ -17,7 +16,6 @@ import {
   WSAEMSGSIZE,
   WSAENOBUFS,
   WSAENOPROTOOPT,
-  WSAENOTCONN,
   WSAENOTSOCK,
   WSAEOPNOTSUPP,
   type WsaCode,
@@ -28,11 +26,12 @@ import type { UpcallTable } from '../../spi/provider.js';
 import {
   type AcceptCondition,
   type AcceptedSocket,
-  hasOverlappedIoCompleted,
   type NetworkEvents,
   Overlapped,
+  type OwnerKey,
   type ProtocolInfo,
   type ServedSubnet,
+  SIO_OWNER_KEY,
   SO_TCP_LISTENER,
   SOCK_STREAM,
   SOL_SOCKET,
@@ -47,6 +46,7 @@ import type { Link } from './link.js';
 import type { LinkOwner } from './link-place.js';
 import type { OpenRequest } from './open-record.js';
 import type { LinkBreach, OpenRefusal } from './refusals.js';
+import { checkContext, type ShmContext, type ShmOwnerKey } from './relocation.js';
 import { SLOT_BYTES_MAX } from './segment.js';
 import { ShmSocket, type SocketContext, UNBOUND } from './socket.js';
 
@@ -138,9 +138,30 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
     return socket;
   }
 
-  override WSPSocket(_family: number, type: number, _protocol: number): Socket {
+  override WSPSocket(_family: number, type: number, _protocol: number, context?: unknown): Socket {
     if (type !== SOCK_STREAM) throw new WsaError(WSAEOPNOTSUPP);
-    return this.adopt().descriptor;
+    const taken = context === undefined ? null : checkContext(context);
+    if (taken !== null && !this.host.attachments.hasRoom(taken.pid)) throw new WsaError(WSAENOBUFS);
+    const socket = this.adopt();
+    if (taken !== null) socket.takeOver(taken);
+    return socket.descriptor;
+  }
+
+  override WSPIoctl(socket: Socket, control: number, input?: unknown): unknown {
+    return control === SIO_OWNER_KEY ? this.ownerKey() : super.WSPIoctl(socket, control, input);
+  }
+
+  private ownerKey(): ShmOwnerKey {
+    try {
+      this.host.openRendezvous();
+    } catch (error) {
+      throw new WsaError(WSAENOBUFS, (error as Error).message);
+    }
+    return { pid: process.pid, reactorId: this.host.reactorId };
+  }
+
+  override WSPDuplicateSocket(socket: Socket, owner: OwnerKey): ShmContext {
+    return this.socket(socket).duplicate(owner);
   }
 
   override WSPBind(socket: Socket, address: SocketAddress): WsaCode {
@@ -201,15 +222,16 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
   // -------------------------------------------------------------- transfers
 
   WSPClaimMessageBuffer(socket: Socket, minBytes: number, maxBytes: number, out: WsaBuffer): WsaCode {
-    const { connection } = this.socket(socket);
-    if (connection === null) return WSAENOTCONN;
+    const claiming = this.socket(socket);
+    const { connection } = claiming;
+    if (connection === null) return claiming.unclaimable();
     return minBytes > this.maxMessageBytes ? WSAEMSGSIZE : connection.claim(minBytes, maxBytes, out);
   }
 
   override WSPSend(socket: Socket, buffers: readonly WsaBuffer[], _count: number, overlapped: Overlapped): WsaCode {
     const sending = this.socket(socket);
     const { connection } = sending;
-    if (connection === null) return WSAENOTCONN;
+    if (connection === null) return sending.absence;
     const { length } = buffers[0] as WsaBuffer;
     if (!connection.isWriting) return WSAEFAULT;
     connection.send(length);
@@ -218,17 +240,12 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
   }
 
   override WSPRecv(socket: Socket, _buffers: readonly WsaBuffer[], count: number, overlapped: Overlapped): WsaCode {
-    const { connection } = this.socket(socket);
-    if (connection === null) return WSAENOTCONN;
+    const receiving = this.socket(socket);
+    const { connection } = receiving;
+    if (connection === null) return receiving.park(overlapped);
     if (count !== 0 || connection.wantsRecords) return WSAEINVAL;
     connection.post(overlapped);
     return WSA_IO_PENDING;
-  }
-
-  override WSPGetOverlappedResult(_socket: Socket, overlapped: Overlapped): number {
-    if (!hasOverlappedIoCompleted(overlapped)) throw new WsaError(WSA_IO_INCOMPLETE);
-    if (overlapped.internal !== NO_ERROR) throw new WsaError(overlapped.internal);
-    return overlapped.internalHigh;
   }
 
   /** The copy is made, the send is done; the switch hears of it with the batch, never inside its own call (5.1). */
@@ -277,6 +294,10 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
     link.get(id)?.answered(null);
   }
 
+  attached(link: Link, id: number, token: bigint): void {
+    this.host.attachments.attach(link, id, token);
+  }
+
   rejected(link: Link, id: number, reason: number): void {
     const connection = link.get(id);
     if (connection === undefined) return;
@@ -284,7 +305,8 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
   }
 
   withdrawn(link: Link, id: number): void {
-    for (const listener of this.host.listeners.values()) listener.socket.withdrawn(link, id);
+    if (this.host.attachments.withdrawn(link, id)) link.record(RECORD_LINK_CLOSE, id);
+    else for (const listener of this.host.listeners.values()) listener.socket.withdrawn(link, id);
   }
 
   breached(what: LinkBreach | 'throttled'): void {
@@ -301,6 +323,7 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
 
   died(link: Link, _reason: string): void {
     this.connector.linkDied(link);
+    this.host.attachments.linkDied(link);
     for (const listener of this.host.listeners.values()) listener.socket.linkDied(link);
   }
 }

@@ -4,8 +4,8 @@
 export type HandshakeRefusal = 'too-slow' | 'no-join' | 'no-segment' | 'crowded-out' | 'no-resources';
 /** How the peer's doing can end a link. */
 export type LinkBreach = 'nonsense' | 'ring-unread' | 'endless-wakes';
-/** Why an OPEN is answered with REJECT. */
-export type OpenRefusal = 'not-listening' | 'source-unverifiable' | 'backlog-full' | 'refused';
+/** Why an OPEN or ATTACH is answered with REJECT. */
+export type OpenRefusal = 'not-listening' | 'source-unverifiable' | 'backlog-full' | 'refused' | 'token';
 
 /** A key of the counters. */
 export type Refusal = `handshake:${HandshakeRefusal}` | `link:${LinkBreach}` | `open:${OpenRefusal}` | 'link:throttled';

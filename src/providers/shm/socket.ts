@@ -5,19 +5,24 @@ import {
   CLAIM_BOUND_PORT,
   CLAIM_VIRTUAL_PORT,
   RECORD_LINK_ACCEPT,
-  RECORD_LINK_CLOSE,
+  RECORD_LINK_ATTACH,
+  RECORD_LINK_MOVE,
   RECORD_LINK_OPEN,
   REJECT_BACKLOG,
   REJECT_NOT_LISTENING,
   REJECT_REFUSED,
   REJECT_SOURCE,
+  REJECT_TOKEN,
 } from '../../layout/layout.gen.js';
 import { holdsVirtualPort } from '../../ports/virtual-ports.js';
 import {
   NO_ERROR,
+  WSA_IO_PENDING,
   WSA_OPERATION_ABORTED,
   WSAECONNREFUSED,
   WSAECONNRESET,
+  WSAEINVAL,
+  WSAENOTCONN,
   WSAETIMEDOUT,
   WSAEWOULDBLOCK,
   type WsaCode,
@@ -27,24 +32,27 @@ import type { UpcallTable } from '../../spi/provider.js';
 import {
   type AcceptCondition,
   type AcceptedSocket,
-  CF_ACCEPT,
   FD_ACCEPT,
   FD_CLOSE,
   FD_CONNECT,
   FD_WRITE,
-  type NetworkEvents,
   type Overlapped,
+  type OwnerKey,
   type Socket,
   type SocketAddress,
   type WsaEvent,
 } from '../../spi/types.js';
+import { EventSocket } from '../common/socket.js';
+import { Arrivals } from './arrivals.js';
+import { type Claimant, MOVE_TIMEOUT_MS } from './attachments.js';
 import { type ConnectionOwner, ShmConnection } from './connection.js';
 import type { Located, Location, Seeker, ShmConnector } from './connector.js';
 import type { ShmHost } from './host.js';
 import type { Link } from './link.js';
-import { type Incoming, ShmListener } from './listener.js';
-import { encodeOpen, OPEN_WORDS, type OpenRequest } from './open-record.js';
-import { isSourceGenuine } from './verify.js';
+import type { Met } from './meeting.js';
+import { ATTACH_WORDS, encodeAttach, encodeMove, MOVE_WORDS, type Move, newToken } from './move-record.js';
+import { encodeOpen, OPEN_WORDS } from './open-record.js';
+import { checkOwnerKey, Relocation, type ShmContext } from './relocation.js';
 
 /** What all sockets of a provider share. */
 export interface SocketContext {
@@ -62,19 +70,6 @@ export interface SocketContext {
 /** Before `WSPBind` and `WSPConnect`. */
 export const UNBOUND: SocketAddress = { family: 4, address: '', port: 0 };
 
-/** Ends every turn's accepts, so it is made once. */
-const NOBODY_WAITS = new WsaError(WSAEWOULDBLOCK);
-
-interface Arrival {
-  readonly link: Link;
-  readonly id: number;
-  readonly remote: SocketAddress;
-  readonly local: SocketAddress;
-}
-
-/** None, once for all sockets: only those that listen have any. Never changed. */
-const NO_ARRIVALS: Arrival[] = [];
-
 /** A refusal that is a promise about TCP/IP (rule 3.3), or none (3.4). */
 function refusalCode(reason: number): WsaCode {
   return reason === REJECT_REFUSED || reason === REJECT_BACKLOG ? WSAECONNREFUSED : WSAETIMEDOUT;
@@ -85,6 +80,7 @@ const REFUSALS: Readonly<Record<number, string>> = {
   [REJECT_REFUSED]: 'refused-by-peer',
   [REJECT_BACKLOG]: 'backlog-full',
   [REJECT_SOURCE]: 'source-unverifiable',
+  [REJECT_TOKEN]: 'hand-over-failed',
 };
 
 /** @returns null: the peer has left nonsense where this connection is to be, and the link ends */
@@ -98,16 +94,8 @@ function newConnection(link: Link, id: number, owner: ConnectionOwner): ShmConne
   }
 }
 
-function isGenuine({ claim, source }: OpenRequest, link: Link): boolean {
-  try {
-    return isSourceGenuine(claim, source, link);
-  } catch {
-    return false; // No descriptors left, for instance: what can't be verified goes by TCP/IP.
-  }
-}
-
 /** A companion socket (or a listening one) of this provider. */
-export class ShmSocket implements ConnectionOwner, Incoming, Seeker {
+export class ShmSocket extends EventSocket implements ConnectionOwner, Claimant, Seeker {
   readonly descriptor: Socket;
   /** The switch's descriptor. */
   handle: Socket = -1;
@@ -118,44 +106,35 @@ export class ShmSocket implements ConnectionOwner, Incoming, Seeker {
   destination: SocketAddress = UNBOUND;
   connection: ShmConnection | null = null;
   isClosed = false;
-  private listener: ShmListener | null = null;
-  private backlog = 0;
-  private arrivals = NO_ARRIVALS;
-  private event: WsaEvent | null = null;
-  private mask = 0;
-  private happened = 0;
-  private connectError: WsaCode = NO_ERROR;
-  private connectReason = '';
+  /** Null: it does not listen. */
+  private arrivals: Arrivals | null = null;
   /** Our OPEN waits for an answer. */
   private isOpening = false;
   private retried = false;
   private location: Located | null = null;
+  /** The connection goes on at another reactor, ours or the peer's; null: it stays where it is. */
+  private relocation: Relocation | null = null;
+  /** `WSPDuplicateSocket` has handed it over: nothing that happens here concerns anybody. */
+  private isHandedOver = false;
+  /** A relocation has failed. */
+  private isLost = false;
   private readonly context: SocketContext;
 
   constructor(context: SocketContext, descriptor: Socket) {
+    super();
     this.context = context;
     this.descriptor = descriptor;
   }
 
   // ----------------------------------------------------------------- events
 
-  select(event: WsaEvent | null, mask: number): void {
-    this.event = event;
-    this.mask = mask;
-    if (this.arrivals.length > 0) this.happened |= FD_ACCEPT;
-    if ((this.happened & mask) !== 0) event?.set();
+  protected override get closeError(): WsaCode {
+    return WSAECONNRESET;
   }
 
-  enumerate(): NetworkEvents {
-    const events = this.happened & this.mask;
-    this.happened &= ~events;
-    const closeError = (events & FD_CLOSE) === 0 ? NO_ERROR : WSAECONNRESET;
-    return { events, connectError: this.connectError, connectReason: this.connectReason, closeError };
-  }
-
-  private signal(event: number): void {
-    this.happened |= event;
-    if ((this.mask & event) !== 0) this.event?.set();
+  override select(event: WsaEvent | null, mask: number): void {
+    super.select(event, mask);
+    if (this.arrivals?.isWaiting) this.signal(FD_ACCEPT);
   }
 
   // ------------------------------------------------------------- connecting
@@ -187,16 +166,17 @@ export class ShmSocket implements ConnectionOwner, Incoming, Seeker {
     connection.newsAt = link.write(RECORD_LINK_OPEN, open, OPEN_WORDS);
   }
 
-  answered(reason: number | null): boolean {
+  answered(connection: ShmConnection, reason: number | null): boolean {
+    if (connection === this.relocation?.attaching) return this.attachAnswered(connection, reason);
     if (!this.isOpening) return false;
     this.isOpening = false;
     if (reason === null) {
+      connection.stands = true;
       this.location = null;
       this.destination = UNBOUND;
       this.connected(NO_ERROR, this.connectReason);
       return true;
     }
-    const connection = this.connection as ShmConnection;
     this.connection = null;
     connection.link.freeId(connection.id);
     // The listener that we knew is gone; another may have taken the port since.
@@ -217,56 +197,189 @@ export class ShmSocket implements ConnectionOwner, Incoming, Seeker {
   // -------------------------------------------------------------- listening
 
   listen(backlog: number): void {
-    this.backlog = backlog;
-    this.listener = new ShmListener(this.context.host, this.tcpListener, this);
+    this.arrivals = new Arrivals(this.context, this.tcpListener, backlog, () => this.signal(FD_ACCEPT));
   }
 
-  opened(link: Link, id: number, request: OpenRequest): void {
-    // Each peer fills its own queue, and what that costs nothing is asked first.
-    if (link.silent >= this.backlog) link.refuse(id, REJECT_BACKLOG, 'backlog-full');
-    else if (!isGenuine(request, link)) link.refuse(id, REJECT_SOURCE, 'source-unverifiable');
-    else {
-      link.wait(id);
-      const arrival = { link, id, remote: request.source, local: request.destination };
-      if (this.arrivals.length > 0) this.arrivals.push(arrival);
-      else this.arrivals = [arrival];
-      this.signal(FD_ACCEPT);
-    }
-  }
-
-  /** The peer took its OPEN back before we accepted. */
-  withdrawn(link: Link, id: number): void {
-    const index = this.arrivals.findIndex((arrival) => arrival.link === link && arrival.id === id);
-    if (index < 0) return;
-    this.arrivals.splice(index, 1);
-    link.record(RECORD_LINK_CLOSE, id);
-  }
-
-  linkDied(link: Link): void {
-    this.arrivals = this.arrivals.filter((arrival) => arrival.link !== link);
-  }
-
+  /** @throws WsaError */
   accept(condition: AcceptCondition): AcceptedSocket {
-    const arrival = this.arrivals.shift();
-    if (arrival === undefined) throw NOBODY_WAITS;
-    const { link, id, remote, local } = arrival;
-    link.waited(id);
-    if (condition({ remote, local, credentials: link.credentials }) !== CF_ACCEPT) {
-      link.refuse(id, REJECT_REFUSED, 'refused');
-      throw new WsaError(WSAECONNREFUSED);
-    }
-    const socket = this.context.adopt();
-    const connection = newConnection(link, id, socket);
-    if (connection === null) {
-      this.context.disown(socket);
-      throw new WsaError(WSAECONNREFUSED);
-    }
-    socket.connection = connection;
+    if (this.arrivals === null) throw new WsaError(WSAEINVAL, 'not listening');
+    return this.arrivals.accept(condition);
+  }
+
+  /** Accepts an OPEN or ATTACH. @returns false: the peer wrote nonsense, and the link ends */
+  accepts(link: Link, id: number): boolean {
+    const connection = newConnection(link, id, this);
+    if (connection === null) return false;
+    this.connection = connection;
+    connection.stands = true;
     connection.isSilent = true;
     link.silent++;
     link.add(connection);
     connection.newsAt = link.record(RECORD_LINK_ACCEPT, id);
-    return { socket: socket.descriptor, remote, local };
+    return true;
+  }
+
+  // ------------------------------------------------------------ changing owners
+
+  /** Rule 8.1: hands this socket to `owner`. @throws WsaError */
+  duplicate(owner: OwnerKey): ShmContext {
+    const { reactorId } = checkOwnerKey(owner);
+    const { connection } = this;
+    if (connection === null || !connection.stands) throw new WsaError(this.absence);
+    const { link } = connection;
+    if (connection.peerDone || link.isSilenced) throw new WsaError(WSAECONNRESET);
+    if (!connection.isQuiet())
+      throw new WsaError(link.isSilenced ? WSAECONNRESET : WSAEINVAL, 'the socket is not quiet');
+    const token = newToken();
+    const { pid } = link.credentials;
+    this.isHandedOver = true;
+    // Who opens connections on the next link meets its reactor: the peer ours, or our new owner the peer's.
+    const move = encodeMove(connection.id, token, link.initiator ? undefined : reactorId);
+    link.write(RECORD_LINK_MOVE, move, MOVE_WORDS);
+    const posted = connection.takePosted();
+    if (posted !== null) this.received(posted, 0);
+    return { token, pid, reactorId: link.initiator ? link.peerReactorId : null, from: null };
+  }
+
+  /** `WSPSocket` with a context: meets the peer, or waits for it. */
+  takeOver({ token, pid, reactorId, from }: ShmContext): void {
+    this.relocation = new Relocation(token, 'taker');
+    this.relocation.from = from;
+    if (reactorId === null) this.context.host.attachments.claim(token, pid, this);
+    else this.follow(reactorId, pid, null);
+  }
+
+  /** The peer's answer to our OPEN is that it is accepted elsewhere. */
+  redirected(connection: ShmConnection, { token, reactorId }: Move): boolean {
+    if (!this.isOpening) return false;
+    const { link } = connection;
+    this.isOpening = false;
+    this.connection = null;
+    link.freeId(connection.id);
+    this.relocation = new Relocation(token, 'caller');
+    this.follow(reactorId, link.credentials.pid, link);
+    return true;
+  }
+
+  /** The peer's end goes on elsewhere; we stay, with what is posted. */
+  moved(connection: ShmConnection, { token, reactorId }: Move): void {
+    const { link } = connection;
+    const { pid } = link.credentials;
+    const { attachments } = this.context.host;
+    if (this.isClosed) {
+      if (!link.initiator) attachments.refuse(token);
+      else this.meet(reactorId, pid, link, (outcome) => this.giveUp(outcome, token));
+      return;
+    }
+    this.connection = null;
+    this.relocation = new Relocation(token, 'stayer', connection.close());
+    if (link.initiator) this.follow(reactorId, pid, link);
+    else if (attachments.hasRoom(pid)) attachments.claim(token, pid, this);
+    else this.relocated(null, WSAECONNRESET, 'hand-over-failed');
+  }
+
+  /** Meets the reactor at which the connection goes on. */
+  private follow(reactorId: string, pid: number, known: Link | null): void {
+    const relocation = this.relocation as Relocation;
+    relocation.limit(MOVE_TIMEOUT_MS, () => this.relocated(null, WSAETIMEDOUT, 'hand-over-timed-out'));
+    this.meet(reactorId, pid, known, (outcome) => {
+      if (this.relocation !== relocation) this.giveUp(outcome, relocation.token);
+      else if ('link' in outcome) this.attach(relocation, outcome.link);
+      else this.relocated(null, outcome.code, outcome.reason);
+    });
+  }
+
+  private meet(reactorId: string, pid: number, known: Link | null, met: (outcome: Met) => void): void {
+    const found = this.context.connector.reach(reactorId, pid, known);
+    if (found instanceof Promise) void found.then(met);
+    else met({ link: found });
+  }
+
+  private attach(relocation: Relocation, link: Link): void {
+    relocation.attaching = this.attachTo(link, relocation.token);
+    if (relocation.attaching === null) this.relocated(null, WSAETIMEDOUT, link.isDead ? 'link-died' : 'link-full');
+  }
+
+  private attachTo(link: Link, token: bigint): ShmConnection | null {
+    const id = link.isDead ? -1 : link.takeId();
+    const connection = id < 0 ? null : newConnection(link, id, this);
+    if (connection === null) return null;
+    link.add(connection);
+    connection.newsAt = link.write(RECORD_LINK_ATTACH, encodeAttach(id, token), ATTACH_WORDS);
+    return connection;
+  }
+
+  /** Closed meanwhile: whoever waits for us where the connection was to go on hears that at once. */
+  private giveUp(outcome: Met, token: bigint): void {
+    if ('link' in outcome) this.attachTo(outcome.link, token)?.close();
+  }
+
+  private attachAnswered(connection: ShmConnection, reason: number | null): boolean {
+    if (reason === null) {
+      connection.stands = true;
+      this.connection = connection;
+    } else {
+      (this.relocation as Relocation).attaching = null;
+      connection.link.freeId(connection.id);
+    }
+    this.relocated(reason === null ? connection : null, WSAECONNRESET, REFUSALS[REJECT_TOKEN] as string);
+    return true;
+  }
+
+  attached(link: Link, id: number): void {
+    link.waited(id);
+    const from = this.relocation?.from ?? null;
+    if (from !== null) this.context.host.followers.came(from, link.credentials.pid);
+    if (this.accepts(link, id)) this.relocated(this.connection, NO_ERROR, '');
+    else this.relocated(null, WSAECONNRESET, 'link-died');
+  }
+
+  unattached(isGone: boolean): void {
+    if (isGone) this.relocated(null, WSAECONNRESET, 'peer-gone');
+    else this.relocated(null, WSAETIMEDOUT, 'hand-over-timed-out');
+  }
+
+  /** The relocation is over. What was posted goes on where the connection does, or fails (rule 8.2). */
+  private relocated(connection: ShmConnection | null, code: WsaCode, reason: string): void {
+    const relocation = this.relocation as Relocation;
+    this.relocation = null;
+    relocation.end(connection !== null);
+    if (relocation.kind !== 'stayer') {
+      if (connection !== null) this.connected(NO_ERROR, '');
+      // Of a connect a reset would promise that TCP/IP fails too (rule 3.3).
+      else this.connected(relocation.kind === 'caller' ? WSAETIMEDOUT : code, reason);
+      return;
+    }
+    const { posted } = relocation;
+    if (connection === null) {
+      this.isLost = true;
+      if (posted !== null) this.receiveFailed(posted);
+      this.signal(FD_CLOSE);
+    } else {
+      if (posted !== null) connection.post(posted);
+      if (relocation.wantsSpace) this.signal(FD_WRITE);
+    }
+  }
+
+  /** Why there is no connection. */
+  get absence(): WsaCode {
+    if (this.relocation?.kind === 'stayer') return WSAEWOULDBLOCK;
+    return this.isLost ? WSAECONNRESET : WSAENOTCONN;
+  }
+
+  /** A claim found no connection. FD_WRITE follows when there is one again. */
+  unclaimable(): WsaCode {
+    if (this.relocation !== null) this.relocation.wantsSpace = true;
+    return this.absence;
+  }
+
+  /** A receive finds no connection: it waits for one, if there will be one. */
+  park(overlapped: Overlapped): WsaCode {
+    const { relocation } = this;
+    if (relocation === null || relocation.kind !== 'stayer') return this.absence;
+    if (relocation.posted !== null) return WSAEINVAL;
+    relocation.posted = overlapped;
+    return WSA_IO_PENDING;
   }
 
   // ------------------------------------------------- what the connection says
@@ -275,9 +388,9 @@ export class ShmSocket implements ConnectionOwner, Incoming, Seeker {
     this.signal(FD_WRITE);
   }
 
-  peerClosed(): void {
-    const { connection } = this;
-    if (connection === null) return;
+  peerClosed(connection: ShmConnection): void {
+    if (connection === this.relocation?.attaching) return this.relocated(null, WSAECONNRESET, 'link-died');
+    if (connection !== this.connection || this.isHandedOver) return;
     if (this.isOpening) {
       this.isOpening = false;
       this.connected(WSAETIMEDOUT, 'link-died');
@@ -298,16 +411,16 @@ export class ShmSocket implements ConnectionOwner, Incoming, Seeker {
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    this.event = null;
-    this.listener?.close();
-    for (const { link, id } of this.arrivals) {
-      link.waited(id);
-      link.refuse(id, REJECT_NOT_LISTENING, 'not-listening');
-    }
-    this.arrivals = NO_ARRIVALS;
+    this.select(null, 0);
+    this.arrivals?.close();
     const { connection, upcalls } = { connection: this.connection, upcalls: this.context.upcalls };
     this.isOpening = false;
-    const posted = connection?.close() ?? null;
+    const posted = connection?.close() ?? this.relocation?.posted ?? null;
+    if (this.relocation !== null) {
+      this.context.host.attachments.abandon(this.relocation.token);
+      this.relocation.end(false);
+      this.relocation = null;
+    }
     if (posted !== null) upcalls.WPUCompleteOverlappedRequest(this.handle, posted, WSA_OPERATION_ABORTED, 0);
     upcalls.WPUCloseSocketHandle(this.handle);
   }

@@ -1,8 +1,10 @@
 /** Connecting by TCP/IP: `node:net` with all that it does itself (names, happy eyeballs, its errors). */
 import type { LookupAddress } from 'node:dns';
 import { type LookupFunction, Socket, type SocketConnectOpts } from 'node:net';
+import { setResetOnClose } from '../../native/tcp.js';
 import type { TransportEvents } from '../../switch/transport.js';
-import { TcpTransport } from './transport.js';
+import { descriptorOf } from './descriptor.js';
+import { TcpTransport, type Underneath } from './transport.js';
 
 /** What `net.Socket.connect` understands, and what the socket needs besides. */
 export interface TcpConnectRequest {
@@ -19,6 +21,8 @@ export interface TcpConnectRequest {
   readonly found?: readonly LookupAddress[] | null;
   /** A bound TCP socket to connect (it is taken over), instead of a new one with `localAddress` and `localPort`; -1: none. */
   readonly descriptor?: number;
+  /** Closing the socket, whoever does it, resets the connection until the application ends it. */
+  readonly resetOnDeath?: boolean;
   /** Cancels the connect; its reason is the error. */
   readonly signal: AbortSignal;
   /** Told of the established connection; delivery starts with the transport's first `resume`. */
@@ -34,7 +38,7 @@ export interface TcpConnection {
 /**
  * Connects. The platform's socket object costs microseconds and its descriptor comes into being with the connect itself, so
  * the application's socket (rule 2.1) is made here, when it is known that TCP/IP is wanted, and not ahead of a SAN attempt.
- * @throws what `net.Socket.connect` throws or emits; the signal's reason
+ * @throws what `net.Socket.connect` throws or emits; the signal's reason; NativeUnavailableError (`resetOnDeath`)
  */
 export function connectTcp(request: TcpConnectRequest): Promise<TcpConnection> {
   return new Promise((resolve, reject) => {
@@ -60,11 +64,27 @@ export function connectTcp(request: TcpConnectRequest): Promise<TcpConnection> {
     socket.once('connect', () => {
       signal.removeEventListener('abort', cancelled);
       socket.off('error', failed);
-      // In the same turn as the connect, so that no event of the socket can come between.
-      resolve({ transport: new TcpTransport(socket, request.events, request.highWaterMarkBytes), socket });
+      try {
+        const underneath = request.resetOnDeath === true ? resetOnDeath(socket) : null;
+        // In the same turn as the connect, so that no event of the socket can come between.
+        resolve({
+          transport: new TcpTransport(socket, request.events, request.highWaterMarkBytes, underneath),
+          socket,
+        });
+      } catch (error) {
+        socket.destroy();
+        reject(error);
+      }
     });
     socket.connect(platformOptions(request));
   });
+}
+
+/** @throws NativeUnavailableError, SystemError */
+function resetOnDeath(socket: Socket): Underneath {
+  const descriptor = descriptorOf(socket);
+  setResetOnClose(descriptor, true);
+  return { socket, descriptor };
 }
 
 function platformOptions(request: TcpConnectRequest): SocketConnectOpts {

@@ -1,5 +1,6 @@
 /** Listening by TCP/IP: `net.Server`, which owns the port (rule 4.1) and whose errors go to the application (rule 2.0). */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { descriptorOf } from './descriptor.js';
 
 /** What `net.Server.listen` understands. */
 export interface TcpListenRequest {
@@ -49,10 +50,4 @@ export function listenTcp(request: TcpListenRequest): Promise<TcpListener> {
       ...(request.backlog === undefined ? {} : { backlog: request.backlog }),
     });
   });
-}
-
-/** Node keeps the descriptor on the server's handle; it has no public name there. */
-function descriptorOf(server: Server): number {
-  const { _handle } = server as unknown as { _handle?: { fd?: unknown } };
-  return typeof _handle?.fd === 'number' ? _handle.fd : -1;
 }

@@ -6,6 +6,7 @@
 import type { ProtocolInfo } from '../../spi/types.js';
 import { connectTcp } from './connect.js';
 import { listenTcp } from './listen.js';
+import { checkTcpContext, discardTcp, releaseTcp, takeOverTcp } from './take-over.js';
 import { TcpTransport } from './transport.js';
 
 /** The TCP/IP provider's protocol information, handed to every SAN provider at its start (rule 1.1). */
@@ -23,6 +24,10 @@ export const tcpProvider = {
   connect: connectTcp,
   listen: listenTcp,
   Transport: TcpTransport,
+  checkContext: checkTcpContext,
+  takeOver: takeOverTcp,
+  discard: discardTcp,
+  release: releaseTcp,
 } as const;
 
 /** Its type, for those who are handed it. */
