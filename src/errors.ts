@@ -122,6 +122,13 @@ export class SwitchClosedError extends SanswitchError {
   }
 }
 
+/** A connection could not be handed to another owner. The message says why, and whether it stays where it is or has ended. */
+export class HandOverError extends SanswitchError {
+  constructor(message: string, details?: ErrorDetails) {
+    super('ERR_SANSWITCH_HAND_OVER', message, details);
+  }
+}
+
 /** A lock is given back by a thread that does not hold it. */
 export class NotOwnerError extends SanswitchError {
   constructor(message: string) {
@@ -138,8 +145,15 @@ export class DeadlockError extends SanswitchError {
 
 /** The actor has ended, or the context belongs to a life of it that has. */
 export class ActorStoppedError extends SanswitchError {
-  constructor(message: string) {
-    super('ERR_SANSWITCH_ACTOR_STOPPED', message);
+  constructor(message: string, details?: ErrorDetails) {
+    super('ERR_SANSWITCH_ACTOR_STOPPED', message, details);
+  }
+}
+
+/** The actor can't be moved to another worker, now or ever; it lives on where it is. */
+export class NotMovableError extends SanswitchError {
+  constructor(message: string, details?: ErrorDetails) {
+    super('ERR_SANSWITCH_NOT_MOVABLE', message, details);
   }
 }
 

@@ -4,14 +4,16 @@
  */
 
 import { onAbort } from '../abort.js';
-import { InvalidOptionError } from '../errors.js';
 import { copyBytes } from '../native/bytes.js';
 import { rethrowLater } from '../rethrow.js';
 import type { Transport, TransportEvents } from '../switch/transport.js';
+import { ReceiveBuffers } from './receive-buffers.js';
 import type { AnyBytes, ReceiveBuffer, SocketHandlers, StreamSocket } from './stream-socket.js';
 
 /** Bytes that `receive()` lets gather before the peer is slowed down. */
 const PULL_QUEUE_BYTES = 65_536;
+/** Bytes that may gather while a connection changes its owner: whoever sends more holds the move up. */
+const FROZEN_QUEUE_BYTES = 16 * 1024 * 1024;
 
 type Handlers = SocketHandlers<AnyBytes>;
 type Owner = StreamSocket<AnyBytes>;
@@ -33,6 +35,25 @@ export interface Delivery {
   readonly receiveBuffer: ReceiveBuffer | undefined;
 }
 
+/** Where the peer's half of a connection stands when it changes its owner (rule 8.1). Structured-cloneable. */
+export interface InboundState {
+  readonly bytesReceived: number;
+  /** Bytes that have come and that the application has not had, in order. */
+  readonly unread: readonly Uint8Array[];
+  /** Urgent data (rule 5.9) that the application has not had. */
+  readonly urgent: readonly Uint8Array[];
+  /** `drained` is owed to the application. */
+  readonly drained: boolean;
+  /** Whether the peer has ended, and the application knows. */
+  readonly peerEnded: 'no' | 'waits' | 'told';
+}
+
+/** What has come while nothing reaches the application, besides bytes and the end. */
+interface Frozen {
+  readonly urgent: Uint8Array[];
+  drained: boolean;
+}
+
 /** Told of what changes the socket's own state. */
 export interface InboundOwner extends StreamSocket<AnyBytes> {
   /** The transport is gone; called before the application's `closed`. */
@@ -42,6 +63,8 @@ export interface InboundOwner extends StreamSocket<AnyBytes> {
 /** The receiving half. Made before its transport, completed by `attach`. */
 export class Inbound implements TransportEvents {
   bytesReceived = 0;
+  /** Bytes of them that were copied here, each as often as it was. */
+  bytesCopied = 0;
   handlers: Handlers;
   /** The peer has sent its end. */
   peerEnded = false;
@@ -54,7 +77,10 @@ export class Inbound implements TransportEvents {
 
   /** Bytes come as views of memory that is the provider's again after the return. */
   readonly borrows: boolean;
-  private readonly receiveBuffer: ReceiveBuffer | undefined;
+  /** So do those that the application is given, or it is given views of its own receive buffer. */
+  readonly lends: boolean;
+  /** Null: each delivery has a private copy, or is lent. */
+  private readonly buffers: ReceiveBuffers | null;
   private owner: InboundOwner | null = null;
   private transport: Transport | null = null;
   /** Bytes go straight to the handler: one test on the hot path. */
@@ -66,6 +92,10 @@ export class Inbound implements TransportEvents {
   private discarding = false;
   private flushScheduled = false;
   private endHeld = false;
+  /** The connection changes its owner: it is read, and the application is told nothing. */
+  private frozen: Frozen | null = null;
+  /** It has changed its owner, and the new one has not been told anything yet. */
+  private isArriving = false;
   private closedTold = false;
   private queue = NO_BYTES;
   private queuedBytes = 0;
@@ -74,8 +104,9 @@ export class Inbound implements TransportEvents {
   /** @param isPrivate the transport hands out buffers that are nobody else's, whatever is asked for */
   constructor(handlers: Handlers, delivery: Delivery, isPrivate = false) {
     this.handlers = handlers;
-    this.receiveBuffer = delivery.receiveBuffer;
+    this.buffers = delivery.receiveBuffer === undefined ? null : new ReceiveBuffers(delivery.receiveBuffer);
     this.borrows = !isPrivate && (delivery.lend || delivery.receiveBuffer !== undefined);
+    this.lends = this.borrows || delivery.receiveBuffer !== undefined;
   }
 
   /** Joins the halves. What the transport has told meanwhile follows in the next turn. */
@@ -83,7 +114,9 @@ export class Inbound implements TransportEvents {
     this.owner = owner;
     this.transport = transport;
     this.update();
-    if (this.isClosed || this.endHeld) process.nextTick(flushLater, this);
+    // Who adopts it may set its handlers a moment later.
+    if (this.frozen !== null) setImmediate(arriveLater, this);
+    else if (this.isClosed || this.endHeld) process.nextTick(flushLater, this);
   }
 
   /** The transport is gone, and `closed` stands for it: what has gathered may still be read. */
@@ -97,8 +130,8 @@ export class Inbound implements TransportEvents {
       this.keep(bytes);
       return;
     }
-    if (this.receiveBuffer !== undefined) {
-      this.place(this.receiveBuffer, bytes);
+    if (this.buffers !== null) {
+      this.place(this.buffers, bytes);
       return;
     }
     const handlers = this.handlers;
@@ -109,7 +142,33 @@ export class Inbound implements TransportEvents {
     }
   }
 
+  /** See TransportEvents. */
+  target(bytes: number): Uint8Array | null {
+    const target = this.direct ? (this.buffers?.ahead(bytes) ?? null) : null;
+    if (!(target instanceof Error)) return target;
+    (this.owner as InboundOwner).abort(target);
+    return null;
+  }
+
+  /** See TransportEvents. */
+  placed(bytes: Uint8Array): void {
+    this.bytesReceived += bytes.length;
+    if (!this.direct) {
+      this.keep(bytes);
+      return;
+    }
+    try {
+      (this.handlers as Required<Handlers>).received(this.owner as Owner, bytes);
+    } catch (error) {
+      rethrowLater(error);
+    }
+  }
+
   drained(): void {
+    if (this.frozen !== null) {
+      this.frozen.drained = true;
+      return;
+    }
     const handlers = this.handlers;
     if (handlers.drained === undefined || this.owner === null || this.discarding) return;
     try {
@@ -120,6 +179,10 @@ export class Inbound implements TransportEvents {
   }
 
   urgent(bytes: Uint8Array): void {
+    if (this.frozen !== null) {
+      this.frozen.urgent.push(bytes);
+      return;
+    }
     const handlers = this.handlers;
     if (handlers.urgent === undefined || this.owner === null || this.discarding) return;
     try {
@@ -130,7 +193,7 @@ export class Inbound implements TransportEvents {
   }
 
   ended(): void {
-    if (this.queue.length > 0 || this.owner === null) this.endHeld = true;
+    if (this.queue.length > 0 || this.owner === null || this.frozen !== null) this.endHeld = true;
     else this.tellEnded(this.owner);
   }
 
@@ -139,7 +202,68 @@ export class Inbound implements TransportEvents {
     this.isClosed = true;
     this.closeError = error;
     this.direct = false;
-    if (this.owner !== null) this.tellClosed(this.owner);
+    // Whoever has just adopted it hears of that first.
+    if (this.isArriving) return;
+    if (this.frozen !== null) this.thaw();
+    if (this.owner !== null) this.closeWhenRead(this.owner);
+  }
+
+  /** The connection begins to change its owner: it is read on, and nothing reaches the application. */
+  freeze(): void {
+    this.isArriving = false;
+    this.frozen ??= { urgent: [], drained: false };
+    this.update();
+  }
+
+  /** Whoever has adopted it has had time for its handlers. */
+  arrive(): void {
+    if (this.isArriving) this.thaw();
+  }
+
+  /** It stays: what has come meanwhile reaches the application. */
+  thaw(): void {
+    const { frozen } = this;
+    if (frozen === null) return;
+    this.frozen = null;
+    this.isArriving = false;
+    for (const bytes of frozen.urgent) this.urgent(bytes);
+    if (frozen.drained) this.drained();
+    while (this.waiters.length > 0 && this.queue.length > 0) {
+      const bytes = this.queue.shift() as Uint8Array;
+      this.queuedBytes -= bytes.length;
+      (this.waiters.shift() as Waiter).resolve(bytes);
+    }
+    this.flush();
+    this.update();
+  }
+
+  /** It has gone: `receive()` ends with zero bytes (rule 8.1). @param error what `receive()` says from now on */
+  leave(error: Error): InboundState {
+    const { frozen, bytesReceived, queue } = this;
+    const peerEnded = this.peerEnded ? 'told' : this.endHeld ? 'waits' : 'no';
+    this.frozen = null;
+    this.isClosed = true;
+    this.closeError = error;
+    this.closedTold = true;
+    this.direct = false;
+    this.endHeld = false;
+    this.queue = NO_BYTES;
+    this.queuedBytes = 0;
+    for (const waiter of this.waiters.splice(0)) waiter.resolve(new Uint8Array(0));
+    // What the platform has read lies in memory that is shared with more, all of which would be cloned.
+    const unread = queue.map((bytes) => new Uint8Array(bytes));
+    return { bytesReceived, unread, urgent: frozen?.urgent ?? [], drained: frozen?.drained === true, peerEnded };
+  }
+
+  /** Goes on where another owner was; before `attach`, after which what has come reaches the application. */
+  restore({ bytesReceived, unread, urgent, drained, peerEnded }: InboundState): void {
+    this.bytesReceived = bytesReceived;
+    this.frozen = { urgent: [...urgent], drained };
+    this.isArriving = true;
+    this.queue = [...unread];
+    for (const bytes of unread) this.queuedBytes += bytes.length;
+    this.peerEnded = peerEnded === 'told';
+    this.endHeld = peerEnded === 'waits';
   }
 
   /** Replaces the handlers; delivery starts or stops with `received`. */
@@ -161,11 +285,18 @@ export class Inbound implements TransportEvents {
     this.update();
     for (const waiter of this.waiters.splice(0)) waiter.resolve(null);
     if (this.endHeld && this.owner !== null) this.tellEnded(this.owner);
+    if (this.isClosed && this.owner !== null) this.tellClosed(this.owner);
+  }
+
+  /** The owner has aborted: nothing is delivered any more. */
+  abandon(): void {
+    this.aborted = true;
+    if (this.isClosed && this.owner !== null) this.tellClosed(this.owner);
   }
 
   /** The next chunk for `receive()`; the caller has checked that there is no `received` handler. */
   pull(signal: AbortSignal | undefined): Promise<Uint8Array | null> {
-    const bytes = this.queue.shift();
+    const bytes = this.frozen === null ? this.queue.shift() : undefined;
     if (bytes !== undefined) {
       this.queuedBytes -= bytes.length;
       if (this.queue.length === 0) this.queueEmptied();
@@ -199,12 +330,13 @@ export class Inbound implements TransportEvents {
   /** Delivers what had gathered before a handler was set, then what had been held back behind it. */
   flush(): void {
     this.flushScheduled = false;
+    if (this.frozen !== null) return;
     const owner = this.owner as InboundOwner;
-    while (this.queue.length > 0 && this.handlers.received !== undefined && !this.pausedByUser && !this.aborted) {
+    while (this.queue.length > 0 && this.handlers.received !== undefined && !this.isHeldUp && !this.aborted) {
       const bytes = this.queue.shift() as Uint8Array;
       this.queuedBytes -= bytes.length;
-      if (this.receiveBuffer !== undefined) {
-        this.place(this.receiveBuffer, bytes);
+      if (this.buffers !== null) {
+        this.place(this.buffers, bytes);
         continue;
       }
       try {
@@ -214,32 +346,45 @@ export class Inbound implements TransportEvents {
       }
     }
     if (this.queue.length === 0) this.queueEmptied();
-    if (this.isClosed) this.tellClosed(owner);
+    if (this.isClosed) this.closeWhenRead(owner);
+  }
+
+  /** An end in order waits for what has gathered before it, as long as the application has a handler for that. */
+  private closeWhenRead(owner: InboundOwner): void {
+    const isRead = this.queue.length === 0 || this.handlers.received === undefined;
+    if (isRead || this.closeError !== null || this.aborted) this.tellClosed(owner);
+  }
+
+  /** The application is to be told nothing now. */
+  private get isHeldUp(): boolean {
+    return this.pausedByUser || this.frozen !== null;
   }
 
   /**
    * Copies into the application's buffer, as much as fits at a time, and hands over a view of it each time. Whatever a
    * handler that pauses, leaves or closes has not had yet is kept as a private copy.
    */
-  private place(buffer: ReceiveBuffer, bytes: Uint8Array): void {
+  private place(buffers: ReceiveBuffers, bytes: Uint8Array): void {
     let offset = 0;
     while (offset < bytes.length && !this.aborted && !this.discarding) {
       const { received } = this.handlers;
-      if (received === undefined || this.pausedByUser) {
-        const rest = bytes.slice(offset);
+      if (received === undefined || this.isHeldUp) {
+        const rest = new Uint8Array(bytes.subarray(offset));
+        this.bytesCopied += rest.length;
         if (this.queue === NO_BYTES) this.queue = [];
         this.queue.unshift(rest);
         this.queuedBytes += rest.length;
         this.update();
         return;
       }
-      const target = nextBuffer(buffer);
+      const target = buffers.next();
       if (target instanceof Error) {
         (this.owner as InboundOwner).abort(target);
         return;
       }
       const length = Math.min(target.length, bytes.length - offset);
       copyBytes(target, 0, bytes, offset, length);
+      this.bytesCopied += length;
       offset += length;
       try {
         received.call(
@@ -255,8 +400,9 @@ export class Inbound implements TransportEvents {
 
   private keep(bytes: Uint8Array): void {
     if (this.discarding) return;
-    const kept = this.borrows ? bytes.slice() : bytes;
-    const waiter = this.waiters.shift();
+    const kept = this.borrows ? new Uint8Array(bytes) : bytes;
+    if (this.borrows) this.bytesCopied += bytes.length;
+    const waiter = this.frozen === null ? this.waiters.shift() : undefined;
     if (waiter !== undefined) {
       waiter.resolve(kept);
       return;
@@ -277,17 +423,20 @@ export class Inbound implements TransportEvents {
     const transport = this.transport;
     if (transport === null) return;
     const hasHandler = this.handlers.received !== undefined;
-    const wanted = hasHandler
-      ? !this.pausedByUser && this.queue.length === 0
-      : this.pulling && this.queuedBytes < PULL_QUEUE_BYTES;
-    this.direct = hasHandler && wanted && !this.discarding;
+    const isFrozen = this.frozen !== null;
+    const wanted = isFrozen
+      ? this.queuedBytes < FROZEN_QUEUE_BYTES
+      : hasHandler
+        ? !this.pausedByUser && this.queue.length === 0
+        : this.pulling && this.queuedBytes < PULL_QUEUE_BYTES;
+    this.direct = hasHandler && wanted && !this.discarding && !isFrozen;
     const flow = wanted || this.discarding;
     if (flow !== this.flowing && !this.isClosed) {
       this.flowing = flow;
       if (flow) transport.resume();
       else transport.pause();
     }
-    if (hasHandler && this.queue.length > 0 && !this.pausedByUser && !this.flushScheduled) {
+    if (hasHandler && this.queue.length > 0 && !this.pausedByUser && !this.flushScheduled && !isFrozen) {
       this.flushScheduled = true;
       process.nextTick(flushLater, this);
     }
@@ -330,18 +479,10 @@ export class Inbound implements TransportEvents {
   }
 }
 
-/** The application's memory for what comes next, or why there is none. */
-function nextBuffer(buffer: ReceiveBuffer): Uint8Array | Error {
-  let next: unknown;
-  try {
-    next = typeof buffer === 'function' ? buffer() : buffer;
-  } catch (error) {
-    return error instanceof Error ? error : new InvalidOptionError(`receiveBuffer threw ${String(error)}`);
-  }
-  if (next instanceof Uint8Array && next.length > 0) return next;
-  return new InvalidOptionError('receiveBuffer must give a Uint8Array of at least one byte');
-}
-
 function flushLater(inbound: Inbound): void {
   inbound.flush();
+}
+
+function arriveLater(inbound: Inbound): void {
+  inbound.arrive();
 }

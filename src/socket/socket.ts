@@ -1,12 +1,13 @@
 /** The stream socket that applications hold: the sending half and the control of a connection, over any transport. */
 import { types } from 'node:util';
 import { type AbortError, onAbort, throwIfAborted } from '../abort.js';
-import { InvalidOptionError } from '../errors.js';
+import { HandOverError, InvalidOptionError } from '../errors.js';
 import { outOfRange } from '../misuse.js';
+import type { OwnerKey } from '../spi/types.js';
 import type { DecisionRecord } from '../switch/decisions.js';
-import type { SentCallback, Transport } from '../switch/transport.js';
+import type { MovedTransport, SentCallback, Transport } from '../switch/transport.js';
 import { ClosedTransport } from './closed-transport.js';
-import type { Inbound, InboundOwner } from './inbound.js';
+import type { Inbound, InboundOwner, InboundState } from './inbound.js';
 import { checkHandlers, destroyedError, invalidBytes, writeAfterEndError } from './misuse.js';
 import type { AnyBytes, Cancellable, SocketHandlers, SocketOptionName, SocketState } from './stream-socket.js';
 
@@ -16,6 +17,16 @@ const CANCEL_GRACE_MS = 2_000;
 /** How long a connection that was reset may take to be released. */
 const RELEASE_TIMEOUT_MS = 1_000;
 
+/** Bytes of one reservation, or of memory that is asked for. */
+const ROOM_MAX_BYTES = 2 ** 31 - 1;
+
+/** @throws RangeError ERR_OUT_OF_RANGE */
+function assertSize(bytes: number): void {
+  if (!Number.isInteger(bytes) || bytes < 1 || bytes > ROOM_MAX_BYTES) {
+    throw outOfRange('bytes', `an integer >= 1 and <= ${ROOM_MAX_BYTES}`, bytes);
+  }
+}
+
 /** The two ends as the application sees them (rule 9.2). */
 export interface Ends {
   readonly localAddress: string;
@@ -23,6 +34,19 @@ export interface Ends {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly family: 'IPv4' | 'IPv6';
+}
+
+/** Where both halves of a connection stand when it changes its owner (rule 8.1). Structured-cloneable. */
+export interface StreamState extends InboundState {
+  readonly bytesSent: number;
+  /** This side has ended. */
+  readonly ended: boolean;
+}
+
+/** A socket's connection on its way to another owner. */
+export interface Moved {
+  readonly transport: MovedTransport;
+  readonly stream: StreamState;
 }
 
 /** What the switch knows of a connection when it hands the socket over. */
@@ -34,12 +58,16 @@ export interface SocketPlace {
   readonly options: SocketOptionTarget;
   /** Called once when the connection is gone, with the reason if it did not end in order. */
   closed(socket: SwitchSocket, error: Error | null): void;
+  /** Called instead of `closed` when the connection goes on with another owner. */
+  left(socket: SwitchSocket): void;
 }
 
 /** Who answers the socket's option calls (rule 9.1). */
 export interface SocketOptionTarget {
   set(name: SocketOptionName, value: unknown): void;
   get(name: SocketOptionName): unknown;
+  /** What has been set, and lies with the switch: it is set again where the socket goes (rule 2.6). */
+  readonly remembered: ReadonlyMap<SocketOptionName, unknown>;
 }
 
 /** The implementation of `StreamSocket`; made by the switch only. */
@@ -50,7 +78,7 @@ export class SwitchSocket implements InboundOwner {
 
   private transport: Transport;
   private readonly inbound: Inbound;
-  private readonly place: SocketPlace;
+  readonly place: SocketPlace;
   /** `send` takes bytes: one test on the hot path. */
   private sendable = true;
   /** The application has ended, closed or aborted: what it sends afterwards is its mistake. */
@@ -58,20 +86,62 @@ export class SwitchSocket implements InboundOwner {
   private closing: Promise<void> | null = null;
   private resolveClosing: (() => void) | null = null;
   private closeTimer: NodeJS.Timeout | undefined;
+  private isMoving = false;
+  private onReleased: (() => void) | null = null;
+  /** Bytes that went with former owners of the connection. */
+  private readonly formerlySent: number;
+  private readonly formerlyReceived: number;
 
-  constructor(transport: Transport, inbound: Inbound, place: SocketPlace) {
+  /** @param stream of a connection that comes from another owner (rule 8.1); `inbound` has its part of it already */
+  constructor(transport: Transport, inbound: Inbound, place: SocketPlace, stream: StreamState | null = null) {
     this.transport = transport;
     this.inbound = inbound;
     this.place = place;
+    this.formerlySent = stream?.bytesSent ?? 0;
+    this.formerlyReceived = stream?.bytesReceived ?? 0;
+    if (stream !== null) {
+      this.bytesSent = stream.bytesSent;
+      if (stream.ended) this.ownEnd = 'ended';
+      this.sendable = !stream.ended;
+    }
     inbound.attach(this, transport);
   }
 
-  send(bytes: Uint8Array): boolean {
-    if (!this.sendable || !(bytes instanceof Uint8Array)) return this.sendOtherwise(bytes);
-    const length = bytes.length;
-    if (length === 0) return true;
-    this.bytesSent += length;
-    return this.transport.send(bytes);
+  send(bytes: Uint8Array, sent?: SentCallback): boolean {
+    if (!this.sendable || !(bytes instanceof Uint8Array) || bytes.length === 0) return this.sendOtherwise(bytes, sent);
+    this.bytesSent += bytes.length;
+    return this.transport.send(bytes, sent);
+  }
+
+  sendCopied(bytes: AnyBytes): boolean {
+    const given = bytes as Uint8Array;
+    if (!this.sendable || !(given instanceof Uint8Array)) return this.sendOtherwise(given, undefined, true);
+    this.bytesSent += given.length;
+    return given.length === 0 || this.transport.send(given, undefined, true);
+  }
+
+  allocate(bytes: number): Uint8Array {
+    assertSize(bytes);
+    return this.transport.allocate(bytes);
+  }
+
+  reserve(bytes: number): Uint8Array | null {
+    assertSize(bytes);
+    if (this.sendable) return this.transport.reserve(bytes);
+    if (this.ownEnd !== 'none') throw this.unsendable();
+    return null;
+  }
+
+  commit(bytes: number): boolean {
+    if (!Number.isInteger(bytes) || bytes < 0) throw outOfRange('bytes', 'an integer >= 0', bytes);
+    if (!this.sendable) {
+      if (this.ownEnd !== 'none') throw this.unsendable();
+      return false;
+    }
+    const result = this.transport.commit(bytes);
+    if (result === undefined) throw new InvalidOptionError(`commit(${bytes}): no such room is reserved in this turn`);
+    this.bytesSent += bytes;
+    return result;
   }
 
   sendAsync(bytes: Uint8Array, options?: Cancellable): Promise<void> {
@@ -143,6 +213,7 @@ export class SwitchSocket implements InboundOwner {
     if (this.inbound.isClosed) {
       this.ownEnd = 'closed';
       this.closing = Promise.resolve();
+      this.inbound.discard();
       return this.closing;
     }
     this.closing = new Promise((resolve) => {
@@ -164,7 +235,7 @@ export class SwitchSocket implements InboundOwner {
   abort(error: Error | null = null): void {
     this.sendable = false;
     this.ownEnd = 'closed';
-    this.inbound.aborted = true;
+    this.inbound.abandon();
     if (!this.inbound.isClosed) this.transport.abort(error);
   }
 
@@ -186,6 +257,55 @@ export class SwitchSocket implements InboundOwner {
     return this.place.options.get(name);
   }
 
+  /** Calls back once when the connection is gone, before the application is told; at once if it is. For one keeper of books. */
+  watchRelease(released: () => void): void {
+    if (this.inbound.isClosed) released();
+    else this.onReleased = released;
+  }
+
+  /**
+   * Begins a change of owner (rule 8.1): nothing reaches the application until `leave` or `keep`, which must follow in the turn
+   * in which this resolves. @throws HandOverError: the connection stays and goes on as before, or has ended
+   */
+  suspend(timeoutMs: number): Promise<void> {
+    if (this.ownEnd === 'closed') return Promise.reject(new HandOverError('the socket is being closed'));
+    if (this.isMoving) return Promise.reject(new HandOverError('the socket moves already'));
+    this.isMoving = true;
+    this.inbound.freeze();
+    return new Promise((resolve, reject) => {
+      this.transport.suspend(timeoutMs, (error) => {
+        if (error === null) return resolve();
+        this.isMoving = false;
+        this.inbound.thaw();
+        reject(error);
+      });
+    });
+  }
+
+  /** The socket stays after all. */
+  keep(): void {
+    this.isMoving = false;
+    this.transport.keep();
+    this.inbound.thaw();
+  }
+
+  /**
+   * The connection goes to `owner`; this socket is dead, and the application is told nothing.
+   * @throws HandOverError, what the provider throws; `keep` is to follow
+   */
+  leave(owner: OwnerKey): Moved {
+    if (this.ownEnd === 'closed') throw new HandOverError('the socket is being closed');
+    const { bytesSent, ownEnd, place } = this;
+    const transport = this.transport.handOver(owner);
+    const inbound = this.inbound.leave(new HandOverError('the connection has another owner now'));
+    this.sendable = false;
+    this.ownEnd = 'closed';
+    this.transport = new ClosedTransport(this.transport);
+    this.inbound.detach(this.transport);
+    place.left(this);
+    return { transport, stream: { ...inbound, bytesSent, ended: ownEnd === 'ended' } };
+  }
+
   /** See InboundOwner. */
   released(): void {
     this.sendable = false;
@@ -194,6 +314,7 @@ export class SwitchSocket implements InboundOwner {
     this.transport = new ClosedTransport(this.transport);
     this.inbound.detach(this.transport);
     this.place.closed(this, this.inbound.closeError);
+    this.onReleased?.();
     this.resolveClosing?.();
   }
 
@@ -247,6 +368,31 @@ export class SwitchSocket implements InboundOwner {
     return this.inbound.bytesReceived;
   }
 
+  /** For the switch's books. */
+  get countedSent(): number {
+    return this.bytesSent - this.formerlySent;
+  }
+
+  get countedReceived(): number {
+    return this.inbound.bytesReceived - this.formerlyReceived;
+  }
+
+  get countedCopiedSent(): number {
+    return this.transport.bytesCopiedSent;
+  }
+
+  get countedCopiedReceived(): number {
+    return this.transport.bytesCopiedReceived + this.inbound.bytesCopied;
+  }
+
+  get countedLargeCopied(): number {
+    return this.transport.largeSendsCopied;
+  }
+
+  get lends(): boolean {
+    return this.inbound.lends;
+  }
+
   get highWaterMarkBytes(): number {
     return this.place.highWaterMarkBytes;
   }
@@ -264,15 +410,20 @@ export class SwitchSocket implements InboundOwner {
     return this.close();
   }
 
-  /** The rare cases of `send`: bytes of another realm, a socket that no longer sends, nonsense. */
-  private sendOtherwise(bytes: Uint8Array): boolean {
+  /** The rare cases of `send`: bytes of another realm, none at all, a socket that no longer sends, nonsense. */
+  private sendOtherwise(bytes: Uint8Array, sent?: SentCallback, isLent = false): boolean {
     this.assertBytes(bytes);
     if (!this.sendable) {
       if (this.ownEnd !== 'none') throw this.unsendable();
+      if (sent !== undefined) process.nextTick(sent, this.inbound.closeError ?? destroyedError(null));
       return false;
     }
+    if (bytes.length === 0) {
+      if (sent !== undefined) process.nextTick(sent, null);
+      return true;
+    }
     this.bytesSent += bytes.length;
-    return bytes.length === 0 || this.transport.send(bytes);
+    return this.transport.send(bytes, sent, isLent);
   }
 
   private assertBytes(bytes: Uint8Array): void {

@@ -15,7 +15,10 @@ export type LentBytes = Readonly<Omit<Uint8Array, Mutators>> & { subarray(begin?
 
 /**
  * The application's own memory to receive into (`onread` of `net.connect`): an array of at least one byte that is used again
- * and again, or a function that is asked for one before each call of `received`. May be shared by sockets of one thread.
+ * and again, and may be shared by sockets of one thread; or a function that is asked for one before each call of `received`.
+ * What a function gives belongs to the socket until `received` is called with it: over a provider with RDMA it may be asked
+ * ahead, for memory into which a large send of the peer is then read without a copy, if it fits. An array that is asked for
+ * and never shown (the connection ended) is dropped.
  */
 export type ReceiveBuffer = Uint8Array | (() => Uint8Array);
 
@@ -64,8 +67,35 @@ export type SocketOptionName =
   | 'maxRdmaBytes'
   | 'rdmaThresholdBytes';
 
+/** What can be asked of, and set on, a socket, whoever holds it. */
+export interface SocketProperties {
+  /** Sets a socket option (rule 9.1). @throws an Error `ENOPROTOOPT` where nobody supports it */
+  setOption(name: SocketOptionName, value: unknown): void;
+  /** @throws an Error `ENOPROTOOPT` where nobody supports it */
+  getOption(name: SocketOptionName): unknown;
+
+  /** Which provider carries the bytes (rule 9.3). */
+  readonly provider: string;
+  /** Why that provider. */
+  readonly decision: DecisionRecord;
+  /** The addresses that the application used or would see over TCP/IP, never a provider's native ones (rule 9.2). */
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly family: 'IPv4' | 'IPv6';
+  readonly state: SocketState;
+  /** Bytes accepted by `send` that have not left the sender's buffers yet. */
+  readonly queuedBytes: number;
+  /** Bytes accepted by `send`. */
+  readonly bytesSent: number;
+  /** Bytes that have come, those that wait to be told included. */
+  readonly bytesReceived: number;
+  readonly highWaterMarkBytes: number;
+}
+
 /** One connected stream socket. */
-export interface StreamSocket<Bytes extends AnyBytes = Uint8Array> {
+export interface StreamSocket<Bytes extends AnyBytes = Uint8Array> extends SocketProperties {
   /** Replaceable at any time; setting or unsetting `received` starts or stops delivery. */
   handlers: SocketHandlers<Bytes>;
 
@@ -73,10 +103,35 @@ export interface StreamSocket<Bytes extends AnyBytes = Uint8Array> {
    * Queues bytes for the peer, in order. The buffer belongs to the socket until the bytes have left it (`queuedBytes` is 0,
    * or use `sendAsync`). Returns false once `queuedBytes` has reached the high-water mark: stop until `drained`. A
    * socket that the peer or the network has closed takes nothing and returns false.
+   * @param sent called once, maybe before the return: with null when the bytes have left the buffer, with the error when they
+   *   never will
    * @throws TypeError `ERR_INVALID_ARG_TYPE`; Error `ERR_STREAM_WRITE_AFTER_END` after `end()`; Error `ERR_STREAM_DESTROYED`
    *   after `close()` or `abort()`
    */
-  send(bytes: Uint8Array): boolean;
+  send(bytes: Uint8Array, sent?: (error: Error | null) => void): boolean;
+  /** `send` that leaves the buffer the caller's: what can't leave at once is copied. */
+  sendCopied(bytes: AnyBytes): boolean;
+  /**
+   * Memory that is good for large sends: over a provider that sends out of registered memory it is registered already, and so
+   * costs less than any other (elsewhere it is ordinary memory). For receives it can be what `receiveBuffer` gives. Exactly
+   * `bytes` bytes, zeroed, the caller's own, usable with any socket, and for as long as it is referred to.
+   * @throws RangeError `ERR_OUT_OF_RANGE`, or what the platform throws if there is no memory; Error `ENOBUFS` over such a
+   *   provider where no more can be registered: the connection goes on, and ordinary memory will do, which is copied if need be
+   */
+  allocate(bytes: number): Uint8Array;
+  /**
+   * Room for the next `bytes` bytes, to be written and then sent by `commit`: over a provider that has memory to give, the very
+   * memory that the peer reads, so that nothing is copied on this side. Null while `send` says stop: `drained` follows. What is
+   * there before it is written is undefined. The view is dead after the commit, with the next `reserve` (which takes its
+   * place), or when the turn ends, that is at the first `await`: writing to it then breaks the stream. Other sends between the two
+   * may go before or after. @throws as `send`; RangeError ERR_OUT_OF_RANGE
+   */
+  reserve(bytes: number): Uint8Array | null;
+  /**
+   * Sends the first `bytes` bytes of what is reserved; 0 gives it up. Returns as `send`.
+   * @throws as `send`; InvalidOptionError if nothing, or less, is reserved (the reservation is over then)
+   */
+  commit(bytes: number): boolean;
   /** `send` that resolves when the bytes have left the caller's buffer, and rejects when they never will. */
   sendAsync(bytes: Uint8Array, options?: Cancellable): Promise<void>;
   /** The next bytes from the peer, always a private copy; null at the end. Only without a `received` handler. */
@@ -99,28 +154,8 @@ export interface StreamSocket<Bytes extends AnyBytes = Uint8Array> {
   ref(): this;
   unref(): this;
 
-  /** Sets a socket option (rule 9.1). @throws an Error `ENOPROTOOPT` where nobody supports it */
-  setOption(name: SocketOptionName, value: unknown): void;
-  /** @throws an Error `ENOPROTOOPT` where nobody supports it */
-  getOption(name: SocketOptionName): unknown;
-
-  /** Which provider carries the bytes (rule 9.3). */
-  readonly provider: string;
-  /** Why that provider. */
-  readonly decision: DecisionRecord;
-  /** The addresses that the application used or would see over TCP/IP, never a provider's native ones (rule 9.2). */
-  readonly localAddress: string;
-  readonly localPort: number;
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-  readonly family: 'IPv4' | 'IPv6';
-  readonly state: SocketState;
-  /** Bytes accepted by `send` that have not left the sender's buffers yet. */
-  readonly queuedBytes: number;
-  /** Bytes accepted by `send`. */
-  readonly bytesSent: number;
-  readonly bytesReceived: number;
-  readonly highWaterMarkBytes: number;
+  /** What `received` is given is dead, or overwritten, after its return (`lend`, `receiveBuffer`). */
+  readonly lends: boolean;
 
   /** Iterates over what `receive()` gives; leaving the loop early closes the socket. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array>;

@@ -12,6 +12,11 @@ export interface ProviderCounters {
   connectFailures: number;
   /** Accepted connections that ended before their session stood. */
   acceptFailures: number;
+  /** Connections handed to another thread's switch, and taken over from one (rule 8.1). */
+  handedOver: number;
+  adopted: number;
+  /** Overlapped operations that the provider has completed (rule 5.2); none by TCP/IP. */
+  completions: number;
   /** Times that the provider broke the SPI. */
   faults: number;
   /** Connections that ended because the peer's switch spoke nonsense on them. */
@@ -21,6 +26,14 @@ export interface ProviderCounters {
   /** Bytes accepted by `send`, of connections that are closed and open ones. */
   bytesSent: number;
   bytesReceived: number;
+  /**
+   * Bytes that the switch has copied on their way from the application's memory to the provider's, and back, each as often as
+   * it was: a large send by RDMA is not copied at all, and its receipt once or (into the application's buffer) not at all.
+   */
+  bytesCopiedSent: number;
+  bytesCopiedReceived: number;
+  /** Large sends that were copied all the same, since no memory could be registered for them, here or by the peer (rule 5.8). */
+  largeSendsCopied: number;
   /** How often peers were refused or broke the provider's protocol, by `what:reason`; empty where it does not count. */
   refusals: Readonly<Record<string, number>>;
 }
@@ -41,13 +54,29 @@ function zeroes(): ProviderCounters {
     rejects: 0,
     connectFailures: 0,
     acceptFailures: 0,
+    handedOver: 0,
+    adopted: 0,
+    completions: 0,
     faults: 0,
     breaches: 0,
     open: 0,
     bytesSent: 0,
     bytesReceived: 0,
+    bytesCopiedSent: 0,
+    bytesCopiedReceived: 0,
+    largeSendsCopied: 0,
     refusals: {},
   };
+}
+
+/** What an open connection has counted itself. */
+interface Live {
+  readonly provider: string;
+  readonly countedSent: number;
+  readonly countedReceived: number;
+  readonly countedCopiedSent: number;
+  readonly countedCopiedReceived: number;
+  readonly countedLargeCopied: number;
 }
 
 /** The counters themselves. */
@@ -78,7 +107,7 @@ export class Counters {
    * @param refusals by provider
    */
   snapshot(
-    live: Iterable<{ provider: string; bytesSent: number; bytesReceived: number }>,
+    live: Iterable<Live>,
     listeners: number,
     refusals: Iterable<readonly [string, Readonly<Record<string, number>>]> = [],
   ): SwitchStats {
@@ -87,8 +116,11 @@ export class Counters {
     for (const [name, counts] of refusals) providers[name] = { ...(providers[name] ?? zeroes()), refusals: counts };
     for (const socket of live) {
       const counters = providers[socket.provider] as ProviderCounters;
-      counters.bytesSent += socket.bytesSent;
-      counters.bytesReceived += socket.bytesReceived;
+      counters.bytesSent += socket.countedSent;
+      counters.bytesReceived += socket.countedReceived;
+      counters.bytesCopiedSent += socket.countedCopiedSent;
+      counters.bytesCopiedReceived += socket.countedCopiedReceived;
+      counters.largeSendsCopied += socket.countedLargeCopied;
     }
     return { providers, decisions: Object.fromEntries(this.reasons), listeners };
   }

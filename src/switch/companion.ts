@@ -12,6 +12,7 @@ import {
   AF_INET6,
   IPPROTO_TCP,
   type NetworkEvents,
+  NO_SOCKET,
   SOCK_STREAM,
   type Socket,
   type SocketAddress,
@@ -22,6 +23,7 @@ import type { HandleOwner } from './handles.js';
 import { REPLAYED } from './options.js';
 import type { RunningProvider } from './running-provider.js';
 import type { Session } from './session/session.js';
+import type { HeldPort } from './source.js';
 
 /** An event of a companion, handled outside of the provider's code: `set` may be called from any point of that. */
 class CompanionEvent implements WsaEvent {
@@ -60,21 +62,25 @@ export class Companion implements HandleOwner {
   /** Called when the provider broke the SPI before there is a session. */
   onFault: ((failure: StepFailure) => void) | null = null;
   /** What is held for the socket (port, descriptor) until the provider has released it. */
-  held: { release(): void } | null = null;
+  held: HeldPort | null = null;
   private closed = false;
 
   private constructor(provider: RunningProvider) {
     this.provider = provider;
   }
 
-  /** `WSPSocket`, during which the provider calls `WPUCreateSocketHandle` (rule 2.4). @throws StepFailure */
-  static create(provider: RunningProvider, family: 4 | 6): Companion {
+  /**
+   * `WSPSocket`, during which the provider calls `WPUCreateSocketHandle` (rule 2.4).
+   * @param context of a socket that was handed over (rule 8.1), which connects by itself
+   * @throws StepFailure
+   */
+  static create(provider: RunningProvider, family: 4 | 6, context?: unknown): Companion {
     const companion = new Companion(provider);
     const { spi, handles, fault } = provider;
     const made = resultOf('WSPSocket', 'socket-failed', fault, () =>
       handles.creating(
         companion,
-        () => spi.WSPSocket(family === 4 ? AF_INET : AF_INET6, SOCK_STREAM, IPPROTO_TCP),
+        () => spi.WSPSocket(family === 4 ? AF_INET : AF_INET6, SOCK_STREAM, IPPROTO_TCP, context),
         (socket) => socket,
       ),
     );
@@ -137,10 +143,10 @@ export class Companion implements HandleOwner {
 
   /**
    * `WSPAccept`; the accepted socket gets its own handle (rule 4.5).
-   * @returns null: nobody waits
+   * @returns null: nobody waits; without a companion: the provider says that another owner has it
    * @throws StepFailure with the provider's code (WSAECONNREFUSED: rejected), or of a faulty provider
    */
-  accept(condition: AcceptCondition): { companion: Companion; accepted: AcceptedSocket } | null {
+  accept(condition: AcceptCondition): { companion: Companion | null; accepted: AcceptedSocket } | null {
     const { spi, handles, fault } = this.provider;
     const companion = new Companion(this.provider);
     let made: { handle: Socket; result: AcceptedSocket };
@@ -148,13 +154,14 @@ export class Companion implements HandleOwner {
       made = handles.creating(
         companion,
         () => spi.WSPAccept(this.socket, condition),
-        (result) => result?.socket,
+        (result) => (result?.socket === NO_SOCKET ? null : result?.socket),
       );
     } catch (error) {
       // The ordinary end of a turn's accepts, not worth another error.
       if (isWsaError(error) && error.wsaCode === WSAEWOULDBLOCK) return null;
       throw failureOf('WSPAccept', 'accept-failed', fault, error);
     }
+    if (made.handle === NO_SOCKET) return { companion: null, accepted: made.result };
     companion.socket = made.result.socket;
     companion.handle = made.handle;
     return { companion, accepted: made.result };

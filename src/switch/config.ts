@@ -47,6 +47,8 @@ export interface SwitchOptions {
   readonly sanConnectTimeoutMs?: number;
   /** How long the two switches may take to agree on a session (rule 3.6). Default 2000. */
   readonly negotiationTimeoutMs?: number;
+  /** How long a connection's peer may be between two owners before the connection is given up (rule 8.2). Default 10000. */
+  readonly resumeTimeoutMs?: number;
   /** How long a provider may take to start (rule 1.1). Default 5000. */
   readonly startupTimeoutMs?: number;
   /** How long `socket.close()` waits for the peer's end before it resets the connection. Default 10000. */
@@ -90,6 +92,7 @@ const NUMBERS: {
   sanBacklog: [1, 1_048_576, 4_096],
   sanConnectTimeoutMs: [1, TIMER_MAX_MS, 1_000],
   negotiationTimeoutMs: [1, TIMER_MAX_MS, 2_000],
+  resumeTimeoutMs: [1, TIMER_MAX_MS, 10_000],
   startupTimeoutMs: [1, TIMER_MAX_MS, 5_000],
   closeTimeoutMs: [1, TIMER_MAX_MS, 10_000],
   decisionHistory: [0, 1_048_576, 256],
@@ -146,6 +149,7 @@ export function checkConfig(options: SwitchOptions): SwitchConfig {
     sanBacklog: number('sanBacklog'),
     sanConnectTimeoutMs: number('sanConnectTimeoutMs'),
     negotiationTimeoutMs: number('negotiationTimeoutMs'),
+    resumeTimeoutMs: number('resumeTimeoutMs'),
     startupTimeoutMs: number('startupTimeoutMs'),
     closeTimeoutMs: number('closeTimeoutMs'),
     decisionHistory: number('decisionHistory'),

@@ -9,7 +9,7 @@ import { nodeError, WSAETIMEDOUT } from '../spi/codes.js';
 import { mapped, type ParsedAddress, parseAddress } from './addresses.js';
 import { record, type SwitchContext } from './context.js';
 import { DecisionDraft, explainDecision } from './decisions.js';
-import { endsOf, handOver } from './hand-over.js';
+import { endsOf, establish } from './establish.js';
 import { Operation } from './operation.js';
 import { SanOptions, TcpOptions } from './options.js';
 import type { RunningProvider } from './running-provider.js';
@@ -153,7 +153,7 @@ class Attempt {
     draft.add(provider.name, 'chosen', 'served', note);
     context.counters.of(provider.name).connects += 1;
     const isMapped = destination.isIPv6 && destination.parsed.family === 4;
-    return handOver(context, {
+    return establish(context, {
       transport: session,
       inbound,
       ends: {
@@ -233,7 +233,7 @@ class Attempt {
       });
       draft.add('tcp', 'chosen', failed ? 'fallback' : context.routable.length > 0 ? 'not-served' : 'no-san-provider');
       counters.connects += 1;
-      return handOver(context, {
+      return establish(context, {
         transport,
         inbound,
         ends: endsOf(socket),

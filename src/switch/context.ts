@@ -3,19 +3,21 @@ import type { SwitchSocket } from '../socket/socket.js';
 import type { Counters } from '../stats/counters.js';
 import type { SwitchConfig } from './config.js';
 import type { DecisionCandidate, DecisionDraft, DecisionHistory, DecisionRecord } from './decisions.js';
-import type { SwitchListener } from './listener.js';
 import type { Operation } from './operation.js';
+import type { OwnerKeys } from './owner.js';
+import type { ProviderSet } from './provider-set.js';
 import type { TcpProvider } from './registry.js';
 import type { Roster } from './roster.js';
 import type { RouteTable } from './routes.js';
-import type { LeftOutProvider, RunningProvider } from './running-provider.js';
+import type { RunningProvider } from './running-provider.js';
 import type { LocalAddresses } from './source.js';
 
 /** One per switch; the switch makes it, its parts read it. */
 export interface SwitchContext {
   readonly config: SwitchConfig;
   readonly tcp: TcpProvider;
-  /** SAN providers that have started, in the order of preference. */
+  readonly providers: ProviderSet;
+  /** SAN providers that have started, in the order of preference; others may join them (rule 1.3). */
   readonly running: readonly RunningProvider[];
   /** Those that may serve: all, or the demanded ones. */
   readonly routable: readonly RunningProvider[];
@@ -23,16 +25,16 @@ export interface SwitchContext {
   readonly isCandidate: (provider: RunningProvider) => boolean;
   /** TCP/IP may serve: nothing is demanded, or it is. */
   readonly tcpAllowed: boolean;
-  readonly leftOutProviders: readonly LeftOutProvider[];
-  /** The same as every decision lists them. */
+  /** Those left out, as every decision lists them. */
   readonly leftOut: readonly DecisionCandidate[];
   readonly routes: RouteTable;
+  readonly owners: OwnerKeys;
   readonly local: LocalAddresses;
   readonly counters: Counters;
   readonly history: DecisionHistory;
   /** Connections handed to the application that are open. */
   readonly sockets: Roster<SwitchSocket>;
-  readonly listeners: Set<SwitchListener>;
+  readonly listeners: Set<{ close(): unknown; addressesChanged(): void }>;
   /** Connects and listens under way. */
   readonly operations: Roster<Operation>;
 }

@@ -5,7 +5,7 @@
 import type { ProviderFaultError } from '../errors.js';
 import { NO_ERROR, WSA_IO_PENDING, WSAENOTSOCK, type WsaCode, WsaError } from '../spi/codes.js';
 import type { UpcallTable } from '../spi/provider.js';
-import type { Overlapped, Socket } from '../spi/types.js';
+import { NO_SOCKET, type Overlapped, type Socket } from '../spi/types.js';
 
 /** Low bits of a handle: the place in the table. The rest tells users of one place apart. */
 const SLOT_BITS = 20;
@@ -40,6 +40,8 @@ export type ReportFault = (message: string, cause?: unknown) => ProviderFaultErr
 export class HandleTable {
   /** What the provider is given at start-up; its functions need no receiver. */
   readonly upcalls: UpcallTable;
+  /** Operations that have been completed. */
+  completions = 0;
   private readonly entries: (Entry | undefined)[] = [];
   private readonly generations: number[] = [];
   private readonly free: number[] = [];
@@ -65,6 +67,7 @@ export class HandleTable {
         ) {
           overlapped.internalHigh = bytes;
           overlapped.internal = error;
+          this.completions += 1;
           overlapped.sink.completed(overlapped);
         } else {
           this.badCompletion(entry, handle, overlapped);
@@ -81,11 +84,15 @@ export class HandleTable {
   /**
    * Runs `WSPSocket` or `WSPAccept`, in which the provider must make exactly one handle for the socket that it returns, and
    * gives that handle to `owner`.
-   * @param contextOf the descriptor in what the provider returned
-   * @returns the handle, and what the provider returned
+   * @param contextOf the descriptor in what the provider returned; null: there is to be none, and no handle
+   * @returns the handle (NO_SOCKET: none), and what the provider returned
    * @throws ProviderFaultError; whatever `call` throws
    */
-  creating<T>(owner: HandleOwner, call: () => T, contextOf: (result: T) => Socket): { handle: Socket; result: T } {
+  creating<T>(
+    owner: HandleOwner,
+    call: () => T,
+    contextOf: (result: T) => Socket | null,
+  ): { handle: Socket; result: T } {
     const outer = this.created;
     const created: Entry[] = [];
     this.created = created;
@@ -100,6 +107,7 @@ export class HandleTable {
       this.created = outer;
     }
     const context = contextOf(result);
+    if (context === null && created.length === 0) return { handle: NO_SOCKET, result };
     const entry = created.find(
       (candidate) => candidate.context === context && this.find(candidate.handle) === candidate,
     );

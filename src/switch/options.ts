@@ -74,33 +74,43 @@ export class TcpOptions implements SocketOptionTarget {
     this.values.set(name, value);
   }
 
+  get remembered(): ReadonlyMap<SocketOptionName, unknown> {
+    return this.values;
+  }
+
   get(name: SocketOptionName): unknown {
     if (name !== 'noDelay' && name !== 'keepAlive') throw nodeError(WSAENOPROTOOPT, { syscall: 'getsockopt' });
-    return this.values.get(name);
+    return Boolean(this.values.get(name));
   }
 }
 
 /** The options of a connection that a SAN provider serves. Its companion is no longer needed for anything else. */
 export class SanOptions implements SocketOptionTarget {
-  private readonly companion: Companion;
-  private readonly remembered: ReadonlyMap<SocketOptionName, unknown>;
+  readonly companion: Companion;
+  private readonly given: ReadonlyMap<SocketOptionName, unknown>;
   /** Made when it is first needed: few applications ask. */
   private own: RememberedOptions | null = null;
 
   constructor(companion: Companion, remembered: ReadonlyMap<SocketOptionName, unknown>) {
     this.companion = companion;
-    this.remembered = remembered;
+    this.given = remembered;
+  }
+
+  get remembered(): ReadonlyMap<SocketOptionName, unknown> {
+    return this.own ?? this.given;
   }
 
   private get values(): RememberedOptions {
-    this.own ??= new Map<SocketOptionName, unknown>([['noDelay', true], ['keepAlive', false], ...this.remembered]);
+    this.own ??= new Map<SocketOptionName, unknown>([['noDelay', true], ['keepAlive', false], ...this.given]);
     return this.own;
   }
 
-  set(name: SocketOptionName, value: unknown): void {
+  set(name: SocketOptionName, given: unknown): void {
+    // As over TCP/IP the time of the first probe stays what it was.
+    const value = (name === 'keepAlive' && given === true && this.given.get(name)) || given;
     const control = CONTROLS[name];
     const place = PROVIDERS[name] ?? REPLAYED[name];
-    if (name === 'noDelay' || name === 'keepAlive' || name === 'debug') checkFlag(name, value);
+    if (name === 'noDelay' || name === 'keepAlive' || name === 'debug') checkFlag(name, given);
     if (control !== undefined) this.ask('setsockopt', (spi, socket) => spi.WSPIoctl(socket, control.set, value));
     else if (place === undefined) throw nodeError(WSAENOPROTOOPT, { syscall: 'setsockopt' });
     else if (!this.tell(place, value) && PROVIDERS[name] !== undefined) {
@@ -117,7 +127,7 @@ export class SanOptions implements SocketOptionTarget {
     }
     if (control !== undefined) return this.ask('getsockopt', (spi, socket) => spi.WSPIoctl(socket, control));
     if (!this.values.has(name)) throw nodeError(WSAENOPROTOOPT, { syscall: 'getsockopt' });
-    return this.values.get(name);
+    return Boolean(this.values.get(name));
   }
 
   /** @returns whether the provider knows the option */

@@ -1,6 +1,10 @@
 /** What `connect` and `listen` take. */
+import type { AddressInfo } from 'node:net';
+import type { SwitchSocket } from '../socket/socket.js';
 import type { AnyBytes, LentBytes, ReceiveBuffer, SocketHandlers } from '../socket/stream-socket.js';
 import type { CallerData } from '../spi/types.js';
+import type { DecisionRecord } from './decisions.js';
+import type { SocketHandOver, SwitchOwner } from './owner.js';
 
 /** Options that both ends of a connection know. */
 export interface CommonOptions<Bytes extends AnyBytes = Uint8Array> {
@@ -40,10 +44,21 @@ export interface ConnectOptions<Bytes extends AnyBytes = Uint8Array> extends Com
   readonly family?: number | undefined;
   /** How long the whole connect may take; then it fails with `ETIMEDOUT`. Default: as long as TCP/IP takes. */
   readonly timeoutMs?: number | undefined;
+  /**
+   * By TCP/IP: if this thread or process dies before it has ended the connection, the peer sees a reset, as it does by a SAN, and
+   * not an end. Needs the native part. Default false.
+   */
+  readonly resetOnDeath?: boolean | undefined;
 }
 
 /** A connect whose `received` is lent the bytes. */
 export type LendingConnectOptions = ConnectOptions<LentBytes> & { readonly lend: true };
+
+/** What `adopt` takes; everything else comes with the connection. */
+export type AdoptOptions = Pick<
+  CommonOptions<AnyBytes>,
+  'highWaterMarkBytes' | 'handlers' | 'lend' | 'receiveBuffer' | 'signal'
+>;
 
 /** Who asks to be accepted (rule 4.3). */
 export interface Caller extends CallerData {
@@ -71,3 +86,44 @@ export interface ListenOptions<Bytes extends AnyBytes = Uint8Array> extends Comm
 
 /** A listener whose sockets' `received` is lent the bytes. */
 export type LendingListenOptions = ListenOptions<LentBytes> & { readonly lend: true };
+
+/** Where a caller's connection is to live, and the listener's own note of it. */
+export interface Placed<T> {
+  readonly owner: SwitchOwner;
+  /** Not null. Comes back, once, with what becomes of the caller. */
+  readonly tag: T;
+}
+
+/** What `listenBeside` takes: companions beside a TCP/IP listener that is somebody else's (rule 4.1). */
+export interface BesideOptions<T> extends CommonOptions<AnyBytes> {
+  /** Where it listens. */
+  readonly address: AddressInfo;
+  /** Its descriptor, which stays the caller's, and open until the companions are closed. */
+  readonly descriptor: number;
+  /** The listener takes no IPv4 callers. */
+  readonly ipv6Only?: boolean | undefined;
+  /** No companion is to listen, for this reason: it stands in the decision. */
+  readonly withheld?: string | undefined;
+  /**
+   * Asked once per caller, before anything is said to it (rule 4.3): false rejects it, null keeps it on this thread. Another
+   * owner gets it by `handedOver`, if its provider can hand over; otherwise it is kept, and `connected` has the tag. If it
+   * throws, the caller is rejected and the exception is an uncaught one.
+   */
+  place(caller: Caller): false | null | Placed<T>;
+  /** A connection of this thread stands. */
+  connected(socket: SwitchSocket, tag: T | null): void;
+  /** A connection is to be given to the owner that was named, who has 2 s to `adopt` it. */
+  handedOver(connection: SocketHandOver, tag: T): void;
+  /** A caller that was placed has gone, or failed before its session stood. */
+  withdrawn?(tag: T): void;
+  /** A companion can't go on; TCP/IP does. */
+  failed?(error: Error): void;
+}
+
+/** The companions beside a TCP/IP listener. */
+export interface Companions {
+  /** Which of them listen at this moment, and why others don't. */
+  readonly decision: DecisionRecord;
+  /** Stops; connections that stand live on. Idempotent. */
+  close(): void;
+}

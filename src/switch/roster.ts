@@ -24,6 +24,10 @@ export class Roster<T extends Listed> {
     this.members.push(member);
   }
 
+  has(member: T): boolean {
+    return this.members[member.rosterIndex] === member;
+  }
+
   delete(member: T): void {
     const index = member.rosterIndex;
     if (index < 0) return;

@@ -11,8 +11,8 @@ import {
   type WsaCode,
   wsaName,
 } from '../spi/codes.js';
-import { FD_CONNECT } from '../spi/types.js';
 import { type ParsedAddress, socketAddress } from './addresses.js';
+import { Attempt } from './attempt.js';
 import { Companion } from './companion.js';
 import type { SwitchContext } from './context.js';
 import { StepFailure } from './downcalls.js';
@@ -93,27 +93,14 @@ export function connectBySan(
   });
 }
 
-/** One attempt. Callbacks and no promises: a process may make many thousand connections a second. */
-class SanAttempt {
-  private readonly context: SwitchContext;
-  private readonly provider: RunningProvider;
+/** One attempt to connect. */
+class SanAttempt extends Attempt {
   private readonly request: CheckedConnect;
   private readonly destination: ParsedAddress;
-  private readonly operation: Operation;
   private readonly resolve: (connection: SanConnection) => void;
   private readonly reject: (error: unknown) => void;
   private source: SourceBinding | null = null;
-  private companion: Companion | null = null;
-  private session: Session | null = null;
   private note: string | undefined;
-  private timer: NodeJS.Timeout | undefined;
-  /** The provider has said whether it connects, or that was not waited for. */
-  private decided = false;
-  private readonly cancelled = (): void => {
-    if (this.session !== null) this.session.abort(null);
-    // Not from inside of whatever the application cancels with.
-    else queueMicrotask(() => this.failed(this.operation.reason));
-  };
 
   constructor(
     context: SwitchContext,
@@ -124,11 +111,9 @@ class SanAttempt {
     resolve: (connection: SanConnection) => void,
     reject: (error: unknown) => void,
   ) {
-    this.context = context;
-    this.provider = provider;
+    super(context, provider, operation);
     this.request = request;
     this.destination = destination;
-    this.operation = operation;
     this.resolve = resolve;
     this.reject = reject;
   }
@@ -161,8 +146,7 @@ class SanAttempt {
       companion.replay(request.remembered);
       operation.onCancel(this.cancelled);
       this.limit(this.context.config.sanConnectTimeoutMs);
-      companion.onFault = (failure) => this.failed(failure);
-      companion.select(FD_CONNECT, () => this.networkEvent(companion));
+      this.select(companion);
       const code = companion.connect(socketAddress(destination, request.port));
       if (code !== WSAEWOULDBLOCK) this.outcome(code);
     } catch (error) {
@@ -179,16 +163,7 @@ class SanAttempt {
     this.timer = setTimeout(() => setImmediate(() => setImmediate(expire)), timeoutMs);
   }
 
-  private networkEvent(companion: Companion): void {
-    try {
-      const { events, connectError, connectReason } = companion.events();
-      if ((events & FD_CONNECT) !== 0) this.outcome(connectError, connectReason);
-    } catch (error) {
-      this.failed(error);
-    }
-  }
-
-  private outcome(code: WsaCode, reason?: string): void {
+  protected outcome(code: WsaCode, reason?: string): void {
     if (this.decided) return;
     if (code === NO_ERROR) {
       this.decide();
@@ -200,14 +175,8 @@ class SanAttempt {
     this.failed(new StepFailure(word, code, detail ?? wsaName(code), true));
   }
 
-  private decide(): void {
-    this.decided = true;
-    clearTimeout(this.timer);
-    if (this.companion !== null) this.companion.onFault = null;
-  }
-
   /** Rules 2.7, 3.3, 3.8: the companion goes, promptly. */
-  private failed(error: unknown): void {
+  protected failed(error: unknown): void {
     if (this.decided) return;
     this.decide();
     const { operation, source } = this;
@@ -241,6 +210,7 @@ class SanAttempt {
         lend: inbound.borrows,
         peer: { address: request.host, port: request.port },
         negotiationTimeoutMs: context.config.negotiationTimeoutMs,
+        resumeTimeoutMs: context.config.resumeTimeoutMs,
         negotiated: (error, code) => this.negotiated(inbound, error, code),
       });
       this.session = session;

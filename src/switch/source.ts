@@ -4,21 +4,35 @@
  * the companion lives.
  */
 import { createSocket } from 'node:dgram';
+import { Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { loadNative } from '../native/load.js';
 import { bindTcp, closeDescriptor, localPort, releaseDescriptor } from '../native/os.js';
+import { lendVirtualPort, returnVirtualPort } from '../ports/lent-ports.js';
 import { acquireVirtualPort, releaseVirtualPort } from '../ports/virtual-ports.js';
 import { NO_ERROR, WSAEADDRNOTAVAIL } from '../spi/codes.js';
 import { isWildcard, type ParsedAddress, parseAddress } from './addresses.js';
 import { StepFailure } from './downcalls.js';
 
+/** A port on its way to its connection's next owner (rule 8.1). Structured-cloneable. */
+export type PortHandOver =
+  | { readonly kind: 'virtual'; readonly port: number }
+  /** Bound to it; belongs to whoever has this. */
+  | { readonly kind: 'real'; readonly fd: number };
+
+/** A port that is held for a connection. */
+export interface HeldPort {
+  /** Gives the port back. Idempotent; nothing to do after `takeDescriptor` and `handOver`. */
+  release(): void;
+  /** The connection goes to another owner, who gives the port back. Null: there is nothing to give back. */
+  handOver(): PortHandOver | null;
+}
+
 /** Where a companion is bound. */
-export interface SourceBinding {
+export interface SourceBinding extends HeldPort {
   readonly address: ParsedAddress;
   readonly port: number;
   readonly kind: 'virtual' | 'real';
-  /** Gives the port back. Idempotent; nothing to do after `takeDescriptor`. */
-  release(): void;
   /** The bound TCP socket, for a fallback to the same (rule 2.5); -1: there is none, or it is taken already. */
   takeDescriptor(): number;
 }
@@ -116,6 +130,13 @@ class VirtualSource implements SourceBinding {
     this.held = false;
   }
 
+  handOver(): PortHandOver | null {
+    if (!this.held) return null;
+    this.held = false;
+    lendVirtualPort(this.port);
+    return { kind: 'virtual', port: this.port };
+  }
+
   takeDescriptor(): number {
     return -1;
   }
@@ -159,6 +180,10 @@ function realSource(address: ParsedAddress, wantedPort: number): SourceBinding {
       if (fd >= 0) closeDescriptor(fd);
       fd = -1;
     },
+    handOver() {
+      const taken = this.takeDescriptor();
+      return taken < 0 ? null : { kind: 'real', fd: taken };
+    },
     takeDescriptor() {
       const taken = fd;
       fd = -1;
@@ -166,4 +191,26 @@ function realSource(address: ParsedAddress, wantedPort: number): SourceBinding {
       return taken;
     },
   };
+}
+
+/** The port of a connection that comes from another owner. */
+export class AdoptedPort implements HeldPort {
+  private held: PortHandOver | null;
+
+  constructor(held: PortHandOver) {
+    this.held = held;
+  }
+
+  release(): void {
+    const held = this.handOver();
+    if (held?.kind === 'virtual') returnVirtualPort(held.port);
+    // The platform closes only what it has opened itself.
+    else if (held?.kind === 'real') new Socket({ fd: held.fd, pauseOnCreate: true } as object).destroy();
+  }
+
+  handOver(): PortHandOver | null {
+    const { held } = this;
+    this.held = null;
+    return held;
+  }
 }

@@ -1,6 +1,6 @@
 /** Starting the SAN providers (rules 1.1, 1.2, 1.4) and ending them (1.5). */
 import { NativeUnavailableError, ProviderFaultError } from '../errors.js';
-import { WSAEOPNOTSUPP } from '../spi/codes.js';
+import { WSAEOPNOTSUPP, WSASYSNOTREADY, wsaName } from '../spi/codes.js';
 import {
   type ExtensionFunctions,
   type ExtensionName,
@@ -42,6 +42,9 @@ const REQUIRED_FUNCTIONS = [
   'WSPCloseSocket',
 ] as const satisfies readonly (keyof SanProvider)[];
 
+/** The reason of a provider that may start when the host's addresses or devices have changed. */
+export const NOT_READY = 'not-ready';
+
 /** Faults that are in the counters already: some come to the switch a second time, as the error of a session. */
 export const countedFaults = new WeakSet<Error>();
 
@@ -81,7 +84,7 @@ export async function startProvider(request: StartRequest): Promise<RunningProvi
     const query = Companion.create(provider, 4);
     Object.assign(base, { query });
     askExtensions(provider, extensions);
-    provider.subnets = askSubnets(provider);
+    provider.subnets = await askSubnets(provider, request.timeoutMs);
     running = provider;
     return provider;
   } catch (error) {
@@ -99,19 +102,24 @@ async function startWithin(request: StartRequest, handles: HandleTable): Promise
   const { spi, tcp, options, timeoutMs } = request;
   const starting = spi.WSPStartupEx(SPI_VERSION, tcp, handles.upcalls, options);
   if (!(starting instanceof Promise)) return starting;
+  return within(starting, timeoutMs, () => {
+    // Should it start after all, it is ended again.
+    starting.then(
+      () => cleanUp(spi),
+      () => {},
+    );
+    return new StepFailure('start-timed-out', 0, `it had not started after ${timeoutMs} ms`);
+  });
+}
+
+/** What is promised, if it comes in time. @param late makes the error otherwise */
+async function within<T>(promised: Promise<T>, timeoutMs: number, late: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      // Should it start after all, it is ended again.
-      starting.then(
-        () => cleanUp(spi),
-        () => {},
-      );
-      reject(new StepFailure('start-timed-out', 0, `it had not started after ${timeoutMs} ms`));
-    }, timeoutMs);
+    timer = setTimeout(() => reject(late()), timeoutMs);
   });
   try {
-    return await Promise.race([starting, expired]);
+    return await Promise.race([promised, expired]);
   } finally {
     clearTimeout(timer);
   }
@@ -146,9 +154,20 @@ function askExtensions(provider: RunningProvider, extensions: Partial<ExtensionF
   if (missing.length > 0) throw new StepFailure('lacks-extension', 0, `it has no ${missing.join(', ')}`);
 }
 
-/** Rules 1.2 and 1.3: the subnets that a provider serves now. @throws StepFailure, and what the provider throws */
-export function askSubnets(provider: RunningProvider): ServedSubnet[] {
+/**
+ * Rules 1.2 and 1.3: the subnets that a provider serves now; at once, unless it has to find out.
+ * @param timeoutMs how long it may take for that
+ * @throws StepFailure, and what the provider throws
+ */
+export function askSubnets(provider: RunningProvider, timeoutMs: number): ServedSubnet[] | Promise<ServedSubnet[]> {
   const answer = provider.spi.WSPIoctl(provider.query.socket, SIO_ADDRESS_LIST_QUERY);
+  if (!(answer instanceof Promise)) return checkSubnets(answer);
+  const late = () =>
+    new StepFailure('bad-address-list', 0, `no answer to SIO_ADDRESS_LIST_QUERY after ${timeoutMs} ms`);
+  return within(answer, timeoutMs, late).then(checkSubnets);
+}
+
+function checkSubnets(answer: unknown): ServedSubnet[] {
   if (!Array.isArray(answer)) throw new StepFailure('bad-address-list', 0, 'SIO_ADDRESS_LIST_QUERY gave no list');
   for (const subnet of answer as Partial<ServedSubnet>[]) {
     const parsed = typeof subnet?.address === 'string' ? parseAddress(subnet.address) : null;
@@ -176,6 +195,9 @@ export async function cleanUp(spi: SanProvider): Promise<void> {
 
 function reasonOf(error: unknown): { reason: string; detail: string } {
   if (error instanceof StepFailure) return { reason: error.reason, detail: error.detail };
+  if (isWsaError(error) && error.wsaCode === WSASYSNOTREADY) {
+    return { reason: NOT_READY, detail: error.message.replace(`${wsaName(WSASYSNOTREADY)}: `, '') };
+  }
   const detail = error instanceof Error ? error.message : String(error);
   return { reason: error instanceof NativeUnavailableError ? 'native-unavailable' : 'cannot-start', detail };
 }

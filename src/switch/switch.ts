@@ -1,32 +1,45 @@
 /** The switch: what an application creates once per thread, and asks for its sockets and listeners. */
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket as PlatformSocket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { SwitchClosedError, UnknownProviderError } from '../errors.js';
+import { SwitchClosedError } from '../errors.js';
 import { invalidArgType } from '../misuse.js';
 import type { SwitchSocket } from '../socket/socket.js';
 import type { AnyBytes, LentBytes, StreamSocket } from '../socket/stream-socket.js';
-import type { SanProvider } from '../spi/provider.js';
 import { Counters, type SwitchStats } from '../stats/counters.js';
-import { type AddressWatch, type WatchAddresses, watchSystemAddresses } from './address-changes.js';
-import { checkConfig, type SwitchConfig, type SwitchOptions } from './config.js';
+import { type WatchAddresses, watchSystemAddresses } from './address-changes.js';
+import { adopt } from './adopt.js';
+import { type AdoptTcpOptions, adoptTcp } from './adopt-tcp.js';
+import { CompanionSet } from './companions.js';
+import { checkConfig, integerOption, type SwitchOptions } from './config.js';
 import { connect } from './connect.js';
 import type { SwitchContext } from './context.js';
-import { DecisionHistory, type DecisionRecord } from './decisions.js';
+import { DecisionDraft, DecisionHistory, type DecisionRecord } from './decisions.js';
+import { discardHandOver, HAND_OVER_TIMEOUT_MS, handOver } from './hand-over.js';
 import { SwitchListener } from './listener.js';
-import { builtInNames, loadBuiltIn, reactorDriven, setPoller, setSpinBudget, tcp } from './registry.js';
-import type { ConnectOptions, LendingConnectOptions, LendingListenOptions, ListenOptions } from './requests.js';
+import { OwnerKeys, type SocketHandOver, type SwitchOwner } from './owner.js';
+import { checkProviders, ProviderSet, RELEASE_TIMEOUT_MS } from './provider-set.js';
+import { deviceDriven, tcp } from './registry.js';
+import { Requery } from './requery.js';
+import type {
+  AdoptOptions,
+  BesideOptions,
+  Companions,
+  ConnectOptions,
+  LendingConnectOptions,
+  LendingListenOptions,
+  ListenOptions,
+} from './requests.js';
 import { Roster } from './roster.js';
 import { RouteTable } from './routes.js';
-import type { LeftOutProvider, ProviderStatus, RunningProvider } from './running-provider.js';
+import type { ProviderStatus } from './running-provider.js';
 import { LocalAddresses } from './source.js';
-import { askSubnets, cleanUp, isRunning, startProvider } from './startup.js';
-import { checkConnect, checkListen } from './validate.js';
+import { checkAdopt, checkBeside, checkConnect, checkListen, TIMEOUT_MAX_MS } from './validate.js';
 
 /** A listener: one port, one stream of accepted sockets, whichever provider they come by (rule 4.2). */
 export interface Listener {
   /** As `net.Server.address()`: the port is the real one. */
   address(): AddressInfo;
-  /** Which companions listen beside TCP/IP, and why others don't. */
+  /** Which companions listen beside TCP/IP at this moment, and why others don't: rule 1.3 may add some. */
   readonly decision: DecisionRecord;
   /** Stops accepting; sockets that were accepted live on. Idempotent. */
   close(): Promise<void>;
@@ -37,30 +50,17 @@ export interface Listener {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** How long closed sockets may take to be released by their providers before these are cleaned up all the same. */
-const RELEASE_TIMEOUT_MS = 1_000;
-
 /** Made by `createSwitch`. */
 export class Switch {
   private readonly context: SwitchContext;
-  private readonly watch: AddressWatch | null;
+  private readonly requery: Requery;
   private closing: Promise<void> | null = null;
 
   /** Use `createSwitch`. */
-  constructor(context: SwitchContext, watchAddresses: WatchAddresses) {
+  constructor(context: SwitchContext, requery: Requery) {
     this.context = context;
-    this.watch = context.running.length > 0 ? this.watchFor(watchAddresses) : null;
-  }
-
-  /** Without notifications (rule 1.3) everything goes on by the addresses of now; the providers' status says so. */
-  private watchFor(watchAddresses: WatchAddresses): AddressWatch | null {
-    try {
-      return watchAddresses(() => this.addressesChanged());
-    } catch (error) {
-      const note = `changes of the host's addresses go unnoticed: ${(error as Error).message}`;
-      for (const provider of this.context.running) provider.lastFault = note;
-      return null;
-    }
+    this.requery = requery;
+    requery.begin(context);
   }
 
   /**
@@ -92,9 +92,110 @@ export class Switch {
     return SwitchListener.open(this.context, request, connected as (socket: SwitchSocket) => void);
   }
 
+  /** This switch for others that hand connections over to it (section 8). */
+  get owner(): SwitchOwner {
+    this.assertOpen();
+    return this.context.owners.own;
+  }
+
+  /**
+   * Companions beside a TCP/IP listener of the caller's (rule 4.1), whose connections may be handed to other threads.
+   * @throws ProviderRequiredError, SwitchClosedError, TypeError, InvalidOptionError
+   */
+  listenBeside<T>(options: BesideOptions<T>): Companions {
+    this.assertOpen();
+    const { context } = this;
+    const { address, descriptor } = options;
+    const request = checkBeside(options, context.config.highWaterMarkBytes);
+    const set = new CompanionSet<T>(
+      context,
+      request,
+      { address, descriptor },
+      {
+        place: (caller) => options.place(caller),
+        connected: (socket, tag) => options.connected(socket, tag),
+        handedOver: (connection, tag) => options.handedOver(connection, tag),
+        withdrawn: (tag) => options.withdrawn?.(tag),
+        failed: (error) => options.failed?.(error),
+      },
+    );
+    const draft = new DecisionDraft('listen', address.address, address.port);
+    set.open(draft);
+    context.listeners.add(set);
+    const close = (): void => {
+      context.listeners.delete(set);
+      set.close();
+    };
+    return {
+      get decision() {
+        return set.decision;
+      },
+      close,
+    };
+  }
+
+  /**
+   * Takes over a connection that was handed to this switch. Must be called within 2 s of that.
+   * @throws what `connect` does: ETIMEDOUT, ECONNRESET, ...; AbortError; InvalidOptionError; SwitchClosedError: it is reset
+   */
+  async adopt(connection: SocketHandOver, options: AdoptOptions = {}): Promise<SwitchSocket> {
+    // It was meant for this switch, and nobody else will take it.
+    if (this.closing !== null) discardHandOver(connection);
+    this.assertOpen();
+    return adopt(this.context, connection, checkAdopt(options, this.context.config.highWaterMarkBytes));
+  }
+
+  /** Connections that are open, or not yet released. */
+  get openSockets(): number {
+    return this.context.sockets.size;
+  }
+
+  /** Resets every connection. */
+  resetSockets(): void {
+    for (const socket of this.context.sockets) socket.abort();
+  }
+
+  /** TCP/IP may serve. False: the configuration demands other providers, and not `tcp!`. */
+  get takesTcp(): boolean {
+    return this.context.tcpAllowed;
+  }
+
+  /**
+   * Takes a connected socket of the platform over, as if it had been accepted here. For the actor runtime.
+   * @throws SwitchClosedError, TypeError, InvalidOptionError; the socket is the caller's still then
+   */
+  adoptTcp(platform: PlatformSocket, options: AdoptTcpOptions): SwitchSocket {
+    this.assertOpen();
+    return adoptTcp(this.context, platform, options);
+  }
+
+  /**
+   * Hands a socket of this switch to another, which is to adopt it within 2 s (rule 8.1). The socket is dead then, and its
+   * handlers are told nothing. `timeoutMs` is the peer's; default 5000. `keepsDescriptor`: that of a TCP/IP connection stays this
+   * thread's, which closes it when it ends; the caller closes it, and the other thread adopts one of its own. Default false.
+   * @throws HandOverError: it stays and goes on as before, or has ended; TypeError, SwitchClosedError
+   */
+  async handOver(
+    socket: StreamSocket<AnyBytes>,
+    owner: SwitchOwner,
+    options: { readonly timeoutMs?: number; readonly keepsDescriptor?: boolean } = {},
+  ): Promise<SocketHandOver> {
+    this.assertOpen();
+    const { timeoutMs, keepsDescriptor = false } = options;
+    const limit_ms = integerOption(
+      'timeoutMs',
+      timeoutMs ?? HAND_OVER_TIMEOUT_MS,
+      1,
+      TIMEOUT_MAX_MS,
+      HAND_OVER_TIMEOUT_MS,
+    );
+    return handOver(this.context, socket, owner, limit_ms, keepsDescriptor);
+  }
+
   /** Counters per provider and per reason of a decision. */
   stats(): SwitchStats {
     const { counters, sockets, listeners, running } = this.context;
+    for (const { name, handles } of running) counters.of(name).completions = handles.completions;
     const refusals = running.flatMap(({ name, spi }) => {
       const counts = spi.WSPQueryRefusals?.();
       return counts === undefined ? [] : [[name, counts] as const];
@@ -104,12 +205,12 @@ export class Switch {
 
   /** What became of each configured provider. */
   providers(): ProviderStatus[] {
-    const { config, running, leftOutProviders } = this.context;
+    const { config, running, providers } = this.context;
     const required = (name: string) => config.demanded.has(name);
     const statuses: ProviderStatus[] = [{ name: 'tcp', state: 'started', required: required('tcp'), subnets: [] }];
     for (const { name } of config.providers) {
       const started = running.find((provider) => provider.name === name);
-      const leftOut = leftOutProviders.find((provider) => provider.name === name);
+      const leftOut = providers.leftOut.find((provider) => provider.name === name);
       if (started !== undefined) {
         const subnets = started.subnets.map(({ address, prefixLength }) => `${address}/${prefixLength}`);
         const { lastFault } = started;
@@ -139,28 +240,14 @@ export class Switch {
     return this.close();
   }
 
-  /** Rule 1.3: all providers are asked again; one that can't answer keeps its routes. */
-  private addressesChanged(): void {
-    const { running, routes, local } = this.context;
-    local.changed();
-    for (const provider of running) {
-      try {
-        provider.subnets = askSubnets(provider);
-      } catch (error) {
-        provider.fault('it no longer says which addresses it serves', error);
-      }
-    }
-    routes.rebuild();
-  }
-
   private async shutDown(): Promise<void> {
-    const { operations, listeners, sockets, running } = this.context;
-    this.watch?.close();
+    const { operations, listeners, sockets, providers } = this.context;
+    const asked = this.requery.close();
     for (const operation of operations) operation.cancel(new SwitchClosedError());
     await Promise.all([...listeners].map((listener) => listener.close()));
-    for (const socket of sockets) socket.abort();
-    for (const provider of running) provider.query.close();
-    await Promise.all(running.map(endProvider));
+    this.resetSockets();
+    await asked;
+    await providers.end();
     // The platform's sockets, and the last words of the others, take a turn of the event loop or two.
     const end = performance.now() + RELEASE_TIMEOUT_MS;
     while (sockets.size > 0 && performance.now() < end) await nextTurn();
@@ -169,45 +256,6 @@ export class Switch {
   private assertOpen(): void {
     if (this.closing !== null) throw new SwitchClosedError();
   }
-}
-
-/** Rule 1.5, after the provider has released every socket; one that never does is a fault and is not waited for. */
-async function endProvider({ spi, handles, fault }: RunningProvider): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const patience = new Promise<void>((resolve) => {
-    timer = setTimeout(() => {
-      fault(`${handles.open} handles are still open at WSPCleanup`);
-      // Whoever waits for the provider's last word hears it from us.
-      handles.closeAll();
-      resolve();
-    }, RELEASE_TIMEOUT_MS);
-  });
-  await Promise.race([handles.whenIdle(), patience]);
-  clearTimeout(timer);
-  await cleanUp(spi);
-}
-
-/** Rule 1.1: one after the other, in the order of the configuration. @throws UnknownProviderError */
-async function startAll(config: SwitchConfig, counters: Counters): Promise<(RunningProvider | LeftOutProvider)[]> {
-  const unknown = config.providers.find(({ name, provider }) => provider === undefined && !builtInNames.includes(name));
-  if (unknown !== undefined) {
-    throw new UnknownProviderError(
-      `there is no provider \`${unknown.name}\`; built in are tcp, ${builtInNames.join(', ')}, others are given as { name, provider }`,
-    );
-  }
-  const outcomes: (RunningProvider | LeftOutProvider)[] = [];
-  for (const { name, provider, options } of config.providers) {
-    let spi: SanProvider;
-    try {
-      spi = provider ?? (await (loadBuiltIn(name) as Promise<SanProvider>));
-    } catch (error) {
-      outcomes.push({ name, reason: 'cannot-load', detail: (error as Error).message });
-      continue;
-    }
-    const timeoutMs = config.startupTimeoutMs;
-    outcomes.push(await startProvider({ name, spi, options, tcp: tcp.info, timeoutMs, counters }));
-  }
-  return outcomes;
 }
 
 /**
@@ -222,29 +270,27 @@ export async function createSwitch(options: SwitchOptions = {}): Promise<Switch>
 /** `createSwitch` with another source of address changes. */
 export async function createSwitchWith(options: SwitchOptions, watchAddresses: WatchAddresses): Promise<Switch> {
   const config = checkConfig(options);
+  checkProviders(config);
+  const requery = new Requery(
+    config.providers.length > 0 ? watchAddresses : () => null,
+    config.providers.some(({ name, provider }) => provider === undefined && deviceDriven.has(name)),
+  );
   const counters = new Counters();
-  const outcomes = await startAll(config, counters);
-  const running = outcomes.filter(isRunning);
-  const leftOutProviders = outcomes.filter((outcome): outcome is LeftOutProvider => !isRunning(outcome));
-  const strict = config.demanded.size > 0;
-  const routable = strict ? running.filter(({ name }) => config.demanded.has(name)) : running;
+  const providers = await ProviderSet.start(config, counters);
+  const { running, routable } = providers;
   counters.of('tcp');
   for (const { name } of running) counters.of(name);
   const context: SwitchContext = {
     config,
     tcp,
+    providers,
     running,
     routable,
     isCandidate: (provider) => routable.includes(provider),
-    tcpAllowed: !strict || config.demanded.has('tcp'),
-    leftOutProviders,
-    leftOut: leftOutProviders.map(({ name, reason, detail }) => ({
-      provider: name,
-      outcome: 'left-out',
-      reason,
-      detail,
-    })),
+    tcpAllowed: config.demanded.size === 0 || config.demanded.has('tcp'),
+    leftOut: providers.leftOutCandidates,
     routes: new RouteTable(running),
+    owners: new OwnerKeys(running),
     local: new LocalAddresses(),
     counters,
     history: new DecisionHistory(config.decisionHistory),
@@ -252,18 +298,12 @@ export async function createSwitchWith(options: SwitchOptions, watchAddresses: W
     listeners: new Set(),
     operations: new Roster(),
   };
-  const sw = new Switch(context, watchAddresses);
+  const sw = new Switch(context, requery);
   try {
-    if (running.some(({ name }) => reactorDriven.has(name))) setReactor(config);
+    providers.setReactor();
     return sw;
   } catch (error) {
     await sw.close();
     throw error;
   }
-}
-
-/** What the configuration says of this thread's reactor. @throws SystemError */
-function setReactor({ spinBudgetUs, poller, idleStrategy }: SwitchConfig): void {
-  if (spinBudgetUs !== undefined) setSpinBudget(spinBudgetUs);
-  if (poller !== undefined) setPoller(poller, idleStrategy);
 }

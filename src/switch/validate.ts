@@ -3,15 +3,17 @@
  * very error: it is obtained by making the mistake there.
  */
 import { createServer, isIP, Socket, type SocketConnectOpts } from 'node:net';
-import { InvalidOptionError } from '../errors.js';
+import { InvalidOptionError, showValue } from '../errors.js';
 import { invalidArgType } from '../misuse.js';
 import { checkHandlers } from '../socket/misuse.js';
 import type { AnyBytes, ReceiveBuffer, SocketHandlers, SocketOptionName } from '../socket/stream-socket.js';
+import type { KeepAlive } from '../spi/types.js';
 import { highWaterMarkOption, integerOption } from './config.js';
-import type { CommonOptions, ConnectOptions, ListenOptions } from './requests.js';
+import type { AdoptOptions, BesideOptions, CommonOptions, ConnectOptions, ListenOptions } from './requests.js';
 
 const NO_HANDLERS: SocketHandlers<AnyBytes> = {};
-const TIMEOUT_MAX_MS = 2 ** 31 - 1;
+/** Milliseconds: the longest that a timer can wait. */
+export const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 
 /** The common options, checked, defaults filled in. */
 export interface CheckedCommon {
@@ -35,14 +37,20 @@ export interface CheckedConnect extends CheckedCommon {
   readonly localPort: number | undefined;
   readonly family: 0 | 4 | 6;
   readonly timeoutMs: number | undefined;
+  readonly resetOnDeath: boolean;
+}
+
+/** What companions need to know of their listener. */
+export interface CheckedBeside extends CheckedCommon {
+  readonly ipv6Only: boolean;
+  readonly withheld?: string | undefined;
 }
 
 /** A checked listen. */
-export interface CheckedListen extends CheckedCommon {
+export interface CheckedListen extends CheckedBeside {
   readonly host: string | undefined;
   readonly port: number;
   readonly backlog: number | undefined;
-  readonly ipv6Only: boolean;
   readonly admit: ListenOptions['admit'];
   readonly failed: ListenOptions['failed'];
 }
@@ -120,7 +128,21 @@ const COMMON = [
 ];
 const REMEMBERED = ['noDelay', 'keepAlive', 'debug'] as const;
 const NOTHING_REMEMBERED: ReadonlyMap<SocketOptionName, unknown> = new Map();
-const CONNECT_NAMES = new Set([...COMMON, 'port', 'host', 'localAddress', 'localPort', 'family', 'timeoutMs']);
+const CONNECT_NAMES = new Set([
+  ...COMMON,
+  'port',
+  'host',
+  'localAddress',
+  'localPort',
+  'family',
+  'timeoutMs',
+  'resetOnDeath',
+]);
+const ADOPT_NAMES = new Set(['highWaterMarkBytes', 'handlers', 'lend', 'receiveBuffer', 'signal']);
+const BESIDE_NAMES = new Set([
+  ...COMMON,
+  ...['address', 'descriptor', 'ipv6Only', 'withheld', 'place', 'connected', 'handedOver', 'withdrawn', 'failed'],
+]);
 const LISTEN_NAMES = new Set([...COMMON, 'port', 'host', 'backlog', 'ipv6Only', 'admit', 'failed']);
 
 function receiveBufferOption({ receiveBuffer, lend }: CommonOptions<AnyBytes>): ReceiveBuffer | undefined {
@@ -170,9 +192,18 @@ class Checked implements CheckedCommon {
   }
 }
 
+/** @throws TypeError, InvalidOptionError */
+export function checkCommon(options: CommonOptions<AnyBytes>, usualMarkBytes: number): CheckedCommon {
+  return new Checked(options, usualMarkBytes);
+}
+
 function rememberedOf(options: CommonOptions<AnyBytes>): ReadonlyMap<SocketOptionName, unknown> {
   const set = REMEMBERED.filter((name) => options[name] !== undefined);
-  return set.length === 0 ? NOTHING_REMEMBERED : new Map(set.map((name) => [name, options[name]]));
+  if (set.length === 0) return NOTHING_REMEMBERED;
+  const remembered = new Map<SocketOptionName, unknown>(set.map((name) => [name, options[name]]));
+  const { keepAlive, keepAliveInitialDelayMs: idleMs } = options;
+  if (keepAlive && idleMs) remembered.set('keepAlive', { idleMs } satisfies KeepAlive);
+  return remembered;
 }
 
 class ConnectRequest extends Checked implements CheckedConnect {
@@ -182,6 +213,7 @@ class ConnectRequest extends Checked implements CheckedConnect {
   readonly localPort: number | undefined;
   readonly family: 0 | 4 | 6;
   readonly timeoutMs: number | undefined;
+  readonly resetOnDeath: boolean;
 
   constructor(options: ConnectOptions<AnyBytes>, usualMarkBytes: number) {
     super(options, usualMarkBytes);
@@ -191,6 +223,7 @@ class ConnectRequest extends Checked implements CheckedConnect {
     this.localAddress = options.localAddress;
     this.localPort = options.localPort || undefined;
     this.family = (options.family ?? 0) as 0 | 4 | 6;
+    this.resetOnDeath = boolean('resetOnDeath', options.resetOnDeath, false);
     this.timeoutMs = timeoutMs === undefined ? undefined : integerOption('timeoutMs', timeoutMs, 1, TIMEOUT_MAX_MS, 1);
   }
 }
@@ -213,7 +246,7 @@ export function checkConnect(options: ConnectOptions<AnyBytes>, usualMarkBytes: 
       nodeConnectError({ port, host: like, localAddress, localPort, family }) ??
       (family !== 0 && family !== 4 && family !== 6
         ? invalidArgType('options.family', 'one of: 0, 4, 6', family)
-        : new InvalidOptionError('the options of connect are not valid'))
+        : new InvalidOptionError(`localPort must be an integer from 0 to 65535, not ${showValue(localPort)}`))
     );
   }
   return new ConnectRequest(options, usualMarkBytes);
@@ -239,4 +272,27 @@ export function checkListen(options: ListenOptions<AnyBytes>, usualMarkBytes: nu
     admit: options.admit,
     failed: options.failed,
   };
+}
+
+/** @throws TypeError, InvalidOptionError */
+export function checkBeside<T>(options: BesideOptions<T>, usualMarkBytes: number): CheckedBeside {
+  checkObject(options);
+  checkKnown(options, BESIDE_NAMES);
+  const { address, descriptor, place, connected, handedOver } = options;
+  if (typeof address?.address !== 'string') throw invalidArgType('options.address', 'of type AddressInfo', address);
+  if (!Number.isInteger(descriptor)) throw invalidArgType('options.descriptor', 'an integer', descriptor);
+  for (const [name, value] of Object.entries({ place, connected, handedOver })) {
+    if (typeof value !== 'function') throw invalidArgType(`options.${name}`, 'of type function', value);
+  }
+  checkFunction('withdrawn', options.withdrawn);
+  checkFunction('failed', options.failed);
+  const ipv6Only = boolean('ipv6Only', options.ipv6Only, false);
+  return { ...new Checked(options, usualMarkBytes), ipv6Only, withheld: options.withheld };
+}
+
+/** @throws TypeError, InvalidOptionError */
+export function checkAdopt(options: AdoptOptions, usualMarkBytes: number): CheckedCommon {
+  checkObject(options);
+  checkKnown(options, ADOPT_NAMES);
+  return new Checked(options, usualMarkBytes);
 }

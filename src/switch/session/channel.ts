@@ -3,25 +3,40 @@
  * two channels. A ring refuses a claim while the peer has no room (`RingChannel`); a provider without flow control
  * of its own is kept within the receiver's buffers by credits (`CreditChannel`, rule 5.4).
  */
-import { NO_ERROR, WSA_IO_PENDING, WSAEMSGSIZE, WSAEWOULDBLOCK, type WsaCode } from '../../spi/codes.js';
+import { NO_ERROR, WSA_IO_PENDING, WSAEMSGSIZE, WSAENOBUFS, WSAEWOULDBLOCK, type WsaCode } from '../../spi/codes.js';
 import type { SanProvider } from '../../spi/provider.js';
 import { type CompletionSink, Overlapped, type Socket, type WsaBuffer } from '../../spi/types.js';
 
 /** What a claim is for: it decides which credits it may spend. */
 export const CLAIM_STREAM = 2;
 export const CLAIM_CONTROL = 0;
-/** HELLO and CREDIT: they spend none, since the receiver keeps CONTROL_BUFFERS for them. */
+/** FIN and SUSPEND: the peer may be out of credits, and must be able to say what ends a transfer all the same. */
+export const CLAIM_LAST = 1;
+/** HELLO, CREDIT and RESUME: they spend none, since the receiver keeps CONTROL_BUFFERS for them. */
 export const CLAIM_FREE = -1;
-/** Receive buffers beyond those that HELLO announces, for messages that spend no credit: one HELLO, and CREDITs (three at most are ever under way). */
-export const CONTROL_BUFFERS = 4;
+/**
+ * Receive buffers beyond those that HELLO announces, for messages that spend no credit: of CREDITs three at most are ever under
+ * way, of RESUMEs two, and HELLO comes before them.
+ */
+export const CONTROL_BUFFERS = 5;
 
 const EMPTY = new Uint8Array(0);
+
+/** What travels of a channel when its session changes its owner (8.1). */
+export interface ChannelState {
+  /** Messages that the peer has room for; 0 where the provider has flow control. */
+  readonly credits: number;
+  /** Messages dealt with that the peer has not been told of. */
+  readonly owed: number;
+}
 
 /** Room for one message: `bytes` from `offset` on, `room` bytes; valid from a successful claim until the post. */
 export interface MessageChannel {
   readonly out: WsaBuffer;
   /** Sends accepted by the provider and not completed. */
   readonly inFlight: number;
+  /** A claim's room lies, as a rule, where the provider sends from. */
+  readonly writesInPlace: boolean;
   /** @returns 0, WSAEWOULDBLOCK (no room now; FD_WRITE or credits follow), or the provider's error */
   claim(minBytes: number, maxBytes: number, use: number): WsaCode;
   /** Sends the first `bytes` of the claimed room. Returns 0 or the provider's error. */
@@ -41,11 +56,16 @@ export interface MessageChannel {
   owesCredit(heldMessages: number): boolean;
   /** A send has completed: its buffer is free again. */
   sendCompleted(overlapped: Overlapped): void;
+  /** How it stands with the peer. */
+  readonly state: ChannelState;
+  /** Goes on where another one of the same connection was; behind `negotiated`. */
+  restore(state: ChannelState): void;
 }
 
 /** Over a provider that has WSPClaimMessageBuffer. */
 export class RingChannel implements MessageChannel {
   readonly out: WsaBuffer = { bytes: EMPTY, offset: 0, length: 0 };
+  readonly writesInPlace = true;
   inFlight = 0;
   private readonly gather: readonly WsaBuffer[] = [this.out];
   /** One operation is kept for the next send: an idle connection must not hold as many as it ever had under way. */
@@ -103,20 +123,49 @@ export class RingChannel implements MessageChannel {
   owesCredit(_heldMessages: number): boolean {
     return false;
   }
+
+  get state(): ChannelState {
+    return { credits: 0, owed: 0 };
+  }
+
+  restore(_state: ChannelState): void {}
 }
 
+/** One send, and the memory that its message is written into: the provider's, or, where that has none to give, its own. */
 class MessageOverlapped extends Overlapped {
-  readonly gather: WsaBuffer[];
+  readonly gather: readonly WsaBuffer[];
+  /** Bytes of the room that `gather` describes; 0: none. */
+  room = 0;
+  private own: Uint8Array | null = null;
 
-  constructor(sink: CompletionSink, bytes: number) {
+  constructor(sink: CompletionSink) {
     super(sink);
-    this.gather = [{ bytes: new Uint8Array(bytes), offset: 0, length: 0 }];
+    this.gather = [{ bytes: EMPTY, offset: 0, length: 0 }];
+  }
+
+  get buffer(): WsaBuffer {
+    return this.gather[0] as WsaBuffer;
+  }
+
+  /** Writes into memory of its own, which it keeps. */
+  useOwn(bytes: number): void {
+    if (this.own === null || this.own.length < bytes) this.own = new Uint8Array(bytes);
+    this.buffer.bytes = this.own;
+    this.buffer.offset = 0;
+    this.room = bytes;
+  }
+
+  /** What it was written into may be the provider's again. */
+  forget(): void {
+    this.room = 0;
+    this.buffer.bytes = EMPTY;
   }
 }
 
 /** Over a provider without flow control: one credit is one of the peer's receive buffers. */
 export class CreditChannel implements MessageChannel {
   out: WsaBuffer = { bytes: EMPTY, offset: 0, length: 0 };
+  readonly writesInPlace: boolean;
   inFlight = 0;
   private claimed: MessageOverlapped | null = null;
   private readonly free: MessageOverlapped[] = [];
@@ -140,6 +189,7 @@ export class CreditChannel implements MessageChannel {
     this.sink = sink;
     this.messageBytes = messageBytes;
     this.announced = announced;
+    this.writesInPlace = spi.WSPAllocateMessageBuffer !== undefined;
   }
 
   /** The peer's HELLO: how many messages of which size it takes. */
@@ -152,16 +202,29 @@ export class CreditChannel implements MessageChannel {
   claim(minBytes: number, maxBytes: number, use: number): WsaCode {
     if (use !== CLAIM_FREE && this.credits <= use) return WSAEWOULDBLOCK;
     if (minBytes > this.messageBytes) return WSAEMSGSIZE;
-    this.claimed ??= this.free.pop() ?? new MessageOverlapped(this.sink, this.messageBytes);
-    this.out = this.claimed.gather[0] as WsaBuffer;
-    this.out.length = Math.min(maxBytes, this.messageBytes);
+    this.claimed ??= this.free.pop() ?? new MessageOverlapped(this.sink);
+    const bytes = Math.min(maxBytes, this.messageBytes);
+    const code = this.claimed.room >= bytes ? NO_ERROR : this.allocate(this.claimed, bytes);
+    if (code !== NO_ERROR) return code;
+    this.out = this.claimed.buffer;
+    this.out.length = bytes;
     this.spends = use !== CLAIM_FREE;
+    return NO_ERROR;
+  }
+
+  /** Room for a message where the provider sends from, if it has any to give. */
+  private allocate(claimed: MessageOverlapped, bytes: number): WsaCode {
+    const { spi, socket } = this;
+    const code = spi.WSPAllocateMessageBuffer?.(socket, bytes, claimed.buffer) ?? WSAENOBUFS;
+    if (code === NO_ERROR) claimed.room = claimed.buffer.length;
+    else if (code === WSAENOBUFS) claimed.useOwn(this.messageBytes);
+    else return code;
     return NO_ERROR;
   }
 
   post(bytes: number): WsaCode {
     const overlapped = this.claimed as MessageOverlapped;
-    (overlapped.gather[0] as WsaBuffer).length = bytes;
+    overlapped.buffer.length = bytes;
     overlapped.internal = WSA_IO_PENDING;
     const code = this.spi.WSPSend(this.socket, overlapped.gather, 1, overlapped);
     if (code !== WSA_IO_PENDING) return code === NO_ERROR ? WSAEWOULDBLOCK : code;
@@ -172,8 +235,10 @@ export class CreditChannel implements MessageChannel {
   }
 
   sendCompleted(overlapped: Overlapped): void {
+    const sent = overlapped as MessageOverlapped;
     this.inFlight--;
-    this.free.push(overlapped as MessageOverlapped);
+    sent.forget();
+    this.free.push(sent);
   }
 
   credit(count: number): boolean {
@@ -198,5 +263,14 @@ export class CreditChannel implements MessageChannel {
   owesCredit(heldMessages: number): boolean {
     const { owed, announced } = this;
     return owed * 2 >= announced || (owed > 0 && owed + heldMessages >= announced);
+  }
+
+  get state(): ChannelState {
+    return { credits: this.credits, owed: this.owed };
+  }
+
+  restore({ credits, owed }: ChannelState): void {
+    this.credits = credits;
+    this.owed = owed;
   }
 }

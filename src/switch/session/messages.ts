@@ -70,7 +70,7 @@ export function encodeHello(hello: Hello): Uint8Array {
 /** Reads a HELLO message, header included; null if it is none that this version can work with. */
 export function decodeHello(bytes: Uint8Array, offset: number, length: number): Hello | null {
   const body = offset + SESSION_HEADER_BYTES;
-  if (length < SESSION_HEADER_BYTES + SESSION_HELLO_BYTES) return null;
+  if (length < SESSION_HEADER_BYTES + SESSION_HELLO_BYTES || length > HELLO_BYTES_MAX) return null;
   if (readU16(bytes, body + SESSION_HELLO_VERSION) !== SESSION_VERSION) return null;
   const hello = {
     receiveBuffers: readU16(bytes, body + SESSION_HELLO_RECEIVE_BUFFERS),
@@ -81,6 +81,9 @@ export function decodeHello(bytes: Uint8Array, offset: number, length: number): 
   };
   return hello.messageBytes < MESSAGE_BYTES_MIN || hello.receiveBuffers < RECEIVE_BUFFERS_MIN ? null : hello;
 }
+
+/** Bytes of a negotiation message at most (rule 3.6); what a later version adds behind ours must fit too. */
+const HELLO_BYTES_MAX = 256;
 
 /** Bytes: every message but DATA, OFFER and URGENT fits into this, so no smaller message size is accepted. */
 export const MESSAGE_BYTES_MIN = 64;

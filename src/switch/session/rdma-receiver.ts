@@ -1,6 +1,6 @@
 /**
- * Large receives (rules 5.6 to 5.8): the peer offers, we read its memory or let it write into ours. The stream behind the
- * offer waits, so that order is kept (5.10).
+ * Large receives (rules 5.6 to 5.8): the peer offers, we read its memory or let it write into ours. The stream behind an
+ * offer waits, so that order is kept (5.10); only a few more offers are fetched meanwhile.
  */
 import {
   SESSION_DONE_BYTES,
@@ -16,39 +16,106 @@ import {
   SESSION_TARGET_BYTES,
   SESSION_TARGET_KEY_LOW,
 } from '../../layout/layout.gen.js';
+import { copyOut } from '../../native/bytes.js';
 import { NO_ERROR, WSAENOBUFS, type WsaCode } from '../../spi/codes.js';
-import { MEM_WRITE, type Overlapped, RDMA_DESCRIPTOR_BYTES } from '../../spi/types.js';
+import type { RdmaLocalBuffer } from '../../spi/provider.js';
+import { MEM_WRITE } from '../../spi/types.js';
 import type { StartedProvider } from '../started-provider.js';
 import { CLAIM_CONTROL } from './channel.js';
 import { readU32, writeU32 } from './messages.js';
-import { RdmaMemory } from './rdma-memory.js';
+import { descriptorAt, mayOverlap, putDescriptor, RdmaTransfer } from './rdma-transfer.js';
 import type { Session } from './session.js';
+
+const NOTHING = new Uint8Array(0);
+
+/** An offer that is being fetched, and then waits for the application to read. */
+export class Fetch extends RdmaTransfer {
+  /** Where the bytes go; the first of them have come with the offer. */
+  target: Uint8Array = NOTHING;
+  /** The target is the application's own memory. */
+  isPlaced = false;
+  /** All bytes are there. */
+  hasArrived = false;
+  /** The peer has been told where to write. */
+  awaitsWrite = false;
+  private borrowed: RdmaLocalBuffer | null = null;
+
+  /**
+   * Finds memory for `total` bytes: the application's, the provider's, or new.
+   * @param first the first of the bytes
+   * @returns false: there is none (5.8)
+   */
+  prepare(total: number, first: Uint8Array): boolean {
+    const { session } = this;
+    const own = session.ownTarget(total);
+    if (session.ended) return false;
+    this.isPlaced = own !== null;
+    this.borrowed = own === null ? this.borrow(total) : null;
+    if (session.ended) return false;
+    const target = own ?? this.lentTarget(total) ?? session.attempt(() => new Uint8Array(total));
+    if (target === undefined) return false;
+    this.target = target;
+    target.set(first);
+    session.bytesCopiedReceived += first.length;
+    return true;
+  }
+
+  private lentTarget(total: number): Uint8Array | undefined {
+    const { borrowed } = this;
+    return borrowed?.bytes.subarray(borrowed.offset, borrowed.offset + total);
+  }
+
+  /** The target from `start` on, registered for this side. @returns undefined: no memory can be had (5.8) */
+  localPart(start: number): RdmaLocalBuffer | undefined {
+    const { borrowed, target } = this;
+    if (borrowed === null) return this.register(target.subarray(start), MEM_WRITE);
+    const { bytes, offset, handle } = borrowed;
+    return { bytes, offset: offset + start, length: target.length - start, handle };
+  }
+
+  /** All bytes are there. @param lend the application takes a view of whatever memory they lie in */
+  arrive(lend: boolean): void {
+    this.hasArrived = true;
+    if (this.borrowed === null || lend) return;
+    this.target = copyOut(this.target, 0, this.target.length);
+    this.session.bytesCopiedReceived += this.target.length;
+    this.giveBack();
+  }
+}
 
 /** The receiving half of the RDMA protocol. */
 export class RdmaReceiver {
-  /** An offer is being fetched, or its bytes wait for the application to read. */
-  busy = false;
-  private number = 0;
-  private target: Uint8Array | null = null;
-  private arrived = false;
-  private awaitsWrite = false;
-  private readonly memory: RdmaMemory;
+  /** In the order of their offers. */
+  private readonly fetches: Fetch[] = [];
+  /** An offer was refused, and its bytes have not come by messages yet: what was offered behind it must not overtake them. */
+  private refusing = false;
   private readonly provider: StartedProvider;
   private readonly session: Session;
 
   constructor(provider: StartedProvider, session: Session) {
     this.provider = provider;
     this.session = session;
-    this.memory = new RdmaMemory(provider, session);
+  }
+
+  /** Offers are being fetched, or their bytes wait for the application to read. */
+  get busy(): boolean {
+    return this.fetches.length > 0;
+  }
+
+  /** Another offer may be looked at. */
+  get takesOffers(): boolean {
+    const bytes = this.fetches.reduce((sum, { target }) => sum + target.length, 0);
+    return mayOverlap(this.fetches.length, bytes, this.session.rdmaBytesMax);
   }
 
   /** The peer's bytes are still to come. */
   get fetching(): boolean {
-    return this.busy && !this.arrived;
+    return this.fetches.some(({ hasArrived }) => !hasArrived);
   }
 
-  owns(overlapped: Overlapped): boolean {
-    return this.memory.owns(overlapped);
+  /** Bytes have come by message: if any were refused by RDMA, these are they. */
+  dataCame(): void {
+    this.refusing = false;
   }
 
   /** An OFFER message: everything in it comes from the peer and is checked against what our HELLO announced. */
@@ -62,86 +129,96 @@ export class RdmaReceiver {
     if (inlineBytes !== inlineRoom || inlineBytes >= total || total > session.limits.maxRdmaBytes) {
       return void session.violation(`an offer of ${total} bytes with ${inlineBytes} inside`);
     }
-    this.number = readU32(bytes, offset + SESSION_HEADER_VALUE);
-    this.busy = true;
-    this.arrived = false;
-    this.target = session.attempt(() => new Uint8Array(total)) ?? null;
-    this.target?.set(bytes.subarray(body + SESSION_OFFER_BYTES, offset + length));
-    const descriptor = bytes.slice(body + SESSION_OFFER_KEY_LOW, body + SESSION_OFFER_KEY_LOW + RDMA_DESCRIPTOR_BYTES);
-    const reads = this.provider.extensions.WSPRdmaRead !== undefined;
-    const code =
-      this.target === null
-        ? WSAENOBUFS
-        : reads
-          ? this.memory.move('WSPRdmaRead', this.target.subarray(inlineBytes), MEM_WRITE, descriptor)
-          : this.expose(this.target.subarray(inlineBytes));
-    if (code === WSAENOBUFS) this.refuse(reads);
-    else if (code !== NO_ERROR) session.lose(code);
+    const fetch = new Fetch(session, this.provider, readU32(bytes, offset + SESSION_HEADER_VALUE));
+    const first = bytes.subarray(body + SESSION_OFFER_BYTES, offset + length);
+    this.fetches.push(fetch);
+    const code = this.refusing
+      ? WSAENOBUFS
+      : this.begin(fetch, total, first, descriptorAt(bytes, body + SESSION_OFFER_KEY_LOW));
+    if (code === NO_ERROR || session.ended) return;
+    if (code === WSAENOBUFS) this.refuse(fetch);
+    else session.lose(code);
+  }
+
+  private get reads(): boolean {
+    return this.provider.extensions.WSPRdmaRead !== undefined;
+  }
+
+  /** @returns 0: under way; WSAENOBUFS: no memory can be had (5.8); or what ends the connection */
+  private begin(fetch: Fetch, total: number, first: Uint8Array, descriptor: Uint8Array): WsaCode {
+    if (!fetch.prepare(total, first)) return WSAENOBUFS;
+    if (!this.reads) return this.expose(fetch, first.length);
+    const local = fetch.localPart(first.length);
+    return local === undefined ? WSAENOBUFS : fetch.move('WSPRdmaRead', local, descriptor);
   }
 
   /** 5.7: lets the one peer write. @returns 0, or WSAENOBUFS: no memory can be had */
-  private expose(rest: Uint8Array): WsaCode {
-    const descriptor = this.memory.expose(rest, MEM_WRITE);
+  private expose(fetch: Fetch, start: number): WsaCode {
+    const descriptor = fetch.expose(fetch.target.subarray(start), MEM_WRITE);
     if (descriptor === undefined) return WSAENOBUFS;
-    this.awaitsWrite = true;
-    this.sayTarget(SESSION_STATUS_OK, descriptor);
+    fetch.awaitsWrite = true;
+    this.sayTarget(fetch, SESSION_STATUS_OK, descriptor);
     return NO_ERROR;
   }
 
-  private sayTarget(status: number, descriptor: Uint8Array | null): void {
+  private sayTarget(fetch: Fetch, status: number, descriptor: Uint8Array | null): void {
     const body = new Uint8Array(SESSION_TARGET_BYTES);
     writeU32(body, 0, status);
-    if (descriptor !== null) body.set(descriptor.subarray(0, RDMA_DESCRIPTOR_BYTES), SESSION_TARGET_KEY_LOW);
-    this.session.control(SESSION_TARGET, this.number, body, CLAIM_CONTROL);
+    if (descriptor !== null) putDescriptor(body, SESSION_TARGET_KEY_LOW, descriptor);
+    this.session.control(SESSION_TARGET, fetch.number, body, CLAIM_CONTROL);
   }
 
   /** 5.8: no memory for it here: the peer sends the bytes by messages. */
-  private refuse(reads: boolean): void {
-    this.target = null;
-    this.busy = false;
-    if (reads) this.memory.sayDone(this.number, SESSION_STATUS_NO_BUFFERS);
-    else this.sayTarget(SESSION_STATUS_NO_BUFFERS, null);
+  private refuse(fetch: Fetch): void {
+    this.refusing = true;
+    this.drop(fetch);
+    if (this.reads) fetch.sayDone(SESSION_STATUS_NO_BUFFERS);
+    else this.sayTarget(fetch, SESSION_STATUS_NO_BUFFERS, null);
   }
 
-  completed(): void {
-    if (!this.memory.moved()) return;
-    this.memory.sayDone(this.number, SESSION_STATUS_OK);
-    this.arrived = true;
+  private drop(fetch: Fetch): void {
+    this.fetches.splice(this.fetches.indexOf(fetch), 1);
+    fetch.stop();
+  }
+
+  completed(fetch: Fetch): void {
+    if (!fetch.hasMoved()) return;
+    fetch.arrive(this.session.lend);
+    fetch.sayDone(SESSION_STATUS_OK);
     this.resume();
   }
 
   /** 5.7: the peer has written, or can't. */
   done(bytes: Uint8Array, offset: number, length: number): void {
     const { session } = this;
-    const expected = this.awaitsWrite && length === SESSION_HEADER_BYTES + SESSION_DONE_BYTES;
-    if (!expected || readU32(bytes, offset + SESSION_HEADER_VALUE) !== this.number) {
+    const fetch = this.fetches.find(({ awaitsWrite }) => awaitsWrite);
+    if (fetch === undefined || !fetch.isMeant(bytes, offset, length, SESSION_DONE_BYTES)) {
       return void session.violation('the end of a transfer that does not run');
     }
-    this.awaitsWrite = false;
-    this.memory.release();
-    if (readU32(bytes, offset + SESSION_HEADER_BYTES) === SESSION_STATUS_OK) this.arrived = true;
-    else {
-      this.target = null;
-      this.busy = false;
-    }
+    fetch.awaitsWrite = false;
+    fetch.release();
+    if (readU32(bytes, offset + SESSION_HEADER_BYTES) === SESSION_STATUS_OK) fetch.arrive(session.lend);
+    else this.drop(fetch);
     this.resume();
   }
 
   /** Delivers what has arrived, if the application reads, and lets the stream go on. */
   resume(): void {
-    if (this.arrived && this.session.reading) {
-      const target = this.target as Uint8Array;
-      this.arrived = false;
-      this.target = null;
-      this.session.deliverOwned(target);
-      this.busy = false;
+    let [fetch] = this.fetches;
+    while (fetch?.hasArrived && this.session.reading) {
+      // Whoever calls back in here from within the delivery must not have it twice, nor what is behind it.
+      fetch.hasArrived = false;
+      this.session.deliverFetched(fetch.target, fetch.isPlaced);
+      if (this.fetches[0] !== fetch) return;
+      this.fetches.shift();
+      fetch.giveBack();
+      [fetch] = this.fetches;
     }
     this.session.unblock();
   }
 
   /** The connection ends. */
   stop(): void {
-    this.target = null;
-    this.memory.stop();
+    for (const fetch of this.fetches.splice(0)) fetch.stop();
   }
 }

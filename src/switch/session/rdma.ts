@@ -2,8 +2,8 @@
 import { SESSION_OFFER, SESSION_TARGET } from '../../layout/layout.gen.js';
 import type { Overlapped } from '../../spi/types.js';
 import type { StartedProvider } from '../started-provider.js';
-import { RdmaReceiver } from './rdma-receiver.js';
-import { RdmaSender } from './rdma-sender.js';
+import { Fetch, RdmaReceiver } from './rdma-receiver.js';
+import { Offer, RdmaSender } from './rdma-sender.js';
 import type { Session } from './session.js';
 
 /** One session's large transfers, both ways. */
@@ -30,8 +30,8 @@ export class Rdma {
 
   /** @returns false: the operation is none of ours */
   completed(overlapped: Overlapped): boolean {
-    if (this.sender.owns(overlapped)) this.sender.completed();
-    else if (this.receiver.owns(overlapped)) this.receiver.completed();
+    if (overlapped instanceof Offer) this.sender.completed(overlapped);
+    else if (overlapped instanceof Fetch) this.receiver.completed(overlapped);
     else return false;
     return true;
   }

@@ -1,6 +1,6 @@
 /**
  * The session's receives: how messages get from the provider to `Session.message`. A provider that lends is given one
- * receive at a time, and none while the application does not read: its ring then fills and slows the peer down. Any
+ * receive at a time, and none once the application does not read and a little is held: its ring then fills. Any
  * other is given all the buffers that our HELLO announces. A message that can't be handled yet is held, in its buffer or
  * as a copy of what was lent, and no credit goes back for it (rule 5.4). A failed receive is told when the application
  * has had everything that came before it (7.3).
@@ -30,6 +30,9 @@ export interface MessageHandler extends CompletionSink {
   /** No message may be handled any more. */
   readonly ended: boolean;
 }
+
+/** Bytes: once so much is held, what follows stays in the provider's memory until the application reads. The last one may be as long as a message is. */
+const HELD_BYTES_MAX = 1_024;
 
 const NO_BUFFERS: readonly WsaBuffer[] = [];
 
@@ -121,6 +124,8 @@ export class LentReceiver extends Receiver<Uint8Array> {
   private readonly credits: boolean;
   private readonly heldMax: number;
   private posted = false;
+  /** Bytes of the messages that are held. */
+  private heldBytes = 0;
 
   /** @param buffers how many HELLO announces */
   constructor(provider: StartedProvider, handler: MessageHandler, buffers: number) {
@@ -146,7 +151,10 @@ export class LentReceiver extends Receiver<Uint8Array> {
     }
     const { bytes, offset, internalHigh: length } = overlapped;
     if (this.credits) this.handler.arrived(bytes, offset, length);
-    if (!this.handler.message(bytes, offset, length)) this.hold(bytes.slice(offset, offset + length));
+    if (!this.handler.message(bytes, offset, length)) {
+      this.heldBytes += length;
+      this.hold(new Uint8Array(bytes.subarray(offset, offset + length)));
+    }
     this.postNext();
   }
 
@@ -160,14 +168,19 @@ export class LentReceiver extends Receiver<Uint8Array> {
   }
 
   protected deliver(held: Uint8Array): boolean {
-    return this.handler.message(held, 0, held.length);
+    if (!this.handler.message(held, 0, held.length)) return false;
+    this.heldBytes -= held.length;
+    return true;
   }
 
-  /** While the application does not read the peer is slowed down, but what a transfer waits for must still come through. */
+  /**
+   * While the application does not read the peer is slowed down, but what a transfer waits for must still come through, and a
+   * little more: behind it there may be the word that the peer changes its owner (8.1).
+   */
   private postNext(): void {
     const { handler } = this;
     if (this.posted || handler.ended || this.heldMessages >= this.heldMax) return;
-    if (!handler.reading && !this.credits && !handler.awaitsControl) return;
+    if (!handler.reading && !this.credits && !handler.awaitsControl && this.heldBytes >= HELD_BYTES_MAX) return;
     const code = this.post();
     if (code !== NO_ERROR) this.fail(code);
   }

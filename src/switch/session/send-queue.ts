@@ -3,7 +3,7 @@ import type { SentCallback } from '../transport.js';
 
 /** One send: the bytes from `offset` on are still to go. */
 export interface QueuedSend {
-  readonly bytes: Uint8Array;
+  bytes: Uint8Array;
   offset: number;
   readonly sent: SentCallback | undefined;
 }
@@ -20,6 +20,12 @@ export class SendQueue {
 
   get head(): QueuedSend | undefined {
     return this.items[this.first];
+  }
+
+  /** The one behind `send`; undefined: there is none, or `send` is not here. */
+  behind(send: QueuedSend): QueuedSend | undefined {
+    const index = this.items.indexOf(send, this.first);
+    return index < 0 ? undefined : this.items[index + 1];
   }
 
   push(send: QueuedSend): void {
@@ -56,12 +62,17 @@ export class SendQueue {
     return send;
   }
 
-  /** Empties the queue and tells every sender. */
-  fail(error: Error): void {
+  /** Empties the queue. @returns what was in it */
+  takeAll(): QueuedSend[] {
     const sends = this.items.slice(this.first);
     this.items = NOTHING;
     this.first = 0;
     this.bytes = 0;
-    for (const send of sends) send.sent?.(error);
+    return sends;
+  }
+
+  /** Empties the queue and tells every sender. */
+  fail(error: Error): void {
+    for (const send of this.takeAll()) send.sent?.(error);
   }
 }

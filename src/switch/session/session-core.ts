@@ -20,8 +20,9 @@ import {
 } from '../../spi/codes.js';
 import type { Socket } from '../../spi/types.js';
 import type { StartedProvider } from '../started-provider.js';
-import type { TransportEvents } from '../transport.js';
+import { NOBODY, type TransportEvents } from '../transport.js';
 import { isNoBuffers } from './rdma-sender.js';
+import type { SessionState } from './session-state.js';
 
 /** Phase: the HELLO messages are under way (3.6). */
 export const NEGOTIATING = 0;
@@ -40,6 +41,8 @@ export interface SessionOptions {
   /** The switch's descriptor of it. */
   readonly handle: Socket;
   readonly role: 'connecting' | 'accepting';
+  /** Of a session that comes from another owner (8.1): it goes on from here and does not negotiate. */
+  readonly state?: SessionState | null;
   readonly events: TransportEvents;
   /** Bytes queued from which `send` says stop. */
   readonly highWaterMarkBytes: number;
@@ -49,6 +52,8 @@ export interface SessionOptions {
   readonly peer: { readonly address: string; readonly port: number };
   /** How long the peer may take to negotiate. */
   readonly negotiationTimeoutMs: number;
+  /** How long the peer may be between two owners (8.2). */
+  readonly resumeTimeoutMs: number;
   /** Receive buffers over a provider without flow control, RECEIVE_BUFFERS_MIN to 65,535; default 32. */
   readonly receiveBuffers?: number;
   /** Called once: the session stands (3.6), or it failed before it stood, and the companion is closed. */
@@ -59,6 +64,8 @@ export interface SessionOptions {
 export abstract class SessionCore {
   readonly provider: string;
   readonly socket: Socket;
+  readonly role: SessionOptions['role'];
+  readonly resumeTimeoutMs: number;
   /** Its place among those that negotiate. */
   rosterIndex = -1;
   /** Replaced when a socket object takes the connection over. */
@@ -66,7 +73,11 @@ export abstract class SessionCore {
   protected phase = NEGOTIATING;
   /** Until the session stands: an idle connection must not keep alive what it came about by. */
   protected setup: SessionOptions | null;
-  protected readonly lend: boolean;
+  /** The application takes views of whatever memory its bytes lie in. */
+  readonly lend: boolean;
+  bytesCopiedSent = 0;
+  bytesCopiedReceived = 0;
+  largeSendsCopied = 0;
   protected readonly started: StartedProvider;
   protected closeError: Error | null = null;
   private closeCode: WsaCode = NO_ERROR;
@@ -81,6 +92,8 @@ export abstract class SessionCore {
     this.started = options.provider;
     this.provider = options.provider.name;
     this.socket = options.socket;
+    this.role = options.role;
+    this.resumeTimeoutMs = options.resumeTimeoutMs;
     this.events = options.events;
   }
 
@@ -164,12 +177,23 @@ export abstract class SessionCore {
     this.closeCode = code;
     this.disarm();
     this.release(() => error ?? nodeError(WSAECONNABORTED, this.place('write')));
+    this.closeSocket();
+  }
+
+  private closeSocket(): void {
     let closing = false;
     try {
       closing = this.started.spi.WSPCloseSocket(this.socket) === NO_ERROR;
     } catch {}
     // A provider that fails here has nothing left to tell us; its fault must not hide the reason why we close.
     if (!closing) this.handleClosed();
+  }
+
+  /** The connection goes on with another owner (8.1), and here nobody hears of it any more. */
+  protected leave(): void {
+    this.phase = CLOSING;
+    this.events = NOBODY;
+    this.closeSocket();
   }
 
   /** The provider's last word (WPUCloseSocketHandle, 7.2): now the application may know. */

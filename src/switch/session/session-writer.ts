@@ -1,6 +1,6 @@
 /**
  * What a session sends: room claimed from its channel, messages posted into it, control messages that wait for their
- * turn. What goes out and when is the business of `Session`.
+ * turn. What goes out and when is the business of `SessionSender`.
  */
 import { SESSION_CREDIT, SESSION_HEADER_BYTES } from '../../layout/layout.gen.js';
 import {
@@ -13,11 +13,12 @@ import {
   type WsaCode,
 } from '../../spi/codes.js';
 import type { CompletionSink, Overlapped, WsaBuffer } from '../../spi/types.js';
-import { CLAIM_FREE, CreditChannel, type MessageChannel, RingChannel } from './channel.js';
+import { CLAIM_FREE, CLAIM_STREAM, CreditChannel, type MessageChannel, RingChannel } from './channel.js';
 import { type SessionLimits, sessionLimits } from './limits.js';
 import { writeHeader } from './messages.js';
 import { SendQueue } from './send-queue.js';
 import { CLOSING, SessionCore, type SessionOptions } from './session-core.js';
+import { Vigil, type Vigilant } from './vigil.js';
 
 /** A message of the session itself, or urgent data. */
 export interface ControlMessage {
@@ -41,7 +42,7 @@ export function withMessage(messages: ControlMessage[], message: ControlMessage)
 }
 
 /** The sending part of a session. */
-export abstract class SessionWriter extends SessionCore implements CompletionSink {
+export abstract class SessionWriter extends SessionCore implements CompletionSink, Vigilant {
   readonly limits: SessionLimits;
   protected readonly channel: MessageChannel;
   protected readonly queue = new SendQueue();
@@ -53,10 +54,14 @@ export abstract class SessionWriter extends SessionCore implements CompletionSin
   protected idle = false;
   /** A message could not be sent: none may follow it. */
   protected sendsFail = false;
+  /** The application writes into room that was claimed for it: nothing else may be claimed. */
+  protected isReserved = false;
+  /** Made when something waits for the peer for the first time, over a provider that can ask. */
+  private vigil: Vigil | null = null;
 
   constructor(options: SessionOptions) {
     super(options);
-    this.limits = sessionLimits(options.provider, options.socket, options.receiveBuffers);
+    this.limits = options.state?.limits ?? sessionLimits(options.provider, options.socket, options.receiveBuffers);
     const { spi, info } = options.provider;
     this.spendsCredits = !info.claimsMessageBuffers;
     this.channel = info.claimsMessageBuffers
@@ -67,6 +72,9 @@ export abstract class SessionWriter extends SessionCore implements CompletionSin
   abstract completed(overlapped: Overlapped): void;
   /** Moves what waits as far as there is room. */
   abstract pump(): void;
+  /** Whether a reservation has ended with its turn; if not, `pump` follows when it does. */
+  protected abstract hasLapsed(): boolean;
+  abstract readonly waitsForPeer: boolean;
   /** Nothing that is sent arrives any more. */
   protected abstract peerClosed(): void;
 
@@ -77,6 +85,7 @@ export abstract class SessionWriter extends SessionCore implements CompletionSin
 
   protected tryClaim(minBytes: number, maxBytes: number, use: number): WsaCode {
     if (this.phase >= CLOSING) return WSAECONNABORTED;
+    if (this.isReserved && !this.hasLapsed()) return WSAEWOULDBLOCK;
     try {
       return this.channel.claim(minBytes, maxBytes, use);
     } catch (error) {
@@ -88,8 +97,34 @@ export abstract class SessionWriter extends SessionCore implements CompletionSin
   /** Room for a message, in `out`; `ofHead` as in `postFailed`. @returns false: not now */
   claim(minBytes: number, maxBytes: number, use: number, ofHead: boolean): boolean {
     const code = this.tryClaim(minBytes, maxBytes, use);
-    if (code !== NO_ERROR && code !== WSAEWOULDBLOCK) this.postFailed(code, ofHead);
+    if (code === WSAEWOULDBLOCK) this.awaitPeer();
+    else if (code !== NO_ERROR) this.postFailed(code, ofHead);
     return code === NO_ERROR;
+  }
+
+  /** What waits for the peer's word must not wait for ever. */
+  awaitPeer(): void {
+    if (this.started.spi.WSPProbePeer === undefined) return;
+    this.vigil ??= new Vigil(this);
+    this.vigil.begin();
+  }
+
+  protected awaitNobody(): void {
+    this.vigil?.stop();
+  }
+
+  probePeer(): void {
+    const { spi } = this.started;
+    this.attempt(() => spi.WSPProbePeer?.(this.socket));
+  }
+
+  /**
+   * Room for an offer, in `out`. @param ofHead as in `postFailed`; an offer behind others that finds no room is made when it is
+   * the first
+   */
+  claimOffer(minBytes: number, maxBytes: number, ofHead: boolean): boolean {
+    if (ofHead) return this.claim(minBytes, maxBytes, CLAIM_STREAM, true);
+    return this.tryClaim(minBytes, maxBytes, CLAIM_STREAM) === NO_ERROR;
   }
 
   /** Sends the first `length` bytes of the claimed room; `ofHead` as in `postFailed`. @returns 0, or why not, after having dealt with it */
@@ -113,13 +148,13 @@ export abstract class SessionWriter extends SessionCore implements CompletionSin
 
   /**
    * @param ofHead what failed was to carry bytes of the queue's head: where no message buffers can be had, that send
-   * fails with ENOBUFS and the connection lives on (5.8)
+   * fails with ENOBUFS and the connection lives on (5.8), unless nobody would hear of the hole in the stream
    */
   private postFailed(code: WsaCode, ofHead: boolean): void {
     const head = this.queue.head;
-    if (code === WSAENOBUFS && ofHead && head !== undefined && head.offset === 0) {
+    if (code === WSAENOBUFS && ofHead && head?.sent !== undefined && head.offset === 0) {
       this.queue.shift();
-      head.sent?.(nodeError(code, this.place('write')));
+      head.sent(nodeError(code, this.place('write')));
       process.nextTick(() => this.pump());
       return;
     }

@@ -1,13 +1,10 @@
 /**
  * The session: the switch-to-switch protocol on one SAN connection (rules 3.6, 5, 7), written once over the SPI's four
  * transfers and the same on every provider. It owns the companion socket from the moment it is connected.
- *
- * A small send takes the short way: `send` -> `openBatch` -> (copy) -> `postBatch`. The first of a turn is posted at
- * once; what follows in the same turn gathers in one message (see `reactor/turn.ts`). What finds no room is queued and
- * leaves by `pump` when the provider or the peer's credits make room.
+ * How it sends is in `SessionSender`; here is how it begins, receives and ends.
  */
+import { HandOverError } from '../../errors.js';
 import {
-  CAPABILITY_RDMA_READ,
   SESSION_CREDIT,
   SESSION_DATA,
   SESSION_DONE,
@@ -16,297 +13,78 @@ import {
   SESSION_HEADER_CREDITS,
   SESSION_HELLO,
   SESSION_OFFER,
+  SESSION_RESUME,
+  SESSION_SUSPEND,
+  SESSION_SUSPENDED,
   SESSION_TARGET,
   SESSION_URGENT,
 } from '../../layout/layout.gen.js';
-import { copyBytes, copyOut } from '../../native/bytes.js';
-import { atTurnEnd, turn } from '../../reactor/turn.js';
-import {
-  NO_ERROR,
-  nodeError,
-  WSA_OPERATION_ABORTED,
-  WSAECONNABORTED,
-  WSAECONNRESET,
-  WSAETIMEDOUT,
-  type WsaCode,
-} from '../../spi/codes.js';
-import { FD_CLOSE, FD_WRITE, type Overlapped, type WsaEvent } from '../../spi/types.js';
-import type { SentCallback, Transport } from '../transport.js';
-import { BulkCopy } from './bulk-copy.js';
-import { CLAIM_CONTROL, CLAIM_FREE, CLAIM_STREAM, CreditChannel } from './channel.js';
+import { copyOut } from '../../native/bytes.js';
+import { NO_ERROR, nodeError, WSAECONNRESET, WSAETIMEDOUT, type WsaCode } from '../../spi/codes.js';
+import { FD_CLOSE, FD_WRITE, type Overlapped, type OwnerKey, type WsaEvent } from '../../spi/types.js';
+import type { Transport } from '../transport.js';
+import { CLAIM_FREE, CLAIM_LAST, CreditChannel } from './channel.js';
 import { localHello } from './limits.js';
 import { decodeHello, encodeHello, type Hello, readU16 } from './messages.js';
 import { Rdma } from './rdma.js';
-import { OFFER_BY_MESSAGES } from './rdma-sender.js';
 import { BufferedReceiver, LentReceiver, type MessageHandler, type Receiver } from './receiver.js';
 import { CLOSING, NEGOTIATING, OPEN, type SessionOptions } from './session-core.js';
-import { CREDIT, NO_MESSAGES, SessionWriter, withMessage } from './session-writer.js';
-
-/** Bytes: sends up to this size may share a message with their neighbours. */
-const BATCH_SEND_MAX_BYTES = 4096;
-/** Bytes of such a message at most. */
-const BATCH_BYTES = 16_384;
-/** Bytes: a piece smaller than this is not worth a message while more is to go. */
-const PIECE_MIN_BYTES = 512;
-/** Bytes: urgent data travels in one control message. */
-export const URGENT_MAX_BYTES = 1024;
+import { SessionSender, URGENT_MAX_BYTES } from './session-sender.js';
+import type { MovedSession, SessionState } from './session-state.js';
+import { type Suspendable, Suspension } from './suspension.js';
 
 /** One connection over a SAN provider. */
-export class Session extends SessionWriter implements Transport, MessageHandler, WsaEvent {
+export class Session extends SessionSender implements Transport, MessageHandler, Suspendable, WsaEvent {
   reading = true;
-  private readonly receiver: Receiver;
-  /** Null where the provider has no RDMA. */
-  private readonly rdma: Rdma | null;
-  /** Made with the first send that is queued: most connections never have one. */
-  private bulkCopy: BulkCopy | null = null;
-  private readonly highWaterMarkBytes: number;
-  /** Bytes of a send that may share a message; what goes by RDMA (5.5) does not. */
-  private shortBytesMax = BATCH_SEND_MAX_BYTES;
-  private batchBytes = 0;
-  private batchRoom = 0;
-  private batchTurn = turn.now - 1;
-  private postedTurn = turn.now - 1;
-  private stopped = false;
-  private endRequested = false;
-  private finSent = false;
+  protected readonly receiver: Receiver;
+  protected readonly rdma: Rdma | null;
   private finReceived = false;
-  private torn = false;
-  private peerGone = false;
-  /** A send was refused because nothing that is sent arrives any more. */
-  private refused = false;
+  /** The application has paused, which has to wait until a change of owner is over. */
+  private pausesLater = false;
   private eventQueued = false;
-  private peerHello: Hello | null = null;
+  /** Why the peer is gone, as far as the provider says. */
+  private goneCode: WsaCode = WSAECONNRESET;
 
   constructor(options: SessionOptions) {
     super(options);
-    this.highWaterMarkBytes = options.highWaterMarkBytes;
     const { info } = options.provider;
     this.receiver = info.lendsReceives
       ? new LentReceiver(options.provider, this, this.limits.receiveBuffers)
       : new BufferedReceiver(options.provider, this, this.limits.receiveBuffers, this.limits.messageBytes);
     this.rdma = this.limits.maxRdmaBytes > 0 ? new Rdma(options.provider, this, options.role) : null;
+    if (options.state) this.restore(options.state);
   }
 
-  /** Posts the receives and begins to negotiate (3.6, 4.6); `negotiated` tells the outcome, never from inside this call. */
+  /** Goes on where another owner was (8.1). */
+  private restore(state: SessionState): void {
+    this.knowPeer(state.peerHello);
+    this.channel.restore(state.channel);
+    this.finSent = state.finSent;
+    this.endRequested = state.finSent;
+    this.finReceived = state.finReceived;
+    this.stopped = state.stopped;
+    this.suspension = new Suspension(this, state.suspension);
+  }
+
+  /**
+   * Posts the receives and begins to negotiate (3.6, 4.6), or goes on where another owner was (8.1); `negotiated` tells the
+   * outcome, never from inside this call.
+   */
   start(): void {
-    const { role, negotiationTimeoutMs } = this.setup as SessionOptions;
+    const { negotiationTimeoutMs } = this.setup as SessionOptions;
     this.armNegotiationTimer(negotiationTimeoutMs, () => this.lose(WSAETIMEDOUT));
     try {
       const code = this.started.spi.WSPEventSelect(this.socket, this, FD_WRITE | FD_CLOSE) || this.receiver.start();
       if (code !== NO_ERROR) return void process.nextTick(() => this.lose(code));
-      if (role === 'connecting') this.sayHello();
+      if (this.suspension !== null) process.nextTick(() => this.goOn());
+      else if (this.role === 'connecting') this.sayHello();
     } catch (error) {
       process.nextTick(() => this.fault(error));
     }
   }
 
-  get queuedBytes(): number {
-    return this.queue.bytes + this.batchBytes;
-  }
-
   protected get orderly(): boolean {
     return this.finSent && this.finReceived && this.queue.head === undefined;
-  }
-
-  /** Can the peer's provider read our memory (5.6)? */
-  get peerReads(): boolean {
-    return this.peerHello !== null && (this.peerHello.capabilities & CAPABILITY_RDMA_READ) !== 0;
-  }
-
-  /** Bytes of the largest RDMA transfer that both sides take. */
-  get rdmaBytesMax(): number {
-    return this.peerHello === null ? 0 : Math.min(this.limits.maxRdmaBytes, this.peerHello.maxRdmaBytes);
-  }
-
-  // ---------------------------------------------------------------- sending
-
-  send(bytes: Uint8Array, sent?: SentCallback): boolean {
-    const length = bytes.length;
-    if (this.idle && length <= this.shortBytesMax && (length <= this.batchRoom || this.openBatch(length))) {
-      const out = this.channel.out;
-      copyBytes(out.bytes, out.offset + SESSION_HEADER_BYTES + this.batchBytes, bytes, 0, length);
-      this.batchBytes += length;
-      this.batchRoom -= length;
-      if (this.postedTurn !== turn.now) {
-        this.postedTurn = turn.now;
-        this.postBatch();
-      } else if (this.batchTurn !== turn.now) {
-        this.batchTurn = turn.now;
-        atTurnEnd(this);
-      }
-      if (sent !== undefined) sent(null);
-      return true;
-    }
-    return this.enqueue(bytes, sent);
-  }
-
-  /** The turn is over: what has gathered goes out. */
-  endTurn(): void {
-    if (this.batchBytes > 0 && this.phase === OPEN) this.postBatch();
-  }
-
-  private openBatch(length: number): boolean {
-    if (this.batchBytes > 0) this.postBatch();
-    if (length === 0 || this.phase !== OPEN) return false;
-    // Whatever is in the way, the queue deals with it.
-    if (this.tryClaim(SESSION_HEADER_BYTES + length, SESSION_HEADER_BYTES + BATCH_BYTES, CLAIM_STREAM) !== NO_ERROR) {
-      return false;
-    }
-    this.batchRoom = this.channel.out.length - SESSION_HEADER_BYTES;
-    return true;
-  }
-
-  private postBatch(): void {
-    const bytes = this.batchBytes;
-    this.batchBytes = 0;
-    this.batchRoom = 0;
-    if (bytes > 0) this.postMessage(SESSION_DATA, 0, SESSION_HEADER_BYTES + bytes, false);
-  }
-
-  private enqueue(bytes: Uint8Array, sent: SentCallback | undefined): boolean {
-    if (this.phase !== OPEN || this.endRequested || this.torn || this.peerGone || this.sendsFail) {
-      const error = this.closeError ?? nodeError(WSAECONNRESET, this.place('write'));
-      if (sent !== undefined) process.nextTick(sent, error);
-      this.refused ||= this.peerGone || this.sendsFail;
-      this.loseIfStuck();
-      return false;
-    }
-    if (bytes.length === 0) {
-      if (sent !== undefined) process.nextTick(sent, null);
-      return this.queue.bytes < this.highWaterMarkBytes;
-    }
-    this.idle = false;
-    this.queue.push({ bytes, offset: 0, sent });
-    this.pump();
-    if (this.queue.bytes < this.highWaterMarkBytes) return true;
-    this.stopped = true;
-    return false;
-  }
-
-  /** Moves what waits as far as there is room: control messages first, then the stream, then its end. */
-  pump(): void {
-    if ((this.phase !== OPEN && this.phase !== NEGOTIATING) || this.sendsFail) return;
-    this.postBatch();
-    if (this.sendsFail) return;
-    // Ahead of the control messages, which may wait for the credits that the peer sends when it gets these.
-    if (this.channel.owesCredit(this.receiver.heldMessages) && !this.writeControl(CREDIT)) return;
-    if (!this.writeAll(this.controls)) return;
-    this.controls = NO_MESSAGES;
-    // Behind an offer the peer would only hold it, and with it what ends the transfer.
-    if (this.phase !== OPEN || this.idle || this.rdma?.sender.busy || !this.writeAll(this.urgents)) return;
-    this.urgents = NO_MESSAGES;
-    while (this.queue.head !== undefined) {
-      if (!this.pumpHead()) return;
-    }
-    if (this.endRequested && !this.finSent) {
-      if (!this.writeControl({ kind: SESSION_FIN, value: 0, body: null, use: CLAIM_CONTROL })) return;
-      this.finSent = true;
-    }
-    this.bulkCopy?.emptied();
-    this.idle = !this.endRequested && !this.torn && !this.peerGone;
-    if (this.stopped) {
-      this.stopped = false;
-      process.nextTick(() => {
-        if (this.phase === OPEN && !this.stopped) this.events.drained();
-      });
-    }
-    this.maybeFinish();
-  }
-
-  /** Sends a piece of the queue's head. @returns false: no room, or it has to wait for something */
-  private pumpHead(): boolean {
-    const head = this.queue.head as NonNullable<typeof this.queue.head>;
-    const left = head.bytes.length - head.offset;
-    // A callback of the pieces before may have sent, and offered.
-    if (this.rdma?.sender.busy) return false;
-    if (this.rdma !== null && this.rdmaBytesMax > 0 && left >= this.limits.rdmaThresholdBytes) {
-      if (this.rdma.sender.offer(head) !== OFFER_BY_MESSAGES) {
-        // Its answer comes by a message, for which no receive stands while the application does not read.
-        this.receiver.expectControl();
-        return false;
-      }
-    }
-    if (this.phase !== OPEN) return false;
-    this.bulkCopy ??= new BulkCopy();
-    const bulk = this.bulkCopy;
-    const min = Math.min(SESSION_HEADER_BYTES + Math.min(left, PIECE_MIN_BYTES), this.messageBytesMax);
-    if (!this.claim(min, SESSION_HEADER_BYTES + Math.min(left, bulk.pieceBytes), CLAIM_STREAM, true)) {
-      bulk.waited();
-      return false;
-    }
-    const out = this.channel.out;
-    const count = Math.min(left, out.length - SESSION_HEADER_BYTES);
-    bulk.copy(out.bytes, out.offset + SESSION_HEADER_BYTES, head.bytes, head.offset, count);
-    if (this.postMessage(SESSION_DATA, 0, SESSION_HEADER_BYTES + count, true) !== NO_ERROR) return false;
-    this.streamAdvanced(count);
-    return true;
-  }
-
-  /** `count` bytes of the queue's head have left by message or by RDMA. */
-  streamAdvanced(count: number): void {
-    if (this.queue.head === undefined) return; // The peer is gone, and every sender has been told.
-    this.queue.advance(count);
-    const head = this.queue.head;
-    if (head !== undefined && head.offset === head.bytes.length) this.queue.shift().sent?.(null);
-  }
-
-  cancel(sent: SentCallback): boolean {
-    const head = this.queue.head;
-    const begun = head !== undefined && head.sent === sent && (head.offset > 0 || this.rdma?.sender.busy);
-    if (begun && this.rdma?.sender.busy) {
-      this.rdma.sender.cancel();
-      this.torn = true;
-      this.idle = false;
-      return true;
-    }
-    const send = this.queue.remove(sent);
-    if (send === undefined) return false;
-    send.sent?.(nodeError(WSA_OPERATION_ABORTED, this.place('write')));
-    if (begun) this.tear();
-    process.nextTick(() => this.pump());
-    return true;
-  }
-
-  /** Part of a cancelled send has left: nothing may follow the hole, so that only close is sure to succeed (5.11). */
-  private tear(): void {
-    this.torn = true;
-    this.idle = false;
-    this.queue.fail(nodeError(WSAECONNABORTED, this.place('write')));
-  }
-
-  /** The running RDMA transfer of a cancelled send has ended: what is left of it is dropped. */
-  dropHead(): void {
-    if (this.queue.head === undefined) return;
-    const head = this.queue.shift();
-    head.sent?.(nodeError(WSA_OPERATION_ABORTED, this.place('write')));
-    this.tear();
-  }
-
-  private get messageBytesMax(): number {
-    return Math.min(this.limits.messageBytes, this.peerHello?.messageBytes ?? 0);
-  }
-
-  get urgentBytesMax(): number {
-    return Math.min(URGENT_MAX_BYTES, this.messageBytesMax - SESSION_HEADER_BYTES);
-  }
-
-  urgent(bytes: Uint8Array): void {
-    const message = { kind: SESSION_URGENT, value: bytes.length, body: bytes.slice(), use: CLAIM_STREAM };
-    this.urgents = withMessage(this.urgents, message);
-    this.idle = false;
-    this.pump();
-  }
-
-  end(): void {
-    if (this.endRequested || this.phase >= CLOSING) return;
-    // After a cancelled transfer an orderly end would tell the peer that it has everything.
-    if (this.torn) {
-      this.abort(null);
-      return;
-    }
-    this.endRequested = true;
-    this.idle = false;
-    this.pump();
   }
 
   // ------------------------------------------------------------- negotiation
@@ -324,6 +102,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
     if (kind === SESSION_DATA && this.phase === OPEN) {
       if (!this.reading || this.receiver.holding || this.rdma?.receiver.busy) return false;
       if (this.finReceived) return this.violation('data behind the end of the stream');
+      this.rdma?.receiver.dataCame();
       this.deliver(bytes, offset + SESSION_HEADER_BYTES, length - SESSION_HEADER_BYTES);
       this.handled(kind);
       return true;
@@ -333,18 +112,30 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
 
   private deliver(bytes: Uint8Array, offset: number, length: number): void {
     if (length === 0) return;
-    this.events.received(this.lend ? bytes.subarray(offset, offset + length) : copyOut(bytes, offset, length));
+    if (this.lend) this.events.received(bytes.subarray(offset, offset + length));
+    else {
+      this.bytesCopiedReceived += length;
+      this.events.received(copyOut(bytes, offset, length));
+    }
   }
 
-  /** Hands over bytes that came by RDMA, in memory that nobody else knows. */
-  deliverOwned(bytes: Uint8Array): void {
-    if (this.phase === OPEN) this.events.received(bytes);
+  /** The application's own memory for the next `bytes` bytes of the stream; null: it gives none. */
+  ownTarget(bytes: number): Uint8Array | null {
+    return this.events.target?.(bytes) ?? null;
+  }
+
+  /** Hands over bytes that came by RDMA. @param isPlaced they lie where `ownTarget` has said */
+  deliverFetched(bytes: Uint8Array, isPlaced: boolean): void {
+    if (this.phase !== OPEN) return;
+    if (isPlaced) this.events.placed?.(bytes);
+    else this.events.received(bytes);
   }
 
   private otherMessage(kind: number, bytes: Uint8Array, offset: number, length: number): boolean {
     if (this.phase === NEGOTIATING) return this.hello(kind, bytes, offset, length);
     const inStream = kind === SESSION_OFFER || kind === SESSION_FIN || kind === SESSION_URGENT;
-    if (inStream && (!this.reading || this.receiver.holding || this.rdma?.receiver.busy)) return false;
+    // SUSPENDED is the peer's last message; SUSPEND and RESUME don't wait for an application that does not read.
+    if ((inStream || kind === SESSION_SUSPENDED) && this.mustWait(kind)) return false;
     if (inStream && this.finReceived) return this.violation('data behind the end of the stream');
     const body = offset + SESSION_HEADER_BYTES;
     const bodyLength = length - SESSION_HEADER_BYTES;
@@ -353,9 +144,18 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
     else if (kind === SESSION_OFFER || kind === SESSION_TARGET || kind === SESSION_DONE) {
       if (this.rdma === null) return this.violation('a message of an RDMA transfer, for which there is no provider');
       this.rdma.message(kind, bytes, offset, length);
+    } else if (kind === SESSION_SUSPEND || kind === SESSION_SUSPENDED || kind === SESSION_RESUME) {
+      if (!this.changesOwner(kind)) return this.violation('a change of owner out of turn');
     } else if (kind !== SESSION_CREDIT) return this.violation(`a message of unknown kind ${kind}`);
     this.handled(kind);
     return true;
+  }
+
+  /** What is in the stream waits for the application, and for what is before it. */
+  private mustWait(kind: number): boolean {
+    if (!this.reading || this.receiver.holding) return true;
+    if (this.rdma === null) return false;
+    return kind === SESSION_OFFER ? !this.rdma.receiver.takesOffers : this.rdma.receiver.busy;
   }
 
   arrived(bytes: Uint8Array, offset: number, length: number): void {
@@ -368,7 +168,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
 
   /** A message's buffer stands again once we return: the peer gets its credit back with the next message. */
   private handled(kind: number): void {
-    if (!this.spendsCredits || kind === SESSION_CREDIT || this.phase >= CLOSING) return;
+    if (!this.spendsCredits || kind === SESSION_CREDIT || kind === SESSION_RESUME || this.phase >= CLOSING) return;
     this.channel.owe();
     this.heldMore();
   }
@@ -380,16 +180,17 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
   private hello(kind: number, bytes: Uint8Array, offset: number, length: number): boolean {
     const hello = kind === SESSION_HELLO ? decodeHello(bytes, offset, length) : null;
     if (hello === null) return this.violation('no negotiation message, or one of another version');
-    this.peerHello = hello;
-    if (this.rdmaBytesMax > 0) {
-      this.shortBytesMax = Math.min(BATCH_SEND_MAX_BYTES, this.limits.rdmaThresholdBytes - 1);
-    }
-    if (this.channel instanceof CreditChannel) this.channel.negotiated(hello.receiveBuffers, hello.messageBytes);
-    if (this.setup?.role === 'accepting') this.sayHello();
+    this.knowPeer(hello);
+    if (this.role === 'accepting') this.sayHello();
     if (this.ended) return true;
     this.idle = this.controls.length === 0;
     this.stand();
     return true;
+  }
+
+  private knowPeer(hello: Hello): void {
+    this.heard(hello);
+    if (this.channel instanceof CreditChannel) this.channel.negotiated(hello.receiveBuffers, hello.messageBytes);
   }
 
   private peerEnded(): void {
@@ -401,11 +202,14 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
   // ---------------------------------------------------------------- receiving
 
   pause(): void {
+    this.pausesLater = this.suspension?.readsOn === true;
+    if (this.pausesLater) return;
     this.reading = false;
     this.loseIfStuck();
   }
 
   resume(): void {
+    this.pausesLater = false;
     if (this.reading || this.phase >= CLOSING) return;
     this.reading = true;
     if (this.rdma === null) this.unblock();
@@ -428,6 +232,7 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
     if (this.phase >= CLOSING) return;
     if (overlapped.internal !== NO_ERROR) this.sendFailed(overlapped.internal);
     else if (this.endRequested) this.maybeFinish();
+    this.suspension?.sendCompleted();
   }
 
   receiveFailed(code: WsaCode): void {
@@ -439,7 +244,110 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
   }
 
   get awaitsControl(): boolean {
-    return this.rdma?.awaitsControl ?? false;
+    return this.rdma?.awaitsControl || this.suspension?.awaitsResume || false;
+  }
+
+  // --------------------------------------------------------- changes of owner
+
+  suspend(timeoutMs: number, done: (error: Error | null) => void): void {
+    const reason = this.movable ? null : 'it is closing, or has lost its peer or a part of a send';
+    if (reason !== null || this.suspension?.moves) {
+      process.nextTick(done, new HandOverError(`the connection can't move: ${reason ?? 'it moves already'}`));
+      return;
+    }
+    this.suspension ??= new Suspension(this, null);
+    this.suspension.begin(timeoutMs, done);
+  }
+
+  keep(): void {
+    if (this.phase !== OPEN) return;
+    this.suspension?.keep();
+  }
+
+  readOn(): void {
+    if (this.reading) return;
+    this.resume();
+    this.pausesLater = true;
+  }
+
+  /** The application, if it has paused meanwhile, has its way again. */
+  stopReadingOn(): void {
+    if (this.pausesLater) this.pause();
+  }
+
+  private get movable(): boolean {
+    return this.phase === OPEN && !this.torn && !this.peerGone && !this.sendsFail;
+  }
+
+  handOver(owner: OwnerKey): MovedSession {
+    const { suspension } = this;
+    if (suspension === null || !suspension.quiet || !this.movable) {
+      throw new HandOverError("the connection can't move: it has ended meanwhile");
+    }
+    // Its receives end with nothing in them, perhaps from inside of the call.
+    this.phase = CLOSING;
+    let context: unknown;
+    try {
+      context = this.started.spi.WSPDuplicateSocket(this.socket, owner);
+    } catch (error) {
+      this.phase = OPEN;
+      throw error;
+    }
+    const moved = { context, state: this.stateOf(suspension), ...this.takeUnsent() };
+    this.awaitNobody();
+    this.leave();
+    return moved;
+  }
+
+  private stateOf(suspension: Suspension): SessionState {
+    const { role, limits, channel, finSent, finReceived } = this;
+    return {
+      role,
+      limits,
+      peerHello: this.peerHello as Hello,
+      channel: channel.state,
+      stopped: this.stopped || this.drainsDue > 0,
+      finSent,
+      finReceived,
+      suspension: suspension.state,
+    };
+  }
+
+  /** The new owner is there: the peer hears of it first of all. */
+  private goOn(): void {
+    if (this.phase !== NEGOTIATING) return;
+    this.stand();
+    this.wake();
+  }
+
+  /** @returns false: the peer may not say that now */
+  private changesOwner(kind: number): boolean {
+    if (kind === SESSION_SUSPENDED) return this.suspension?.suspended() ?? false;
+    if (kind === SESSION_RESUME) return this.suspension?.resume() ?? false;
+    this.suspension ??= new Suspension(this, null);
+    return this.suspension.suspend();
+  }
+
+  get inFlight(): number {
+    return this.channel.inFlight;
+  }
+
+  say(kind: number): boolean {
+    const use = kind === SESSION_RESUME ? CLAIM_FREE : CLAIM_LAST;
+    return this.writeControl({ kind, value: 0, body: null, use });
+  }
+
+  wake(): void {
+    this.idle = false;
+    this.pump();
+  }
+
+  expectControl(): void {
+    this.receiver.expectControl();
+  }
+
+  resumeTimedOut(): void {
+    this.finish(nodeError(WSAETIMEDOUT, this.place('resume')), WSAETIMEDOUT);
   }
 
   // ------------------------------------------------------------------- ending
@@ -452,12 +360,13 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
       this.eventQueued = false;
       if (this.phase >= CLOSING) return;
       let events = 0;
+      let closeError = NO_ERROR;
       try {
-        ({ events } = this.started.spi.WSPEnumNetworkEvents(this.socket));
+        ({ events, closeError } = this.started.spi.WSPEnumNetworkEvents(this.socket));
       } catch (error) {
         this.fault(error);
       }
-      if ((events & FD_CLOSE) !== 0) this.peerClosed();
+      if ((events & FD_CLOSE) !== 0) this.peerClosed(closeError);
       if ((events & FD_WRITE) !== 0) this.pump();
     });
   }
@@ -466,23 +375,24 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
    * While the application does not read, no receive tells that the peer is gone. If nothing is to be sent, what has come
    * waits for the application; if something is, it may have paused until that has left, and must not wait for ever.
    */
-  protected peerClosed(): void {
+  protected peerClosed(code: WsaCode = WSAECONNRESET): void {
     if (this.finReceived) return;
     this.peerGone = true;
+    if (code !== NO_ERROR) this.goneCode = code;
     this.idle = false;
     this.loseIfStuck();
   }
 
   /** Whoever pauses until his sends have left must hear that they never will; looked at when he has had his say. */
-  private loseIfStuck(): void {
+  protected loseIfStuck(): void {
     if (this.reading || !(this.peerGone || this.sendsFail)) return;
     if (!this.refused && this.queuedBytes === 0 && !this.stopped) return;
     process.nextTick(() => {
-      if (!this.reading) this.lose(WSAECONNRESET);
+      if (!this.reading) this.lose(this.goneCode);
     });
   }
 
-  private maybeFinish(): void {
+  protected maybeFinish(): void {
     if (this.phase === OPEN && this.orderly && this.channel.inFlight === 0 && !this.rdma?.receiver.busy) {
       this.finish(null, NO_ERROR);
     }
@@ -490,6 +400,8 @@ export class Session extends SessionWriter implements Transport, MessageHandler,
 
   protected release(error: () => Error): void {
     this.idle = false;
+    this.awaitNobody();
+    this.suspension?.stop(this.closeError);
     this.batchBytes = 0;
     this.controls.length = 0;
     this.urgents.length = 0;
