@@ -1,6 +1,7 @@
 /** Where an actor lives: what a reference comes down to when it crosses a thread. */
 
 import { InvalidOptionError, showValue } from '../errors.js';
+import type { AnyRef } from './types.js';
 
 const PREFIX = 'sanswitch-actor:';
 const FORM = /^sanswitch-actor:(\d{1,10})\.(\d{1,10})\.(\d{1,10})$/;
@@ -37,4 +38,11 @@ export class ActorAddress {
   toString(): string {
     return `${PREFIX}${this.host}.${this.slot}.${this.generation}`;
   }
+}
+
+/** The address of what was given as a reference or an address. @throws InvalidOptionError if it is neither */
+export function addressOf(ref: AnyRef): ActorAddress {
+  const address: unknown = ref instanceof ActorAddress ? ref : ref?.address;
+  if (address instanceof ActorAddress) return address;
+  throw new InvalidOptionError(`${showValue(ref)} is neither a reference to an actor nor an actor's address`);
 }

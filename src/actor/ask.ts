@@ -6,6 +6,7 @@ import type { ActorAddress } from './address.js';
 import type { HostCore } from './core.js';
 import { packMark } from './depth-table.js';
 import { checkDelay } from './options.js';
+import { Reference } from './reference.js';
 import type { Signal } from './remote.js';
 import type { ActorRef, AskOptions, TellResult } from './types.js';
 import { announceEnd, forgetWatchers, heedWatcher, type Watched } from './watch.js';
@@ -41,7 +42,7 @@ export function ask<M, R>(
 }
 
 /** The reply address of one ask; a slot and little more. Also the reference that the asked actor replies to. */
-export class PendingAsk implements ActorRef<unknown>, Watched {
+export class PendingAsk extends Reference implements ActorRef<unknown>, Watched {
   readonly address: ActorAddress;
   /** Whom was asked, for the words of an error. */
   readonly asked: ActorAddress;
@@ -59,6 +60,7 @@ export class PendingAsk implements ActorRef<unknown>, Watched {
 
   /** @throws TooManyActorsError */
   constructor(core: HostCore, asked: ActorAddress) {
+    super();
     this.core = core;
     this.asked = asked;
     this.address = core.slots.open(1, ASK_MARK);

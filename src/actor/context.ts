@@ -1,14 +1,13 @@
 /** What an actor's code is handed to act with. One object per life: one that is over can do nothing any more. */
 
-import { ActorStoppedError, InvalidOptionError, StashFullError } from '../errors.js';
-import type { ActorAddress } from './address.js';
+import { ActorStoppedError, InvalidOptionError, NotMovableError, StashFullError } from '../errors.js';
+import { type ActorAddress, addressOf } from './address.js';
 import type { ActorCell } from './cell.js';
 import { toBehaviour } from './define.js';
 import { stopFor } from './ending.js';
 import type { EventStream } from './events.js';
 import { beginEnding } from './lifecycle.js';
 import { checkDelay } from './options.js';
-import { addressOf } from './refs.js';
 import type { NameRegistry } from './registry.js';
 import { Router, type Routing } from './router.js';
 import { ReceiveTimer, TimerSet } from './timers.js';
@@ -63,11 +62,12 @@ export class CellContext implements ActorContext<unknown> {
     return this.living().core.clock.nowUs() / 1_000;
   }
 
-  spawn<N, A>(definition: ActorDefinition<N, A>, args: A, options?: SpawnOptions): ActorRef<N> {
+  spawn<N, A>(definition: ActorDefinition<N, A>, args?: A, options?: SpawnOptions): ActorRef<N> {
     const cell = this.living();
     // A child of an actor that has told its children to stop would outlive it.
     if (cell.ending !== null) throw new ActorStoppedError('an actor that is about to end spawns no children');
-    return cell.core.spawn(cell, definition, args, options);
+    if (cell.transit?.isLeaving) throw new ActorStoppedError('an actor that is about to move spawns no children');
+    return cell.core.spawn(cell, definition, args as A, options);
   }
 
   router<N>(routing: Routing<N>, routees: readonly ActorRef<N>[]): Router<N> {
@@ -79,7 +79,7 @@ export class CellContext implements ActorContext<unknown> {
   }
 
   ref<N>(address: ActorAddress): ActorRef<N> {
-    return this.living().core.refOf(address) as ActorRef<N>;
+    return this.living().core.refOf(addressOf(address)) as ActorRef<N>;
   }
 
   watch(ref: AnyRef): void {
@@ -98,13 +98,16 @@ export class CellContext implements ActorContext<unknown> {
     if (cell.behaviour === null) throw new InvalidOptionError('become() is for an actor that has a behaviour already');
     cell.covered.push(cell.behaviour);
     cell.behaviour = next;
+    cell.connections?.reconsider();
   }
 
   unbecome(): void {
     const cell = this.living();
     const below = cell.covered?.pop();
     if (cell.covered?.length === 0) cell.covered = null;
-    if (below !== undefined) cell.behaviour = below;
+    if (below === undefined) return;
+    cell.behaviour = below;
+    cell.connections?.reconsider();
   }
 
   stash(): void {
@@ -123,6 +126,13 @@ export class CellContext implements ActorContext<unknown> {
     if (ms !== 0) checkDelay('ms', ms, 1);
     cell.receiveTimer?.cancel();
     cell.receiveTimer = ms === 0 ? null : new ReceiveTimer(cell, ms);
+  }
+
+  migrate(worker: number): void {
+    const cell = this.living();
+    const { mover } = cell.core;
+    if (mover === null) throw new NotMovableError('this host is alone: there is nowhere to move to');
+    mover.leave(cell, worker);
   }
 
   stop(ref?: AnyRef): void {

@@ -1,7 +1,8 @@
 /** The inside of a host: what its actors, asks and routers share. */
 
 import { inspect } from 'node:util';
-import { InvalidOptionError, RuntimeClosedError } from '../errors.js';
+import { RuntimeClosedError } from '../errors.js';
+import type { AnyBytes, StreamSocket } from '../socket/stream-socket.js';
 import { ActorAddress } from './address.js';
 import { HostAgent } from './agent.js';
 import { AskTimers } from './ask.js';
@@ -13,24 +14,43 @@ import { EventStream } from './events.js';
 import { beginLife } from './lifecycle.js';
 import { codecOfFields } from './mail/codecs.js';
 import { QueuePool } from './message-queue.js';
-import { type HostOptions, resolveHost, resolveMailbox, resolveSupervision } from './options.js';
+import type { Mover } from './migration/mover.js';
+import {
+  type HostOptions,
+  resolveHost,
+  resolveMailbox,
+  resolveRootSupervision,
+  resolveSupervision,
+} from './options.js';
 import type { Recipient } from './recipient.js';
 import { AddressRef } from './refs.js';
 import { NameRegistry } from './registry.js';
-import type { RemoteMail, Signal } from './remote.js';
+import { answerForNobody, type RemoteMail, type Signal } from './remote.js';
 import { SlotTable } from './slots.js';
+import { giveSocket } from './sockets/give.js';
+import type { SocketOrigin } from './sockets/moved.js';
 import {
+  type ActorMove,
   actorEnds,
   actorFailures,
+  actorMoves,
   actorSpawns,
   type DeadLetterReason,
   deadLetters,
   handlersAbandoned,
   highWater,
 } from './topics.js';
-import type { ActorDefinition, ActorRef, SpawnOptions, StopReason, TellResult } from './types.js';
+import type { ActorDefinition, ActorRef, MailboxOptions, SpawnOptions, StopReason, TellResult } from './types.js';
 
 type Outcome = 'restarted' | 'resumed' | 'stopped' | 'escalated';
+
+/** What the runtime adds where it spawns an actor. */
+export interface HostSpawnOptions extends SpawnOptions {
+  /** Absolute URL of the module that the definition is from: the actor can move to other hosts of its runtime. */
+  readonly module?: string;
+  /** Where the actor's socket comes from. Without it the actor can't move. */
+  readonly origin?: SocketOrigin;
+}
 
 /** What a host is made of. The runtime sees it as `ActorHost`. */
 export class HostCore {
@@ -46,14 +66,20 @@ export class HostCore {
   /** Those who have watched, or wait for, actors of other hosts, or are watched by some: who must hear of a host that died. */
   readonly abroad = new Set<Recipient>();
   outside: RemoteMail | null = null;
+  /** Null: this host is alone. */
+  mover: Mover | null = null;
   isClosed = false;
 
   actors = 0;
   pendingAsks = 0;
   spawned = 0;
+  /** Actors that have come from other hosts, and that have left for some. */
+  arrived = 0;
+  departed = 0;
   restarts = 0;
   failures = 0;
   handled = 0;
+  socketEvents = 0;
   deadLetters = 0;
   private isTellingOfDeadLetter = false;
   private whenEmpty: (() => void) | null = null;
@@ -75,20 +101,19 @@ export class HostCore {
     parent: ActorCell | null,
     definition: ActorDefinition<M, A>,
     args: A,
-    options: SpawnOptions = {},
+    options: HostSpawnOptions = {},
   ): ActorRef<M> {
     if (this.isClosed) throw new RuntimeClosedError();
     checkDefinition(definition);
     // A declaration that can't be is found here, not when the first message comes from another thread.
     codecOfFields(definition.message);
-    const supervision = resolveSupervision(options.supervision);
-    if (parent === null && supervision.strategy !== 'one-for-one') {
-      throw new InvalidOptionError(`an actor without parent has no siblings for '${supervision.strategy}'`);
-    }
+    const resolve = parent === null ? resolveRootSupervision : resolveSupervision;
+    const supervision = resolve(options.supervision);
     const mailbox = resolveMailbox(options.mailbox ?? definition.mailbox);
     if (options.name !== undefined) this.registry.check(options.name);
     const anyDefinition = definition as unknown as ActorDefinition<unknown, unknown>;
     const cell = new ActorCell({ core: this, parent, definition: anyDefinition, args, mailbox, supervision });
+    cell.module = options.module ?? null;
     this.actors++;
     this.spawned++;
     if (parent !== null) {
@@ -97,6 +122,48 @@ export class HostCore {
     }
     this.begin(cell, options.name);
     return cell.ref;
+  }
+
+  /** @see ActorHost.spawnSocket */
+  spawnSocket<M, A>(
+    definition: ActorDefinition<M, A>,
+    args: A,
+    options: HostSpawnOptions,
+    stream: StreamSocket<AnyBytes>,
+  ): ActorRef<M> {
+    try {
+      const ref = this.spawn(null, definition, args, options);
+      giveSocket(this.cellOf(ref.address) as ActorCell, stream, options.origin ?? null);
+      return ref;
+    } catch (error) {
+      stream.abort();
+      throw error;
+    }
+  }
+
+  /** Makes an actor that comes from another host; what fails before it stands ends it. @param prepare makes it a newcomer */
+  arrive(
+    definition: ActorDefinition<unknown, unknown>,
+    args: unknown,
+    options: MailboxOptions,
+    prepare: (cell: ActorCell) => void,
+  ): void {
+    if (this.isClosed) throw new RuntimeClosedError();
+    codecOfFields(definition.message);
+    const mailbox = resolveMailbox(options);
+    const supervision = resolveSupervision({ decide: () => 'stop' });
+    const cell = new ActorCell({ core: this, parent: null, definition, args, mailbox, supervision });
+    this.actors++;
+    this.arrived++;
+    prepare(cell);
+    beginLife(cell);
+  }
+
+  /** An actor of this host lives on another one now. */
+  cellLeft(): void {
+    this.departed++;
+    this.actors--;
+    if (this.actors === 0) this.whenEmpty?.();
   }
 
   private begin(cell: ActorCell, name: string | undefined): void {
@@ -145,12 +212,13 @@ export class HostCore {
     if (!isOurs && this.outside !== null) {
       const result = this.outside.tell(address, message, sender);
       // Nobody else would ever hear of it.
-      const wantsRoom = this.dispatcher.current?.behaviour?.drained !== undefined;
+      const wantsRoom = this.dispatcher.current?.behaviour?.mailboxDrained !== undefined;
       if (result !== 'sent' && sender !== null && wantsRoom)
         this.sendSignal(address, { kind: 'blocked', from: sender });
       if (result !== 'refused') return result;
     }
-    this.deadLetter(message, address, sender, isOurs ? 'no-actor' : 'unreachable');
+    const reason = isOurs ? 'no-actor' : (this.outside?.refusal(address) ?? 'unreachable');
+    this.deadLetter(message, address, sender, reason);
     return 'refused';
   }
 
@@ -161,7 +229,7 @@ export class HostCore {
     }
     const recipient = this.slots.find(address.slot, address.generation);
     if (recipient !== null) recipient.signal(signal);
-    else if (signal.kind === 'watch') this.answerWatch(address, signal.from);
+    else this.answerInstead(address, signal);
   }
 
   /** Begins to watch for `watcher`; whom nobody can reach has ended. */
@@ -200,6 +268,10 @@ export class HostCore {
     if (this.events.hasAudience(highWater)) this.events.publish(highWater, { address, depth });
   }
 
+  moved(move: ActorMove): void {
+    if (this.events.hasAudience(actorMoves)) this.events.publish(actorMoves, move);
+  }
+
   abandoned(address: ActorAddress): void {
     this.events.publish(handlersAbandoned, { address, afterMs: this.limits.stopTimeoutMs });
   }
@@ -215,7 +287,7 @@ export class HostCore {
   signalled(slot: number, generation: number, signal: Signal): void {
     const recipient = this.slots.find(slot, generation);
     if (recipient !== null) recipient.signal(signal);
-    else if (signal.kind === 'watch') this.answerWatch(new ActorAddress(this.limits.id, slot, generation), signal.from);
+    else this.answerInstead(new ActorAddress(this.limits.id, slot, generation), signal);
   }
 
   deliver(slot: number, generation: number, message: unknown, sender: ActorAddress | null): void {
@@ -245,7 +317,7 @@ export class HostCore {
     });
   }
 
-  private answerWatch(address: ActorAddress, watcher: ActorAddress): void {
-    this.sendSignal(watcher, { kind: 'terminated', from: address, reason: 'unknown' });
+  private answerInstead(address: ActorAddress, signal: Signal): void {
+    answerForNobody(address, signal, 'unknown', (to, answer) => this.sendSignal(to, answer));
   }
 }

@@ -1,10 +1,17 @@
 /** How an actor is defined. */
 
 import { NoBehaviourError, showValue } from '../errors.js';
-import type { ActorContext, ActorDefinition, Behaviour, Receive } from './types.js';
+import type { ActorContext, ActorDefinition, Behaviour, BehaviourHooks, Receive } from './types.js';
 
 /** What `defineActor` takes: how to make a behaviour, alone or with more about the actor. */
 type Create<M, A> = ActorDefinition<M, A>['create'];
+
+/** A behaviour as its cell holds it. Whether it takes messages is seen when one comes. */
+export interface AnyBehaviour extends BehaviourHooks<unknown> {
+  receive?: Receive<unknown> | undefined;
+}
+
+const SOCKET_HOOKS = ['connected', 'received', 'completed', 'drained', 'urgent', 'ended', 'closed'] as const;
 
 /**
  * Defines an actor that takes messages of type M and is made from A. The default export of an actor module.
@@ -20,11 +27,19 @@ export function checkDefinition<M, A>(definition: ActorDefinition<M, A>): ActorD
   throw new NoBehaviourError(`${showValue(definition)} is no actor definition: it has no function 'create'`);
 }
 
+/** Whether a behaviour hears of sockets at all. */
+export function hasSocketHooks(behaviour: AnyBehaviour): boolean {
+  return SOCKET_HOOKS.some((name) => typeof behaviour[name] === 'function');
+}
+
 /** What `create` or `become` was given, as a behaviour. @throws NoBehaviourError */
-export function toBehaviour<M>(made: Behaviour<M> | Receive<M>): Behaviour<M> {
-  if (typeof made === 'function') return { receive: made };
-  if (typeof made?.receive === 'function') return made;
-  throw new NoBehaviourError(`${showValue(made)} is no behaviour: it has no function 'receive'`);
+export function toBehaviour<M>(made: Behaviour<M> | Receive<M>): AnyBehaviour {
+  if (typeof made === 'function') return { receive: made as Receive<unknown> };
+  const behaviour = made as unknown as AnyBehaviour | null | undefined;
+  if (typeof behaviour?.receive === 'function') return behaviour;
+  const isSilent = behaviour != null && behaviour.receive === undefined && hasSocketHooks(behaviour);
+  if (isSilent) return behaviour;
+  throw new NoBehaviourError(`${showValue(made)} is no behaviour: it has no function 'receive', and no socket hook`);
 }
 
 /** Makes the behaviour of a definition. @throws NoBehaviourError, whatever `create` throws */
@@ -32,6 +47,6 @@ export function createBehaviour<M, A>(
   definition: ActorDefinition<M, A>,
   args: A,
   context: ActorContext<M>,
-): Behaviour<M> {
+): AnyBehaviour {
   return toBehaviour(definition.create(args, context));
 }

@@ -7,6 +7,7 @@
  */
 import { InvalidOptionError } from '../errors.js';
 import * as layout from '../layout/layout.gen.js';
+import type { Refusal } from './remote.js';
 import { sharedPages } from './shared-pages.js';
 import type { MailboxPolicy, TellResult } from './types.js';
 
@@ -52,6 +53,13 @@ export class DepthTable {
       return 'refused';
     }
     return depth + 1 >= mark >> layout.ACTOR_POLICY_BITS ? 'queued' : 'sent';
+  }
+
+  /** Why the latest reservation for that actor was refused, as things look now; `unreachable`: not on its account. */
+  refusal(slot: number, generation: number): Refusal {
+    if (!this.isAlive(slot, generation)) return 'no-actor';
+    if (this.depth(slot) < this.capacity(slot)) return 'unreachable';
+    return this.policy(slot) === 'drop-newest' ? 'dropped' : 'full';
   }
 
   /** Gives back the place of one message. @returns the depth that is left */

@@ -1,5 +1,6 @@
 /** Who runs next: the ready actors of a host in the order in which they became ready, each for a bounded turn. */
 
+import { atTurnEnd, type TurnEnd, turn } from '../reactor/turn.js';
 import type { ActorClock } from './clock.js';
 
 /** What the dispatcher runs. It is linked into the queue itself, so that being ready costs no memory. */
@@ -28,7 +29,7 @@ export interface DispatchLimits {
 }
 
 /** The dispatcher of one host. */
-export class Dispatcher<R extends Runnable> {
+export class Dispatcher<R extends Runnable> implements TurnEnd {
   /** Whose turn it is; null between turns. */
   current: R | null = null;
   /** The time when the clock was last looked at: at the start of a run, and every few steps. */
@@ -43,6 +44,13 @@ export class Dispatcher<R extends Runnable> {
   /** A look at the clock costs as much as a short message, so how often we look depends on how long messages take. */
   private checkEvery = 1;
   private sinceCheck = 0;
+  /** Who has had the last turns outside of the queue, in which turn of the thread, how many, and until when it may have more. */
+  private entered: R | null = null;
+  private enteredIn = turn.now;
+  private enteredTurns = 0;
+  private enteredEndUs = 0;
+  /** What is ready runs at the end of the thread's turn. */
+  private runsAtTurnEnd = false;
 
   constructor(limits: DispatchLimits) {
     this.limits = limits;
@@ -62,6 +70,7 @@ export class Dispatcher<R extends Runnable> {
     this.isScheduled = false;
     if (this.isRunning || this.head === null) return;
     this.isRunning = true;
+    this.entered = null;
     try {
       this.nowUs = this.limits.clock.nowUs();
       const endUs = this.nowUs + this.limits.dispatchUs;
@@ -72,6 +81,54 @@ export class Dispatcher<R extends Runnable> {
       if (this.head !== null) this.schedule();
     }
   };
+
+  /**
+   * Begins a turn outside of the queue, for a single piece of work that has come in and needs not wait; `leave` ends it.
+   * False: it is somebody's turn, or this one has had its share for now. The caller sees to it that it is not ready.
+   */
+  enter(one: R): boolean {
+    if (this.current !== null) return false;
+    if (this.entered !== one || this.enteredIn !== turn.now) {
+      this.entered = one;
+      this.enteredIn = turn.now;
+      this.enteredTurns = 0;
+    } else if (this.hasHadItsShare()) {
+      return false;
+    }
+    this.current = one;
+    return true;
+  }
+
+  /** Ends a turn that `enter` has begun. Whom it has given something to do runs when the thread's turn ends, not later. */
+  leave(one: R): void {
+    this.current = null;
+    one.endTurn();
+    if (one.hasMore()) this.ready(one);
+    if (this.head === null || this.runsAtTurnEnd) return;
+    this.runsAtTurnEnd = true;
+    atTurnEnd(this);
+  }
+
+  endTurn(): void {
+    this.runsAtTurnEnd = false;
+    this.run();
+  }
+
+  /** The limits of a turn hold for what comes in at once, too; a lone piece of work needs no look at the clock. */
+  private hasHadItsShare(): boolean {
+    this.enteredTurns++;
+    this.sinceCheck++;
+    if (this.enteredTurns === 1) {
+      this.nowUs = this.limits.clock.nowUs();
+      this.sinceCheck = 0;
+      this.enteredEndUs = this.nowUs + this.limits.turnUs;
+    } else if (this.sinceCheck >= this.checkEvery) {
+      this.look();
+    }
+    if (this.enteredTurns < this.limits.turnMessages && this.nowUs < this.enteredEndUs) return false;
+    this.preemptions++;
+    return true;
+  }
 
   private takeTurn(one: R): void {
     const { turnMessages } = this.limits;

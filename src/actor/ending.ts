@@ -4,7 +4,7 @@ import type { StopReason } from './types.js';
 
 /**
  * Where an actor is in its life. A restart goes through the phases of an end and then begins anew.
- * `children` and `paused` wait for something else than a turn.
+ * `children`, `paused` and `waiting` wait for something else than a turn.
  */
 export const PHASE = {
   running: 0,
@@ -23,6 +23,10 @@ export const PHASE = {
   /** The next life is to begin. */
   reborn: 7,
   stopped: 8,
+  /** It moves: `Transit.advance` is to be called. */
+  transit: 9,
+  /** It moves: waits for the other host. */
+  waiting: 10,
 } as const;
 
 export type Phase = (typeof PHASE)[keyof typeof PHASE]; // one of the above
@@ -52,5 +56,13 @@ export function restartFor(error: unknown, delayMs: number): Ending {
 
 /** Whether a turn would bring an actor further that is in this phase. */
 export function canAdvance(phase: Phase): boolean {
-  return phase !== PHASE.children && phase !== PHASE.paused && phase !== PHASE.stopped;
+  switch (phase) {
+    case PHASE.children:
+    case PHASE.paused:
+    case PHASE.stopped:
+    case PHASE.waiting:
+      return false;
+    default:
+      return true;
+  }
 }

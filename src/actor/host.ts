@@ -1,16 +1,23 @@
 /** One thread's part of the actor runtime: its actors, their dispatcher, and what joins it to the other threads. */
 
-import type { ActorAddress } from './address.js';
+import { NotMovableError } from '../errors.js';
+import type { AnyBytes, StreamSocket } from '../socket/stream-socket.js';
+import { type ActorAddress, addressOf } from './address.js';
 import { ActorCell } from './cell.js';
-import { HostCore } from './core.js';
+import { HostCore, type HostSpawnOptions } from './core.js';
 import type { DepthTable } from './depth-table.js';
+import { type AudienceNotice, EventRelay } from './event-relay.js';
 import type { EventStream } from './events.js';
-import type { HostOptions } from './options.js';
-import { addressOf } from './refs.js';
+import type { Moved } from './migration/departure.js';
+import { Forwarder } from './migration/forwarder.js';
+import { Mover, whyImmovable } from './migration/mover.js';
+import type { Road } from './migration/road.js';
+import { checkFunction, type HostOptions } from './options.js';
 import type { NameRegistry } from './registry.js';
 import type { RemoteMail, Signal } from './remote.js';
 import { Router, type Routing } from './router.js';
-import type { ActorDefinition, ActorRef, AnyRef, MessageFields, SpawnOptions, StopReason } from './types.js';
+import type { ActorSocketInfo } from './sockets/types.js';
+import type { ActorDefinition, ActorRef, AnyRef, MessageFields, StopReason } from './types.js';
 
 export type { HostOptions } from './options.js';
 
@@ -19,11 +26,16 @@ export interface HostStats {
   readonly actors: number;
   readonly pendingAsks: number;
   readonly spawned: number;
+  /** Actors that have come from other workers, and that have left for others. */
+  readonly arrived: number;
+  readonly departed: number;
   readonly stopped: number;
   readonly restarts: number;
   readonly failures: number;
   /** Messages that handlers were called with. */
   readonly handled: number;
+  /** Socket events that hooks were called with, or would have been if there were any. */
+  readonly socketEvents: number;
   readonly deadLetters: number;
   /** Turns of actors that were ended by `turnMessages` or `turnUs`. */
   readonly preemptions: number;
@@ -40,7 +52,12 @@ export interface ActorInfo {
   /** Messages that its handler was called with. */
   readonly handled: number;
   readonly restarts: number;
+  readonly sockets: readonly ActorSocketInfo[];
+  /** Whether it can move to another host. */
+  readonly movable: boolean;
 }
+
+const NO_SOCKETS: readonly ActorSocketInfo[] = [];
 
 /** The host of one thread; see the top of this file. */
 export class ActorHost {
@@ -74,13 +91,43 @@ export class ActorHost {
     this.core.outside = mail;
   }
 
+  /** Passes events on to other hosts. @param announce tells a host (null: all) what is wanted here @throws TooManyActorsError */
+  relayEvents(announce: (host: number | null, notice: AudienceNotice) => void): EventRelay {
+    return new EventRelay(this.core, announce);
+  }
+
   get isClosed(): boolean {
     return this.core.isClosed;
   }
 
   /** Spawns an actor without parent. @throws RuntimeClosedError, NameTakenError, NoBehaviourError, TooManyActorsError */
-  spawn<M, A>(definition: ActorDefinition<M, A>, args: A, options?: SpawnOptions): ActorRef<M> {
+  spawn<M, A>(definition: ActorDefinition<M, A>, args: A, options?: HostSpawnOptions): ActorRef<M> {
     return this.core.spawn(null, definition, args, options);
+  }
+
+  /**
+   * Spawns an actor that has a connected socket: `connected` is its first event. The socket is the actor's from now on, its
+   * handlers included; if this throws, it has been reset.
+   * @throws RuntimeClosedError, NameTakenError, NoBehaviourError, TooManyActorsError
+   */
+  spawnSocket<M, A>(
+    definition: ActorDefinition<M, A>,
+    args: A,
+    options: HostSpawnOptions,
+    socket: StreamSocket<AnyBytes>,
+  ): ActorRef<M> {
+    return this.core.spawnSocket(definition, args, options, socket);
+  }
+
+  /** Has actors of this host move to others, and theirs to this one. */
+  join(road: Road): void {
+    this.core.mover = new Mover(this.core, road);
+  }
+
+  /** Has an actor of any host moved to another. @param settled called once, with its new address or why it stays */
+  migrate(address: ActorAddress, to: number, settled: Moved): void {
+    if (this.core.mover === null) settled(null, new NotMovableError('this host is alone: there is nowhere to move to'));
+    else this.core.mover.migrate(address, to, settled);
   }
 
   /** Makes a router that lives until it is closed, or the host is. @throws InvalidOptionError */
@@ -101,6 +148,7 @@ export class ActorHost {
   /** The fields that an actor of this host declares for its messages, if it lives and declares any. */
   fieldsOf(slot: number, generation: number): MessageFields | undefined {
     const recipient = this.core.slots.find(slot, generation);
+    if (recipient instanceof Forwarder) return recipient.fields;
     return recipient instanceof ActorCell ? recipient.definition?.message : undefined;
   }
 
@@ -111,7 +159,7 @@ export class ActorHost {
 
   /** A live reference to an actor of any host, say from an address that came in a message. */
   ref<M>(address: ActorAddress): ActorRef<M> {
-    return this.core.refOf(address) as ActorRef<M>;
+    return this.core.refOf(addressOf(address)) as ActorRef<M>;
   }
 
   /** Stops an actor of this host, or asks another host to. */
@@ -121,7 +169,7 @@ export class ActorHost {
 
   /** Calls `ended` once when that actor, of any host, has ended. */
   watch(address: ActorAddress, ended: (address: ActorAddress, reason: StopReason) => void): void {
-    this.core.agent.watch(address, ended);
+    this.core.agent.watch(addressOf(address), checkFunction('ended', ended));
   }
 
   /** Takes a `watch` back. */
@@ -140,27 +188,58 @@ export class ActorHost {
   }
 
   stats(): HostStats {
-    const { actors, pendingAsks, spawned, restarts, failures, handled, deadLetters, dispatcher } = this.core;
+    const { actors, pendingAsks, spawned, arrived, departed, restarts, failures } = this.core;
+    const { handled, socketEvents, deadLetters, dispatcher } = this.core;
     const { preemptions } = dispatcher;
-    const stopped = spawned - actors;
-    return { actors, pendingAsks, spawned, stopped, restarts, failures, handled, deadLetters, preemptions };
+    const stopped = spawned + arrived - departed - actors;
+    return {
+      actors,
+      pendingAsks,
+      spawned,
+      arrived,
+      departed,
+      stopped,
+      restarts,
+      failures,
+      handled,
+      socketEvents,
+      deadLetters,
+      preemptions,
+    };
   }
 
-  /** Messages in mailboxes, and handlers that have not come to their end. Looks at every actor. */
+  /** Messages in mailboxes, handlers that have not come to their end, moves. Looks at every actor. */
   countPending(): number {
-    let pending = 0;
-    for (const cell of this.core.cells()) pending += cell.pendingCount;
+    let pending = this.core.mover?.pendingCount ?? 0;
+    for (const recipient of this.core.slots) {
+      if (recipient instanceof ActorCell || recipient instanceof Forwarder) pending += recipient.pendingCount;
+    }
     return pending;
   }
 
   /** Every actor of this host, as of now. Takes time in proportion to their number. */
   actors(): ActorInfo[] {
     const infos: ActorInfo[] = [];
-    for (const { address, name, parent, handled, lives } of this.core.cells()) {
+    for (const cell of this.core.cells()) {
+      const { address, name, handled, lives, connections } = cell;
+      const parent = cell.parent?.address ?? null;
       const depth = this.depths.depth(address.slot);
-      infos.push({ address, name, parent: parent?.address ?? null, depth, handled, restarts: Math.max(0, lives - 1) });
+      const restarts = Math.max(0, lives - 1);
+      const sockets = connections?.infos() ?? NO_SOCKETS;
+      const movable = whyImmovable(cell) === null;
+      infos.push({ address, name, parent, depth, handled, restarts, sockets, movable });
     }
     return infos;
+  }
+
+  /**
+   * Closes the sockets of all actors in order, each within its switch's `closeTimeoutMs`; the actors hear `closed`. Settles
+   * when the last one is closed.
+   */
+  async closeSockets(): Promise<void> {
+    const closings: Promise<void>[] = [];
+    for (const { connections } of this.core.cells()) if (connections !== null) closings.push(connections.close());
+    await Promise.all(closings);
   }
 
   /** Stops every actor, children first, and fails pending asks. Settles when the last one has ended. */

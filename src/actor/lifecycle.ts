@@ -4,7 +4,7 @@ import type { ActorCell } from './cell.js';
 import { createBehaviour } from './define.js';
 import { canAdvance, type Ending, PHASE, stopFor } from './ending.js';
 import type { MessageQueue } from './message-queue.js';
-import type { Behaviour } from './types.js';
+import type { Remains } from './migration/forwarder.js';
 import { announceEnd, unwatchAll } from './watch.js';
 
 /** Makes the first behaviour of an actor. @throws whatever `create` throws; the actor ends then */
@@ -12,6 +12,7 @@ export function beginLife(cell: ActorCell): void {
   try {
     make(cell);
   } catch (error) {
+    cell.transit?.failed(error);
     cell.phase = PHASE.running;
     beginEnding(cell, stopFor('failed'));
     throw error;
@@ -27,6 +28,7 @@ export function beginEnding(cell: ActorCell, ending: Ending): void {
     // The last life is over already: there is nobody left to call.
     if (cell.phase === PHASE.paused || cell.phase === PHASE.reborn) cell.phase = PHASE.over;
   } else {
+    cell.transit?.callOff();
     cell.phase = PHASE.ending;
   }
   cell.ending = ending;
@@ -57,6 +59,9 @@ export function advance(cell: ActorCell): boolean {
     case PHASE.reborn:
       beginAnew(cell);
       return true;
+    case PHASE.transit:
+      cell.transit?.advance();
+      return true;
     default:
       return false;
   }
@@ -64,10 +69,15 @@ export function advance(cell: ActorCell): boolean {
 
 function make(cell: ActorCell): void {
   const { definition, args, context } = cell;
-  cell.behaviour = createBehaviour(definition as NonNullable<typeof definition>, args, context) as Behaviour<unknown>;
+  cell.behaviour = createBehaviour(definition as NonNullable<typeof definition>, args, context);
   cell.lives++;
   // Its `create` may have had it stop.
   if (cell.phase !== PHASE.starting) return;
+  if (cell.transit !== null) {
+    cell.phase = PHASE.transit;
+    cell.wake();
+    return;
+  }
   // An actor without the hook needs no turn to start.
   if (cell.behaviour.started === undefined) cell.phase = PHASE.running;
   else cell.core.dispatcher.ready(cell);
@@ -109,6 +119,7 @@ function endLife(cell: ActorCell): void {
   cell.receiveTimer = null;
   for (const one of cell.attached ?? []) one.close();
   cell.attached = null;
+  cell.connections?.lifeEnds();
   unwatchAll(cell);
 }
 
@@ -131,6 +142,7 @@ function beginAnew(cell: ActorCell): void {
   cell.core.restarts++;
   try {
     make(cell);
+    cell.connections?.lifeBegins();
   } catch (error) {
     cell.fail(error);
   }
@@ -143,6 +155,8 @@ function finish(cell: ActorCell, ending: Ending): void {
   cell.mailbox = cell.stashed = cell.signals = cell.blocked = null;
   cell.definition = null;
   cell.args = undefined;
+  cell.connections?.actorEnded(ending.reason === 'failed');
+  cell.connections = null;
   core.slots.close(address);
   if (signals !== null) while (signals.length > 0) signals.shift();
   for (const queue of [mailbox, stashed]) bury(cell, queue, queue === mailbox);
@@ -152,6 +166,24 @@ function finish(cell: ActorCell, ending: Ending): void {
   announceEnd(cell, ending.reason);
   if (cell.parent !== null) childEnded(cell.parent, cell);
   core.cellEnded(cell, ending.reason);
+}
+
+/**
+ * Ends an actor's last life on this host without a word to anybody, for it lives on elsewhere. Its address stays open.
+ * @returns what its forwarder is to take care of
+ */
+export function depart(cell: ActorCell): Pick<Remains, 'watchers' | 'waiting'> {
+  // Set aside or not: all of it goes along.
+  cell.unstashAll();
+  const { core, watchers, mailbox: waiting, signals } = cell;
+  endLife(cell);
+  cell.phase = PHASE.stopped;
+  cell.watchers = cell.blocked = cell.mailbox = cell.signals = cell.definition = null;
+  cell.args = undefined;
+  if (signals !== null) core.queues.give(signals);
+  core.abroad.delete(cell);
+  core.cellLeft();
+  return { watchers, waiting };
 }
 
 /** Makes dead letters of all messages of a queue. */
@@ -170,8 +202,7 @@ function boundWait(cell: ActorCell, ending: Ending): void {
   ending.timerId = core.clock.setTimer(core.limits.stopTimeoutMs, () => {
     ending.timerId = null;
     if (cell.pending !== pending) return;
-    cell.pending = null;
-    core.abandoned(cell.address);
+    cell.abandon();
     core.dispatcher.ready(cell);
   });
 }

@@ -26,9 +26,19 @@ export class MessageQueue {
     this.length++;
   }
 
+  /** The message that `shift` would give. */
+  headMessage(): unknown {
+    return this.items[this.head * 2];
+  }
+
   /** The sender of the message that `shift` would give. */
   headSender(): ActorAddress | null {
     return this.items[this.head * 2 + 1] as ActorAddress | null;
+  }
+
+  /** The message that `shift` would give. */
+  peek(): unknown {
+    return this.items[this.head * 2];
   }
 
   /** Takes the oldest message out. The caller has looked at `length`. */
@@ -41,6 +51,15 @@ export class MessageQueue {
     this.head = (this.head + 1) & this.mask;
     this.length--;
     return message;
+  }
+
+  /** Puts a message in front of all others. */
+  unshift(message: unknown, sender: ActorAddress | null): void {
+    if (this.length > this.mask) this.grow();
+    this.head = (this.head - 1) & this.mask;
+    this.items[this.head * 2] = message;
+    this.items[this.head * 2 + 1] = sender;
+    this.length++;
   }
 
   /** Puts all messages of another queue in front of its own, in their order; the other one is empty then. */

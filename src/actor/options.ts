@@ -45,6 +45,7 @@ export type Supervision = Required<Omit<SupervisionOptions, 'backOff'>> & {
   readonly backOff: Required<BackOffOptions>;
 };
 
+const MAILBOX_NAMES = ['capacity', 'highWaterMark', 'policy'] as const satisfies readonly (keyof MailboxOptions)[];
 const STRATEGIES = ['one-for-one', 'one-for-all', 'rest-for-one'] as const;
 const U32_MAX = 2 ** 32 - 1;
 const DEFAULT_CAPACITY = 65_536;
@@ -75,9 +76,25 @@ function checkChoice<T extends string>(name: string, value: T, choices: readonly
   throw new InvalidOptionError(`${name} must be one of ${choices.join(', ')}, not ${showValue(value)}`);
 }
 
-function checkFunction<F extends (...args: never[]) => unknown>(name: string, value: F): F {
+/** @throws InvalidOptionError unless `value` is a function */
+export function checkFunction<F extends (...args: never[]) => unknown>(name: string, value: F): F {
   if (typeof value === 'function') return value;
   throw new InvalidOptionError(`${name} must be a function, not ${showValue(value)}`);
+}
+
+/** A plain object of options, none of them unknown. @throws InvalidOptionError */
+export function optionsObject(
+  what: string,
+  value: unknown,
+  names: readonly string[],
+): Readonly<Record<string, unknown>> {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    throw new InvalidOptionError(`${what} must be an object, not ${showValue(value)}`);
+  }
+  for (const name of Object.keys(value)) {
+    if (!names.includes(name)) throw new InvalidOptionError(`${what} has no \`${name}\``);
+  }
+  return value as Readonly<Record<string, unknown>>;
 }
 
 /** A delay in milliseconds that a timer can keep. @throws InvalidOptionError */
@@ -88,6 +105,7 @@ export function checkDelay(name: string, ms: number, leastMs: number): number {
 /** @throws InvalidOptionError */
 export function resolveMailbox(options: MailboxOptions | undefined): MailboxLimits {
   if (options === undefined) return DEFAULT_MAILBOX;
+  optionsObject('mailbox', options, MAILBOX_NAMES);
   const { capacity = DEFAULT_CAPACITY, policy = 'refuse' } = options;
   checkNumber('mailbox.capacity', capacity, 1, layout.ACTOR_CAPACITY_MAX);
   const { highWaterMark = Math.ceil(capacity / 2) } = options;
@@ -96,6 +114,7 @@ export function resolveMailbox(options: MailboxOptions | undefined): MailboxLimi
 }
 
 function resolveBackOff(options: BackOffOptions): Required<BackOffOptions> {
+  optionsObject('supervision.backOff', options, Object.keys(DEFAULT_SUPERVISION.backOff));
   const { minMs, maxMs, factor = 2, jitter = 0.2 } = options;
   checkDelay('supervision.backOff.minMs', minMs, 0);
   checkDelay('supervision.backOff.maxMs', maxMs, minMs);
@@ -107,6 +126,7 @@ function resolveBackOff(options: BackOffOptions): Required<BackOffOptions> {
 /** @throws InvalidOptionError */
 export function resolveSupervision(options: SupervisionOptions | undefined): Supervision {
   if (options === undefined) return DEFAULT_SUPERVISION;
+  optionsObject('supervision', options, Object.keys(DEFAULT_SUPERVISION));
   const { strategy, decide, maxRestarts, withinMs } = { ...DEFAULT_SUPERVISION, ...options };
   checkChoice('supervision.strategy', strategy, STRATEGIES);
   checkFunction('supervision.decide', decide);
@@ -114,6 +134,13 @@ export function resolveSupervision(options: SupervisionOptions | undefined): Sup
   checkNumber('supervision.withinMs', withinMs, 1, Number.MAX_SAFE_INTEGER, false);
   const backOff = options.backOff === undefined ? DEFAULT_SUPERVISION.backOff : resolveBackOff(options.backOff);
   return { strategy, decide, maxRestarts, withinMs, backOff };
+}
+
+/** Supervision of an actor without parent. @throws InvalidOptionError */
+export function resolveRootSupervision(options: SupervisionOptions | undefined): Supervision {
+  const supervision = resolveSupervision(options);
+  if (supervision.strategy === 'one-for-one') return supervision;
+  throw new InvalidOptionError(`an actor without parent has no siblings for '${supervision.strategy}'`);
 }
 
 /** @throws InvalidOptionError */

@@ -4,20 +4,27 @@ import type { ActorAddress } from './address.js';
 import { ask } from './ask.js';
 import type { HostCore } from './core.js';
 import type { Recipient } from './recipient.js';
-import type { ActorRef, AnyRef, AskOptions, TellResult } from './types.js';
+import { Reference } from './reference.js';
+import type { ActorRef, AskOptions, TellResult } from './types.js';
 
 /** A reference to a recipient of this host; the recipient's only one. */
-export class LocalRef implements ActorRef<unknown> {
+export class LocalRef extends Reference implements ActorRef<unknown> {
   private readonly core: HostCore;
-  private readonly recipient: Recipient;
+  private recipient: Recipient;
 
   constructor(core: HostCore, recipient: Recipient) {
+    super();
     this.core = core;
     this.recipient = recipient;
   }
 
   get address(): ActorAddress {
     return this.recipient.address;
+  }
+
+  /** Another one has taken the recipient's place, at the same address. */
+  redirect(recipient: Recipient): void {
+    this.recipient = recipient;
   }
 
   tell(message: unknown): TellResult {
@@ -31,11 +38,12 @@ export class LocalRef implements ActorRef<unknown> {
 }
 
 /** A reference to an actor of another host, or to one of this host that has ended. */
-export class AddressRef implements ActorRef<unknown> {
+export class AddressRef extends Reference implements ActorRef<unknown> {
   readonly address: ActorAddress;
   private readonly core: HostCore;
 
   constructor(core: HostCore, address: ActorAddress) {
+    super();
     this.core = core;
     this.address = address;
   }
@@ -48,9 +56,4 @@ export class AddressRef implements ActorRef<unknown> {
   ask<R>(make: (replyTo: ActorRef<R>) => unknown, options?: AskOptions): Promise<R> {
     return ask(this.core, this, make, options);
   }
-}
-
-/** The address of what was given as a reference or an address. */
-export function addressOf(ref: AnyRef): ActorAddress {
-  return 'address' in ref ? ref.address : ref;
 }

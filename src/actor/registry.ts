@@ -32,9 +32,7 @@ export class NameRegistry {
   register(name: string, ref: ActorRef<never>): void {
     this.check(name);
     if (this.shared?.claim(name, ref.address) === false) throw taken(name);
-    const ended = () => void this.unregister(name, ref.address);
-    this.owners.set(name, { ref, ended });
-    this.watcher.watch(ref.address, ended);
+    this.own(name, ref);
   }
 
   /** @throws NameTakenError, InvalidOptionError, TypeError @see register */
@@ -43,8 +41,9 @@ export class NameRegistry {
     if (this.owners.has(name) || (this.shared !== null && this.shared.find(name) !== null)) throw taken(name);
   }
 
-  /** The actor of that name. Its message type is what the caller says it is. @throws InvalidOptionError */
+  /** The actor of that name. Its message type is what the caller says it is. @throws TypeError */
   lookup<M>(name: string): ActorRef<M> | undefined {
+    if (typeof name !== 'string') throw invalidArgType('name', 'of type string', name);
     return (this.owners.get(name)?.ref ?? this.lookUpShared(name)) as ActorRef<M> | undefined;
   }
 
@@ -63,10 +62,39 @@ export class NameRegistry {
     return true;
   }
 
+  /** An actor of this host lives elsewhere now: its names lead there. @returns those that were given here */
+  handOver(from: ActorAddress, to: ActorAddress): string[] {
+    const names: string[] = [];
+    for (const [name, { ref, ended }] of this.owners) {
+      if (!ref.address.equals(from)) continue;
+      names.push(name);
+      this.owners.delete(name);
+      this.shared?.move(name, from, to);
+      this.watcher.unwatch(from, ended);
+    }
+    return names;
+  }
+
+  /** An actor that was handed over, and has its name already on every thread, lives here. */
+  takeOver(name: string, ref: ActorRef<never>): void {
+    this.own(name, ref);
+  }
+
+  /** The host that a name was handed over to has died, perhaps before it knew. */
+  disown(name: string, address: ActorAddress): void {
+    this.shared?.release(name, address);
+  }
+
   /** Every name with its actor, as of now. */
   entries(): [name: string, ref: ActorRef<never>][] {
     if (this.shared !== null) return this.shared.entries().map(([name, address]) => [name, this.refOf(address)]);
     return [...this.owners].map(([name, { ref }]) => [name, ref]);
+  }
+
+  private own(name: string, ref: ActorRef<never>): void {
+    const ended = () => void this.unregister(name, ref.address);
+    this.owners.set(name, { ref, ended });
+    this.watcher.watch(ref.address, ended);
   }
 }
 

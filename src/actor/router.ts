@@ -2,11 +2,12 @@
 
 import { InvalidOptionError, showValue } from '../errors.js';
 import * as layout from '../layout/layout.gen.js';
-import type { ActorAddress } from './address.js';
+import { type ActorAddress, addressOf } from './address.js';
 import { ask } from './ask.js';
 import type { HostCore } from './core.js';
 import { packMark } from './depth-table.js';
 import { hashText } from './hash.js';
+import { Reference } from './reference.js';
 import type { Signal } from './remote.js';
 import type { ActorRef, AskOptions, TellResult } from './types.js';
 import { announceEnd, forgetWatchers, heedWatcher, type Watched } from './watch.js';
@@ -33,7 +34,7 @@ const CAPACITY = layout.ACTOR_CAPACITY_MAX;
 const MARK = packMark(CAPACITY, 'refuse');
 
 /** A router; belongs to whoever made it, and forgets routees that have ended. */
-export class Router<M> implements ActorRef<M>, Watched {
+export class Router<M> extends Reference implements ActorRef<M>, Watched {
   readonly address: ActorAddress;
   /** The runtime's own. */
   readonly core: HostCore;
@@ -45,7 +46,10 @@ export class Router<M> implements ActorRef<M>, Watched {
 
   /** @throws InvalidOptionError, TooManyActorsError */
   constructor(core: HostCore, routing: Routing<M>, routees: readonly ActorRef<M>[]) {
+    super();
     this.core = core;
+    if (!Array.isArray(routees)) throw new InvalidOptionError(`routees must be an array, not ${showValue(routees)}`);
+    routees.forEach(addressOf);
     this.choose = routing === 'broadcast' ? null : chooser(core, routing);
     this.address = core.slots.open(CAPACITY, MARK);
     core.slots.fill(this.address, this);
@@ -63,9 +67,10 @@ export class Router<M> implements ActorRef<M>, Watched {
 
   /** Adds a routee; one that is there already is not added again. */
   add(routee: ActorRef<M>): void {
-    if (!this.isOpen || this.members.some((one) => one.address.equals(routee.address))) return;
+    const address = addressOf(routee);
+    if (!this.isOpen || this.members.some((one) => one.address.equals(address))) return;
     this.members.push(routee);
-    this.core.agent.watch(routee.address, this.forget);
+    this.core.agent.watch(address, this.forget);
   }
 
   remove(routee: ActorRef<M>): void {

@@ -43,7 +43,7 @@ export class SharedNames {
   }
 
   /** Takes a name for an actor. @returns false: another one has it @throws InvalidOptionError, TooManyActorsError */
-  claim(name: string, { host, slot, generation }: ActorAddress): boolean {
+  claim(name: string, address: ActorAddress): boolean {
     const bytes = bytesOf(name);
     return this.locked(() => {
       const { words } = this;
@@ -54,9 +54,7 @@ export class SharedNames {
       const entry = this.roomFor(name);
       this.nameBytesAt(entry, bytes.length).set(bytes);
       words[entry + HASH] = hashText(name);
-      words[entry + HOST] = host;
-      words[entry + SLOT] = slot;
-      words[entry + GENERATION] = generation;
+      this.setAddress(entry, address);
       words[entry + REGISTRAR] = this.registrar;
       words[entry + NAME_BYTES] = bytes.length;
       Atomics.store(words, entry + STATE, TAKEN);
@@ -80,6 +78,21 @@ export class SharedNames {
     this.locked(() => {
       const entry = this.entryOf(name, bytes);
       if (entry >= 0 && this.addressAt(entry).equals(address)) this.free(entry);
+    });
+  }
+
+  /** An actor has another address, on another host: what was given for `from` is given there, for `to`. */
+  move(name: string, from: ActorAddress, to: ActorAddress): void {
+    const bytes = bytesOf(name);
+    this.locked(() => {
+      const entry = this.entryOf(name, bytes);
+      if (entry < 0 || !this.addressAt(entry).equals(from)) return;
+      const { words } = this;
+      // Nobody may find half of each address: if this thread dies here, nobody has the name.
+      Atomics.store(words, entry + STATE, RELEASED);
+      this.setAddress(entry, to);
+      words[entry + REGISTRAR] = to.host;
+      Atomics.store(words, entry + STATE, TAKEN);
     });
   }
 
@@ -160,6 +173,13 @@ export class SharedNames {
   private nameAt(entry: number): string {
     // A text decoder takes no shared memory.
     return Buffer.from(this.nameBytesAt(entry, this.words[entry + NAME_BYTES] as number)).toString();
+  }
+
+  private setAddress(entry: number, { host, slot, generation }: ActorAddress): void {
+    const { words } = this;
+    words[entry + HOST] = host;
+    words[entry + SLOT] = slot;
+    words[entry + GENERATION] = generation;
   }
 
   private addressAt(entry: number): ActorAddress {

@@ -4,6 +4,7 @@ import type { ActorAddress } from './address.js';
 import type { EventStream } from './events.js';
 import type { NameRegistry } from './registry.js';
 import type { Router, Routing } from './router.js';
+import type { SocketHooks } from './sockets/types.js';
 
 /**
  * What became of a message that was told.
@@ -47,28 +48,57 @@ export type AnyRef = ActorRef<never> | ActorAddress;
 export type StopReason = 'stopped' | 'failed' | 'closed' | 'worker-died' | 'unknown';
 
 /**
- * How an actor answers to messages and to what happens to it. A returned promise holds back this actor's next message
+ * What every behaviour may have, besides what takes messages. A returned promise holds back this actor's next message or event
  * (nobody else's) until it is settled; a throw or a rejection is a failure, which the actor's supervision decides on.
  */
-export interface Behaviour<M> {
-  /** One message. */
-  receive(message: M, context: ActorContext<M>): void | Promise<void>;
+export interface BehaviourHooks<M> extends SocketHooks<M> {
   /** Before the first message, and again after each restart. */
   started?(context: ActorContext<M>): void | Promise<void>;
   /** The last call, when the actor's children have ended. Made even if it is stopped before `started` was called. */
   stopping?(context: ActorContext<M>, reason: StopReason): void | Promise<void>;
   /** The last call to this behaviour before a fresh one takes its place; the children have ended. */
   restarting?(context: ActorContext<M>, error: unknown): void | Promise<void>;
+  /**
+   * The last call on this worker, in place of `stopping`: the actor is about to move. What it returns is given to `migrated`
+   * there; structured data, as messages are. If the move fails the behaviour goes on here: it must leave it fit for that.
+   */
+  migrating?(context: ActorContext<M>): unknown;
+  /**
+   * In place of `started`, on the worker that the actor has moved to: `create` was called there with the arguments that the
+   * actor was spawned with. The actor takes part in nothing before the worker that it comes from has let go. Without this
+   * hook `started` is called.
+   */
+  migrated?(state: unknown, context: ActorContext<M>): void | Promise<void>;
   /** An actor that this one watches has ended. May come before messages that it had told. */
   terminated?(address: ActorAddress, reason: StopReason, context: ActorContext<M>): void | Promise<void>;
-  /** No message came for as long as `setReceiveTimeout` says. */
+  /** No message, and nothing of a socket, came for as long as `setReceiveTimeout` says. */
   receiveTimeout?(context: ActorContext<M>): void | Promise<void>;
   /** The mailbox of an actor that answered `queued` or `refused` (policy `back-pressure`) has room again. */
-  drained?(address: ActorAddress, context: ActorContext<M>): void | Promise<void>;
+  mailboxDrained?(address: ActorAddress, context: ActorContext<M>): void | Promise<void>;
 }
 
+/** How an actor answers to messages. */
+export interface MessageBehaviour<M> extends BehaviourHooks<M> {
+  /** One message. */
+  receive(message: M, context: ActorContext<M>): void | Promise<void>;
+}
+
+/** How an actor answers to its sockets alone: it has at least one of their hooks. A message to it is a dead letter. */
+export interface SocketBehaviour<M = never> extends BehaviourHooks<M> {
+  receive?: undefined;
+}
+
+/** Something for a behaviour without `receive`: M is never, or left open. */
+type NoMessages<M> = ([M] extends [never] ? true : unknown extends M ? true : false) extends true ? unknown : never;
+
+/**
+ * How an actor answers to what happens to it. One that takes no messages needs no `receive`: say `defineActor<never>`, and
+ * telling it anything is a compile error. (The form of this type lets the compiler find out the types of the hooks' parameters.)
+ */
+export type Behaviour<M> = MessageBehaviour<M> | (SocketBehaviour<M> & NoMessages<M>);
+
 /** A behaviour that is only a function. */
-export type Receive<M> = Behaviour<M>['receive'];
+export type Receive<M> = MessageBehaviour<M>['receive'];
 
 /** What a mailbox does when it is full. */
 export type MailboxPolicy = 'refuse' | 'drop-oldest' | 'drop-newest' | 'back-pressure';
@@ -83,7 +113,7 @@ export interface MailboxOptions {
    * - `refuse` (default): the teller is told `refused`.
    * - `drop-oldest`: the new message takes the place of the oldest, which becomes a dead letter.
    * - `drop-newest`: the message counts as dropped, not as refused, in the dead letters; the teller is told `refused`.
-   * - `back-pressure`: as `refuse`, and an actor that was answered anything but `sent` has its `drained` hook called
+   * - `back-pressure`: as `refuse`, and an actor that was answered anything but `sent` has its `mailboxDrained` hook called
    *   when the mailbox has fallen to half its high-water mark.
    */
   readonly policy?: MailboxPolicy;
@@ -177,6 +207,7 @@ export interface ActorContext<in out M> {
   now(): number;
   /** Spawns a child on this host. It ends with this actor. @throws NameTakenError, NoBehaviourError */
   spawn<N, A>(definition: ActorDefinition<N, A>, args: A, options?: SpawnOptions): ActorRef<N>;
+  spawn<N>(definition: ActorDefinition<N, undefined>): ActorRef<N>;
   /** Makes a router; it ends with this life. Its routees may be anywhere. @throws InvalidOptionError */
   router<N>(routing: Routing<N>, routees: readonly ActorRef<N>[]): Router<N>;
   /** A live reference to an address that came in a message or a hook. */
@@ -195,6 +226,14 @@ export interface ActorContext<in out M> {
   unstashAll(): void;
   /** Has `receiveTimeout` called whenever no message came for `ms` milliseconds; 0 for no more. */
   setReceiveTimeout(ms: number): void;
+  /**
+   * Moves this actor to another worker of the runtime, after the present message: nothing is said if it lives there already.
+   * Address, name, watchers and waiting messages go on; timers, stacked behaviours and promises that are not settled end here.
+   * Whether it has moved is published as `sanswitch.actor-moved`; if not, it lives on here.
+   * @throws NotMovableError: it was not spawned from a module, has children, is about to end, or is being moved already;
+   *   WorkerDiedError: that worker is not up; InvalidOptionError
+   */
+  migrate(worker: number): void;
   /** Stops this actor after the present message, or one of its children. @throws InvalidOptionError if not a child */
   stop(ref?: AnyRef): void;
 }

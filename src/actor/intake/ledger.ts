@@ -2,12 +2,29 @@
  * Who owns each accepted connection. A descriptor is a number of the whole process: closed twice, the second time may hit
  * a stranger's. So a connection belongs to this ledger's thread until the worker that it was given to confirms that it has
  * opened it, and to that worker from then on. A worker that dies in between may or may not have opened it; its end has
- * closed what it had opened, and the socket's cookie tells the rest from numbers that were used anew.
+ * closed what it had opened, and the socket's cookie tells the rest from numbers that were used anew. Connections by a SAN
+ * have no descriptor that could be left behind, and are only counted.
  *
  * Workers must be threads that the ledger's thread has started: they end before it does, and with it.
  */
-import type { AcceptedSocket } from '../../native/addon.js';
-import { closeSocket, releaseSocket } from '../../native/tcp.js';
+import { closeSocket, releaseSocket, type SocketIdentity } from '../../native/tcp.js';
+
+/** A connection, as far as the ledger has to do with it. */
+export interface Connection {
+  /** It is nobody else's: ends it. @returns false: whoever was given it had opened it, and its end has ended it */
+  close(): boolean;
+  /** Somebody else has it from now on. */
+  release(): void;
+}
+
+/** A connection that is an accepted socket of this thread. */
+export function socketConnection(socket: SocketIdentity): Connection {
+  return {
+    close: () => closeSocket(socket),
+    // Not released: the worker has closed it meanwhile, and its number is noted for a newer connection.
+    release: () => void releaseSocket(socket),
+  };
+}
 
 /** The connections of one worker. */
 export interface WorkerLoad {
@@ -39,10 +56,12 @@ interface Load extends WorkerLoad {
 }
 
 interface Entry {
-  readonly socket: AcceptedSocket;
-  readonly load: Load;
+  readonly connection: Connection;
+  load: Load;
   readonly left: () => void;
   isOpen: boolean;
+  /** How often it is known to have moved. */
+  moves: number;
 }
 
 /** Keeps the accounts of one thread's listeners. A *ticket* names a connection; none is ever used twice. */
@@ -82,7 +101,7 @@ export class Ledger {
     this.rosterChanged();
     for (const [ticket, entry] of this.entries) {
       if (entry.load !== load) continue;
-      const isOrphan = !entry.isOpen && closeSocket(entry.socket);
+      const isOrphan = !entry.isOpen && entry.connection.close();
       this.counted[isOrphan ? 'orphaned' : 'lost'] += 1;
       this.leave(ticket, entry);
     }
@@ -93,11 +112,11 @@ export class Ledger {
    * @param left called once, when it has ended or was closed @returns its ticket
    * @throws Error if there is no such worker
    */
-  enter(socket: AcceptedSocket, worker: number, left: () => void): number {
+  enter(connection: Connection, worker: number, left: () => void): number {
     const load = this.loads.get(worker);
     if (load === undefined) throw new Error(`worker ${worker} is not in the ledger`);
     const ticket = ++this.lastTicket;
-    this.entries.set(ticket, { socket, load, left, isOpen: false });
+    this.entries.set(ticket, { connection, load, left, isOpen: false, moves: 0 });
     load.unconfirmed += 1;
     this.counted.entered += 1;
     return ticket;
@@ -107,12 +126,7 @@ export class Ledger {
   confirm(worker: number, ticket: number): boolean {
     const entry = this.find(worker, ticket, false);
     if (entry === null) return false;
-    // Not released: the worker has closed it meanwhile, and its number is noted for a newer connection.
-    releaseSocket(entry.socket);
-    entry.isOpen = true;
-    entry.load.unconfirmed -= 1;
-    entry.load.open += 1;
-    this.counted.confirmed += 1;
+    this.open(entry);
     return true;
   }
 
@@ -120,7 +134,7 @@ export class Ledger {
   giveBack(worker: number, ticket: number): boolean {
     const entry = this.find(worker, ticket, false);
     if (entry === null) return false;
-    closeSocket(entry.socket);
+    entry.connection.close();
     this.counted.givenBack += 1;
     this.leave(ticket, entry);
     return true;
@@ -131,6 +145,26 @@ export class Ledger {
     const entry = this.find(worker, ticket, true);
     if (entry === null) return false;
     this.leave(ticket, entry);
+    return true;
+  }
+
+  /**
+   * A connection has come to another worker. Both workers say so, in any order, even before the first one has said that it
+   * opened it, so what counts is how often it has moved. @returns false: a later move was known, or it is not in the ledger,
+   * or there is no such worker
+   */
+  moved(ticket: number, to: number, moves: number): boolean {
+    const entry = this.entries.get(ticket);
+    const load = this.loads.get(to);
+    if (entry === undefined || load === undefined || moves <= entry.moves) {
+      this.counted.strays += 1;
+      return false;
+    }
+    if (!entry.isOpen) this.open(entry);
+    entry.moves = moves;
+    entry.load.open -= 1;
+    entry.load = load;
+    load.open += 1;
     return true;
   }
 
@@ -145,6 +179,14 @@ export class Ledger {
     if (entry !== undefined && entry.load === this.loads.get(worker) && entry.isOpen === isOpen) return entry;
     this.counted.strays += 1;
     return null;
+  }
+
+  private open(entry: Entry): void {
+    entry.connection.release();
+    entry.isOpen = true;
+    entry.load.unconfirmed -= 1;
+    entry.load.open += 1;
+    this.counted.confirmed += 1;
   }
 
   private leave(ticket: number, entry: Entry): void {

@@ -1,22 +1,14 @@
 /** Which worker gets a connection. */
 import { InvalidOptionError, showValue } from '../../errors.js';
 import { invalidArgType } from '../../misuse.js';
+import type { Caller } from '../../switch/requests.js';
 import type { WorkerLoad } from './ledger.js';
-
-/** Who connects, and to which of our addresses; as `node:net` writes them. */
-export interface Peer {
-  readonly family: 4 | 6;
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-  readonly localAddress: string;
-  readonly localPort: number;
-}
 
 /**
  * The application's own policy. Called for every connection, with at least one worker.
  * @returns the `worker` of one of them
  */
-export type PlacementFunction = (peer: Peer, workers: readonly WorkerLoad[]) => number;
+export type PlacementFunction = (caller: Caller, workers: readonly WorkerLoad[]) => number;
 
 /**
  * - `least-connections`: the worker with the fewest, unconfirmed ones included; among equals they take turns.
@@ -24,10 +16,10 @@ export type PlacementFunction = (peer: Peer, workers: readonly WorkerLoad[]) => 
  * - `peer-hash`: one peer address always meets the same worker. A worker that comes or goes moves only the peers that are,
  *   or were, its own.
  */
-export type Placement = 'least-connections' | 'round-robin' | 'peer-hash' | PlacementFunction;
+export type ConnectionPlacement = 'least-connections' | 'round-robin' | 'peer-hash' | PlacementFunction;
 
 /** Picks one worker of at least one. */
-export type Placer = (peer: Peer, workers: readonly WorkerLoad[]) => number;
+export type Placer = (caller: Caller, workers: readonly WorkerLoad[]) => number;
 
 function leastConnections(): Placer {
   let turn = 0;
@@ -62,9 +54,9 @@ function hash(text: string, seed: number): number {
 
 /** Rendezvous hashing: each worker bids for the peer, and the highest bid wins. */
 function peerHash(): Placer {
-  return ({ remoteAddress }, workers) => {
+  return ({ remote }, workers) => {
     // The same host, whether it came by IPv4 to this socket or to a dual-stack one.
-    const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/i, '');
+    const address = remote.address.replace(/^::ffff:(?=\d+\.)/i, '');
     let chosen = workers[0] as WorkerLoad;
     let highest = -1;
     for (const candidate of workers) {
@@ -79,15 +71,15 @@ function peerHash(): Placer {
 
 /** A policy of the application's, held to its contract. */
 function checked(choose: PlacementFunction): Placer {
-  return (peer, workers) => {
-    const worker: unknown = choose(peer, workers);
+  return (caller, workers) => {
+    const worker: unknown = choose(caller, workers);
     if (workers.some((load) => load.worker === worker)) return worker as number;
     const known = workers.map((load) => load.worker).join(', ');
     throw new InvalidOptionError(`placement returned ${showValue(worker)}, which is none of the workers ${known}`);
   };
 }
 
-const named: Readonly<Record<Exclude<Placement, PlacementFunction>, () => Placer>> = {
+const named: Readonly<Record<Exclude<ConnectionPlacement, PlacementFunction>, () => Placer>> = {
   'least-connections': leastConnections,
   'round-robin': roundRobin,
   'peer-hash': peerHash,
@@ -97,7 +89,7 @@ const named: Readonly<Record<Exclude<Placement, PlacementFunction>, () => Placer
  * A new placer by that policy, with a turn of its own. What a policy of the application's throws it throws too.
  * @throws ERR_INVALID_ARG_TYPE; InvalidOptionError for a name that is none
  */
-export function placerOf(placement: Placement = 'least-connections'): Placer {
+export function placerOf(placement: ConnectionPlacement = 'least-connections'): Placer {
   if (typeof placement === 'function') return checked(placement);
   if (typeof placement !== 'string') throw invalidArgType('options.placement', 'of type string or function', placement);
   if (Object.hasOwn(named, placement)) return named[placement]();

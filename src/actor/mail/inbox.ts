@@ -24,7 +24,7 @@ import type { Reactor, Watch } from '../../reactor/reactor.js';
 import { rethrowLater } from '../../rethrow.js';
 import { RingConsumer } from '../../ring/consumer.js';
 import { ActorAddress } from '../address.js';
-import type { FieldsSignal, Signal } from '../remote.js';
+import type { FieldsSignal, GateSignal, Signal } from '../remote.js';
 import type { RefMaker } from './fixed-codec.js';
 import type { MailPlace } from './memory.js';
 import type { MailSink } from './sink.js';
@@ -38,14 +38,19 @@ const RECORDS_PER_POLL = 512;
 const LOST = Symbol('lost');
 const NOTHING: readonly unknown[] = [];
 /** Every kind: the compiler misses a new one here. */
-const SIGNAL_KINDS: Readonly<Record<(Signal | FieldsSignal)['kind'], true>> = {
+const SIGNAL_KINDS: Readonly<Record<(Signal | FieldsSignal | GateSignal)['kind'], true>> = {
   watch: true,
   unwatch: true,
   terminated: true,
   stop: true,
   blocked: true,
   drained: true,
+  held: true,
+  moved: true,
+  fence: true,
+  fenced: true,
   fields: true,
+  gate: true,
 };
 
 /** The link, seen from its reading half. */
@@ -137,7 +142,7 @@ export class Inbox {
     if (type === RECORD_MAIL_FIXED) this.fixed(slot, generation, sender, word, body, bytes);
     else if (type === RECORD_MAIL_STRUCTURED) this.deliver(slot, generation, this.value(flags, body, bytes), sender);
     else if (type === RECORD_MAIL_BYTES) this.deliver(slot, generation, this.bytes(flags, body, bytes), sender);
-    else if (type === RECORD_MAIL_SIGNAL) this.sink.signalled(slot, generation, this.signal(flags, body, bytes));
+    else if (type === RECORD_MAIL_SIGNAL) this.signal(slot, generation, this.value(flags, body, bytes));
     else throw new RingCorruptError(`a mail record of type ${type}`);
   }
 
@@ -187,11 +192,13 @@ export class Inbox {
     return copy;
   }
 
-  private signal(flags: number, body: number, bytes: number): Signal | FieldsSignal {
-    const signal = this.value(flags, body, bytes) as Signal | FieldsSignal | null | undefined;
+  private signal(slot: number, generation: number, value: unknown): void {
+    // What it is made of went down with the other thread, whose end everybody hears of.
+    if (value === LOST) return;
+    const signal = value as Signal | FieldsSignal | GateSignal | null | undefined;
     if (typeof signal?.kind !== 'string' || !Object.hasOwn(SIGNAL_KINDS, signal.kind))
       throw new RingCorruptError('a signal of no known kind');
-    return signal as Signal | FieldsSignal;
+    this.sink.signalled(slot, generation, signal);
   }
 
   private senderAt(word: number): ActorAddress {

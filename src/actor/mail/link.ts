@@ -26,7 +26,7 @@ import { type Pollable, Reactor } from '../../reactor/reactor.js';
 import { SharedMemory } from '../../reactor/shared-memory.js';
 import { rethrowLater } from '../../rethrow.js';
 import type { ActorAddress } from '../address.js';
-import type { FieldsSignal, Signal } from '../remote.js';
+import type { FieldsSignal, GateSignal, Signal } from '../remote.js';
 import type { TellResult } from '../types.js';
 import type { FixedCodec } from './fixed-codec.js';
 import { Inbox, type InboxOwner } from './inbox.js';
@@ -121,7 +121,7 @@ export class MailLink implements Pollable, OutboxOwner, InboxOwner {
   }
 
   /** Sends a system message; never refused while the link stands. */
-  signal(address: ActorAddress, signal: Signal | FieldsSignal): void {
+  signal(address: ActorAddress, signal: Signal | FieldsSignal | GateSignal): void {
     if (!this.isClosed) this.sendStructured(RECORD_MAIL_SIGNAL, address, signal, null);
   }
 

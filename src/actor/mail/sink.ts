@@ -1,6 +1,6 @@
 /** What a mail link delivers to: the host of its thread. */
 import type { ActorAddress } from '../address.js';
-import type { FieldsSignal, Signal } from '../remote.js';
+import type { FieldsSignal, GateSignal, Signal } from '../remote.js';
 import type { ActorRef } from '../types.js';
 import type { FixedCodec } from './fixed-codec.js';
 import type { MailLink } from './link.js';
@@ -13,7 +13,7 @@ export interface MailSink {
   deliver(slot: number, generation: number, message: unknown, sender: ActorAddress | null): void;
   /** A message that can't be read: its actor is gone, declares other fields, or its attachments went down with the teller. */
   undeliverable(slot: number, generation: number, sender: ActorAddress | null): void;
-  signalled(slot: number, generation: number, signal: Signal | FieldsSignal): void;
+  signalled(slot: number, generation: number, signal: Signal | FieldsSignal | GateSignal): void;
   /** A live reference of this thread. */
   ref(address: ActorAddress): ActorRef<never>;
   /** The end of a batch that delivered something: the actors may run. */

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkerDiedError } from '../../errors.js';
 import type { SharedNames } from '../shared-names.js';
 import { publishWorker } from './channels.js';
+import { hostNumber } from './host-number.js';
 import { inTime } from './in-time.js';
 import { Intensity } from './intensity.js';
 import { type Answer, Life } from './life.js';
@@ -14,12 +15,10 @@ import type { WorkerStats } from './stats.js';
 import { ThreadPool } from './thread-pool.js';
 import { type HostPlace, type MailTicket, type Offer, offerLink } from './tickets.js';
 
-/** Bits of a host's number that say which thread it is; 0 is the one that made the runtime. */
-const INDEX_BITS = 8;
-/** Lives of one worker, after which the numbers begin anew. */
-const LIVES = 2 ** (32 - INDEX_BITS);
 /** How long a worker that starts waits for the others to have joined it. */
 const JOIN_TIMEOUT_MS = 500;
+/** A thread that is blocked for longer has its say too late. */
+const LAST_WORDS_TIMEOUT_MS = 1_000;
 /** What kept a worker from starting (no descriptors, no memory) may have passed by then. */
 const RETRY_MS = 100;
 
@@ -30,11 +29,18 @@ export interface ClusterOwner {
   join(ticket: MailTicket): void;
   /** The runtime's names. */
   readonly names: SharedNames;
+  /** When on this thread, and on those of `peers` that live, all has been handled that a dead host had told. Never rejects. */
+  heardLast(host: number, peers: readonly number[]): Promise<void>;
+  /** A worker's thread has ended. */
+  lost(worker: number): void;
   /** A worker that died is back, without any of its actors. */
   back(worker: number): Promise<void>;
   /** It does not come back. */
   givenUp(worker: number): void;
 }
+
+/** What all workers are asked at once. */
+type AskedOfAll = 'activity' | 'stopConnecting' | 'closeSockets' | 'stopActors';
 
 /** One worker: who lives there now. */
 interface Seat {
@@ -105,6 +111,11 @@ export class Cluster {
     return this.seats.filter(({ state }) => state === 'up').map(({ worker }) => worker);
   }
 
+  /** Whether no worker is up, or ever will be. */
+  get isGivenUp(): boolean {
+    return this.seats.every(({ state }) => state === 'given-up');
+  }
+
   /** @throws WorkerDiedError: that worker is not up */
   life(worker: number): Life {
     const { life, state } = this.seats[worker] as Seat;
@@ -118,8 +129,8 @@ export class Cluster {
   }
 
   /** Asks all workers. Those that die before they answer are left out. */
-  async askAll<K extends 'activity' | 'stopActors'>(method: K): Promise<Answer<K>[]> {
-    const calls = this.lives.map((life) => life.call<'activity' | 'stopActors'>(method) as Promise<Answer<K>>);
+  async askAll<K extends AskedOfAll>(method: K): Promise<Answer<K>[]> {
+    const calls = this.lives.map((life) => life.call<AskedOfAll>(method) as Promise<Answer<K>>);
     const answers = await Promise.allSettled(calls);
     return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
   }
@@ -170,7 +181,7 @@ export class Cluster {
   /** Begins a life: joins it to all who live, and waits until its host stands. @throws what it failed of */
   private async beginLife(seat: Seat): Promise<void> {
     const { worker } = seat;
-    const host = (((seat.lives++ % LIVES) << INDEX_BITS) | (worker + 1)) >>> 0;
+    const host = hostNumber(worker, seat.lives++);
     const life = new Life(host, `worker-${worker}`);
     seat.life = life;
     seat.state = 'starting';
@@ -238,6 +249,13 @@ export class Cluster {
     seat.life = null;
     seat.state = 'down';
     this.owner.names.releaseAllOf(life.host);
+    // Its last words, or what others have to say of those, may be that a connection lives on elsewhere.
+    const heard = this.owner.heardLast(
+      life.host,
+      this.lives.map(({ host }) => host),
+    );
+    await inTime(heard, performance.now() + LAST_WORDS_TIMEOUT_MS, null);
+    this.owner.lost(worker);
     if (this.isClosing || !this.hasStarted) return;
     seat.deaths++;
     publishWorker('death', { worker, host: life.host, error });

@@ -3,6 +3,9 @@
  * its order towards mail is not defined; messages between actors never go this way.
  */
 import type { MessagePort } from 'node:worker_threads';
+import type { SwitchOwner } from '../../switch/owner.js';
+import type { ConnectSettings } from '../intake/options.js';
+import type { ListenerSetup } from '../intake/setup.js';
 import type { MailboxOptions, SupervisionOptions } from '../types.js';
 import type { PackedArgs } from './args.js';
 import type { ThreadConfig } from './options.js';
@@ -36,6 +39,8 @@ export interface SpawnRequest {
   readonly mailbox: MailboxOptions | undefined;
   /** Without `decide`: functions don't cross threads. */
   readonly supervision: SupervisionOptions | undefined;
+  /** The connection that it is to have; undefined: none. */
+  readonly connect: ConnectSettings | undefined;
 }
 
 /** How much is under way in a host. Two looks at all hosts that find nothing pending and equal counts: all is quiet. */
@@ -59,8 +64,14 @@ export interface HostControl {
   join(ticket: MailTicket): void;
   stats(options: StatsOptions): ThreadStats;
   activity(): HostActivity;
+  /** Gets ready for the connections of a listener. @returns whom they are handed to */
+  prepare(setup: ListenerSetup): Promise<Outcome<SwitchOwner>>;
+  /** Nothing connects any more. */
+  stopConnecting(): void;
+  /** Ends all sockets in order; settles when they have ended. */
+  closeSockets(): Promise<void>;
   /** Stops all actors; settles when they have ended. */
   stopActors(): Promise<void>;
   /** Lets go of everything; the task is over. */
-  end(): void;
+  end(): Promise<void>;
 }

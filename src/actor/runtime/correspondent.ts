@@ -8,8 +8,9 @@ import { codecOfFields } from '../mail/codecs.js';
 import type { FixedCodec } from '../mail/fixed-codec.js';
 import { MailLink } from '../mail/link.js';
 import type { MailSink } from '../mail/sink.js';
-import type { FieldsSignal, Signal } from '../remote.js';
+import type { FieldsSignal, GateSignal, Refusal, Signal } from '../remote.js';
 import type { ActorRef, TellResult } from '../types.js';
+import type { Gate } from './gate.js';
 import type { MailTicket } from './tickets.js';
 
 interface KnownCodec {
@@ -24,8 +25,11 @@ interface KnownCodec {
 export class Correspondent implements MailSink {
   readonly peer: number;
   readonly link: MailLink;
+  /** Gate signals are for no actor; some address they must bear. */
+  private readonly peersAgent: ActorAddress;
   private readonly table: DepthTable;
   private readonly host: ActorHost;
+  private readonly gate: Gate;
   private readonly left: (peer: number) => void;
   /** By slot of the other host. */
   private readonly codecs = new Map<number, KnownCodec>();
@@ -38,10 +42,12 @@ export class Correspondent implements MailSink {
   private isFixed = false;
 
   /** @param left the other host has ended @throws SystemError, NativeUnavailableError */
-  constructor(ticket: MailTicket, host: ActorHost, left: (peer: number) => void) {
+  constructor(ticket: MailTicket, host: ActorHost, gate: Gate, left: (peer: number) => void) {
     this.peer = ticket.peer;
+    this.peersAgent = new ActorAddress(ticket.peer, 0, 1);
     this.table = new DepthTable(ticket.table);
     this.host = host;
+    this.gate = gate;
     this.left = left;
     this.link = new MailLink(ticket.end, this);
   }
@@ -60,8 +66,20 @@ export class Correspondent implements MailSink {
     return sent === 'sent' ? reserved : sent;
   }
 
+  /** @see RemoteMail.refusal */
+  refusal(address: ActorAddress): Refusal {
+    return this.table.refusal(address.slot, address.generation);
+  }
+
   signal(address: ActorAddress, signal: Signal): void {
     this.link.signal(address, signal);
+  }
+
+  /** Tells the other host's gate. @returns false: the link is closed @throws NotSerializableError */
+  tellGate(subject: string, body: unknown): boolean {
+    if (this.link.isClosed) return false;
+    this.link.signal(this.peersAgent, { kind: 'gate', subject, body });
+    return true;
   }
 
   depth(slot: number): number {
@@ -86,7 +104,11 @@ export class Correspondent implements MailSink {
     this.host.undeliverable(slot, generation, sender);
   }
 
-  signalled(slot: number, generation: number, signal: Signal | FieldsSignal): void {
+  signalled(slot: number, generation: number, signal: Signal | FieldsSignal | GateSignal): void {
+    if (signal.kind === 'gate') {
+      this.gate.received(this.peer, signal.subject, signal.body);
+      return;
+    }
     if (signal.kind !== 'fields') {
       this.host.signalled(slot, generation, signal);
       return;

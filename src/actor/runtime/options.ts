@@ -3,6 +3,13 @@ import { availableParallelism } from 'node:os';
 import type { ResourceLimits } from 'node:worker_threads';
 import { InvalidOptionError, showValue } from '../../errors.js';
 import { IDLE_STRATEGIES, type IdleStrategy, POLLERS, type PollerKind } from '../../reactor/poller-kind.js';
+import { optionsObject } from '../options.js';
+import {
+  checkSwitchSettings,
+  type RuntimeSwitchOptions,
+  SWITCH_OPTION_NAMES,
+  type SwitchSettings,
+} from './switch-settings.js';
 
 /** How often a worker may die before it is given up. */
 export interface WorkerRestartOptions {
@@ -12,8 +19,22 @@ export interface WorkerRestartOptions {
   readonly withinMs?: number;
 }
 
+/** Whether socket actors are moved from busy workers to idle ones. */
+export interface RebalanceOptions {
+  /** How often the workers are compared. Default 5,000. */
+  readonly everyMs?: number;
+  /**
+   * The busiest and the idlest worker must differ by more than this share of their time (0 to 1), twice in a row, before actors
+   * are moved between them. Default 0.2.
+   */
+  readonly ratio?: number;
+}
+
+/** The same, checked. */
+export type RebalanceConfig = Required<RebalanceOptions>;
+
 /** What `createRuntime` takes. Every entry is optional. */
-export interface RuntimeOptions {
+export interface RuntimeOptions extends RuntimeSwitchOptions {
   /** Worker threads, 1 to 128. Default: one for each processor. */
   readonly workers?: number;
   /** Messages that an actor handles before its neighbours get a turn. Default 64. */
@@ -22,12 +43,17 @@ export interface RuntimeOptions {
   readonly turnUs?: number;
   /** Bytes of the mail ring between two threads, in each direction; a power of two. Default 1 MiB. */
   readonly mailRingBytes?: number;
-  /** How long `close()` lets what was accepted be handled and actors stop before it ends the threads. Default 10,000. */
+  /**
+   * How long `close()` lets what was accepted be handled, and sockets and actors end, before it ends the threads. Also how long
+   * a socket that its actor closes waits for the peer's end before it is reset. Default 10,000.
+   */
   readonly closeTimeoutMs?: number;
   /** How long a worker may take to start. Default 10,000. */
   readonly startTimeoutMs?: number;
   /** How often a dead worker comes back. */
   readonly workerRestarts?: WorkerRestartOptions;
+  /** Has socket actors of modules move from the busiest worker to the idlest. Default: nobody moves unless it is told to. */
+  readonly rebalance?: RebalanceOptions;
   /** Limits of each worker's JavaScript engine: beyond them that worker dies, and nobody else. */
   readonly resourceLimits?: ResourceLimits;
   /** As in `SwitchOptions`, for the calling thread and all workers. */
@@ -44,10 +70,13 @@ export interface ThreadConfig {
   readonly spinBudgetUs: number | undefined;
   readonly poller: PollerKind | undefined;
   readonly idleStrategy: IdleStrategy | undefined;
+  readonly switch: SwitchSettings;
 }
 
 /** The checked options, defaults filled in. */
 export interface RuntimeConfig {
+  /** Null: it is off. */
+  readonly rebalance: RebalanceConfig | null;
   readonly workers: number;
   readonly mailRingBytes: number;
   readonly closeTimeoutMs: number;
@@ -73,31 +102,24 @@ const NUMBERS = {
 } as const satisfies Readonly<Record<string, Range>>;
 
 const RESTARTS = { max: [0, 1_048_576, 10], withinMs: [1, TIMER_MAX_MS, 60_000] } as const;
+const EVERY_MS: Range = [10, TIMER_MAX_MS, 5_000];
 const SPIN_BUDGET_LIMIT_US = 1_000;
 const LIMIT_NAMES = ['maxYoungGenerationSizeMb', 'maxOldGenerationSizeMb', 'codeRangeSizeMb', 'stackSizeMb'];
 
 const OPTION_NAMES: readonly string[] = [
   ...Object.keys(NUMBERS),
   'workerRestarts',
+  'rebalance',
   'resourceLimits',
   'spinBudgetUs',
   'poller',
   'idleStrategy',
+  ...SWITCH_OPTION_NAMES,
 ];
 
-/** A plain object of options, none of them unknown. @throws InvalidOptionError */
-export function optionsObject(
-  what: string,
-  value: unknown,
-  names: readonly string[],
-): Readonly<Record<string, unknown>> {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
-    throw new InvalidOptionError(`${what} must be an object, not ${showValue(value)}`);
-  }
-  for (const name of Object.keys(value)) {
-    if (!names.includes(name)) throw new InvalidOptionError(`${what} has no \`${name}\``);
-  }
-  return value as Readonly<Record<string, unknown>>;
+/** Those entries of the options that are there. */
+function pick(options: Readonly<Record<string, unknown>>, names: readonly string[]): object {
+  return Object.fromEntries(names.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]));
 }
 
 function integer(name: string, value: unknown, [least, most, usual]: Range): number {
@@ -135,15 +157,26 @@ function resourceLimits(value: unknown): ResourceLimits | undefined {
   return { ...limits };
 }
 
-/** @throws InvalidOptionError naming the first entry that is wrong */
+function rebalance(value: unknown): RebalanceConfig | null {
+  if (value === undefined) return null;
+  const { everyMs, ratio = 0.2 } = optionsObject('rebalance', value, ['everyMs', 'ratio']);
+  if (typeof ratio === 'number' && ratio >= 0 && ratio <= 1) {
+    return { everyMs: integer('rebalance.everyMs', everyMs, EVERY_MS), ratio };
+  }
+  throw new InvalidOptionError(`rebalance.ratio must be a number from 0 to 1, not ${showValue(ratio)}`);
+}
+
+/** @throws InvalidOptionError naming the first entry that is wrong; UnknownProviderError */
 export function checkRuntimeOptions(given: RuntimeOptions = {}): RuntimeConfig {
   const options = optionsObject('the options', given, OPTION_NAMES);
   const number = (name: keyof typeof NUMBERS) => integer(name, options[name], NUMBERS[name]);
+  const closeTimeoutMs = number('closeTimeoutMs');
   const restarts = optionsObject('workerRestarts', options.workerRestarts ?? {}, Object.keys(RESTARTS));
   return {
     workers: number('workers'),
     mailRingBytes: powerOfTwo('mailRingBytes', number('mailRingBytes')),
-    closeTimeoutMs: number('closeTimeoutMs'),
+    rebalance: rebalance(options.rebalance),
+    closeTimeoutMs,
     startTimeoutMs: number('startTimeoutMs'),
     workerRestarts: {
       max: integer('workerRestarts.max', restarts.max, RESTARTS.max),
@@ -156,6 +189,7 @@ export function checkRuntimeOptions(given: RuntimeOptions = {}): RuntimeConfig {
       spinBudgetUs: spinBudget(options.spinBudgetUs),
       poller: word('poller', options.poller, POLLERS),
       idleStrategy: word('idleStrategy', options.idleStrategy, IDLE_STRATEGIES),
+      switch: checkSwitchSettings(pick(options, SWITCH_OPTION_NAMES), closeTimeoutMs),
     },
   };
 }

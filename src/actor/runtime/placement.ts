@@ -1,7 +1,7 @@
 /** Where and how an actor is spawned: the options of `runtime.spawn`, and their check. */
 import { InvalidOptionError, showValue, WorkerDiedError } from '../../errors.js';
+import { optionsObject } from '../options.js';
 import type { SpawnOptions } from '../types.js';
-import { optionsObject } from './options.js';
 
 /** Which worker an actor is spawned on: its number, from 0, or the one with the fewest actors spawned from outside. */
 export type Placement = number | 'least-loaded';

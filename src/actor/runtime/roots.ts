@@ -2,6 +2,7 @@
 import type { ActorAddress } from '../address.js';
 import type { StopReason } from '../types.js';
 import type { SpawnRequest } from './control.js';
+import { workerOf } from './host-number.js';
 import { Intensity } from './intensity.js';
 
 const USUAL_RESTARTS = 10;
@@ -9,7 +10,8 @@ const USUAL_WITHIN_MS = 10_000;
 
 /** One of them. */
 export interface Root {
-  readonly worker: number;
+  /** Where it lives, and is started again. */
+  worker: number;
   readonly request: SpawnRequest;
   /** How often its worker's death may start it again; null: it was spawned without supervision, and dies with its worker. */
   readonly intensity: Intensity | null;
@@ -35,6 +37,20 @@ export class Roots {
     return root;
   }
 
+  /** The one that lives at an address. Looks at all of that worker. */
+  find(address: ActorAddress): Root | undefined {
+    for (const root of this.of(workerOf(address.host))) if (root.address.equals(address)) return root;
+    return undefined;
+  }
+
+  /** One lives elsewhere now. */
+  move(root: Root, worker: number, address: ActorAddress): void {
+    this.forget(root);
+    root.worker = worker;
+    root.address = address;
+    this.of(worker).add(root);
+  }
+
   /** One has ended, at that address. It stays known if only its worker died and it may start again. */
   ended(root: Root, address: ActorAddress, reason: StopReason): void {
     if (!root.address.equals(address)) return;
@@ -54,11 +70,14 @@ export class Roots {
 
   /** Those that are to start again on a worker that has come back. What may not is forgotten. @param now_ms never goes back */
   toRestart(worker: number, now_ms: number): Root[] {
-    const roots = [...this.of(worker)];
-    const [again, never] = [[] as Root[], [] as Root[]];
-    for (const root of roots) (root.intensity?.allows(now_ms) ? again : never).push(root);
-    for (const root of never) this.forget(root);
-    return again;
+    return [...this.of(worker)].filter((root) => this.mayRestart(root, now_ms));
+  }
+
+  /** Whether one is to start again, now that its worker is back. Otherwise it is forgotten. */
+  mayRestart(root: Root, now_ms: number): boolean {
+    if (root.intensity?.allows(now_ms) === true) return true;
+    this.forget(root);
+    return false;
   }
 
   /** Live ones, or such that will be again. */

@@ -1,33 +1,64 @@
 /** The actor runtime: actors on the calling thread and on worker threads, and mail between them. */
 import { InvalidOptionError, RuntimeClosedError } from '../../errors.js';
 import { nameThread } from '../../native/thread-name.js';
-import type { ActorAddress } from '../address.js';
+import { type ActorAddress, addressOf } from '../address.js';
 import { defineActor } from '../define.js';
 import { DepthTable } from '../depth-table.js';
 import type { EventStream } from '../events.js';
+import {
+  checkActor,
+  checkConnectOptions,
+  checkNames,
+  type RuntimeConnectOptions,
+  type RuntimeListenOptions,
+} from '../intake/options.js';
+import type { RuntimeListener } from '../intake/runtime-listener.js';
+import { optionsObject } from '../options.js';
 import type { Router, Routing } from '../router.js';
 import { SharedNames } from '../shared-names.js';
 import type { ActorDefinition, ActorRef, AnyRef, ArgsOf, MessageOf, StopReason } from '../types.js';
 import { closeInOrder } from './closing.js';
 import { Cluster } from './cluster.js';
+import { OWN_HOST } from './host-number.js';
 import { inTime } from './in-time.js';
-import { checkRuntimeOptions, optionsObject, type RuntimeConfig, type RuntimeOptions } from './options.js';
+import { Intake } from './intake.js';
+import { checkRuntimeOptions, type RuntimeConfig, type RuntimeOptions } from './options.js';
 import { checkModuleUrl, checkSpawnOptions, checkWorker, type RuntimeSpawnOptions } from './placement.js';
+import { Rebalancer } from './rebalancer.js';
 import type { RuntimeStats, StatsOptions, WorkerStats } from './stats.js';
 import { Supervisor } from './supervisor.js';
 import { RuntimeThread } from './thread.js';
 
 /** A worker that does not answer within this time is left out of `stats()`. */
 const STATS_TIMEOUT_MS = 1_000;
-/** The calling thread's part of addresses. */
-const OWN_HOST = 0;
 
 /** Any definition: what a module's type parameter is bound by. */
 export interface AnyActorDefinition {
   readonly create: (args: never, context: never) => unknown;
 }
 
+/** A definition whose actors can be made from nothing. */
+interface NeedsNoArgs {
+  readonly create: (args: undefined, context: never) => unknown;
+}
+
 type Create<M, A> = ActorDefinition<M, A>['create'];
+
+/** What an actor is made from; may be left out where it needs nothing. */
+type ArgsOption<A> = undefined extends A ? { readonly args?: A } : { readonly args: A };
+
+/** What `listen` and `connect` are told of an actor. */
+interface AnyActorOption {
+  readonly actor: URL | string | ActorDefinition<unknown, unknown> | Create<unknown, unknown>;
+  readonly args?: unknown;
+}
+
+const NO_FUNCTION_ON_WORKER =
+  'only an actor module, named by its URL, can be spawned on a worker: a function does not cross threads';
+
+function isModule(what: unknown): what is URL | string {
+  return typeof what === 'string' || what instanceof URL;
+}
 
 /** See the top of this file. Made by `createRuntime`; keeps the process alive until it is closed. */
 export class Runtime {
@@ -37,7 +68,9 @@ export class Runtime {
   private readonly thread: RuntimeThread;
   private readonly cluster: Cluster;
   private readonly supervisor: Supervisor;
+  private readonly intake: Intake;
   private readonly restoreName: () => void;
+  private rebalancer: Rebalancer | null = null;
   private closing: Promise<void> | null = null;
 
   /** Starts nothing yet. @throws NativeUnavailableError, SystemError */
@@ -51,10 +84,18 @@ export class Runtime {
       place: { host: OWN_HOST, table },
       join: (ticket) => this.thread.join(ticket),
       names,
-      back: (worker) => this.supervisor.restart(worker),
-      givenUp: (worker) => this.supervisor.givenUp(worker),
+      heardLast: (host, peers) => this.thread.heardLast(host, peers),
+      lost: (worker) => this.intake.lost(worker),
+      back: async (worker) => {
+        await Promise.all([this.intake.back(worker), this.supervisor.restart(worker)]);
+      },
+      givenUp: (worker) => {
+        this.supervisor.givenUp(worker);
+        this.intake.givenUp();
+      },
     });
     this.supervisor = new Supervisor(this.thread, this.cluster);
+    this.intake = new Intake(this.thread, this.cluster);
     this.restoreName = nameThread('main');
   }
 
@@ -63,6 +104,8 @@ export class Runtime {
     const runtime = new Runtime(checkRuntimeOptions(options));
     try {
       await runtime.cluster.start();
+      const { config, cluster, thread } = runtime;
+      if (config.rebalance !== null) runtime.rebalancer = new Rebalancer(config.rebalance, cluster, thread.host);
     } catch (error) {
       await runtime.close();
       throw error;
@@ -82,6 +125,12 @@ export class Runtime {
     args: ArgsOf<D>,
     options?: RuntimeSpawnOptions,
   ): Promise<ActorRef<MessageOf<D>>>;
+  /** The same for an actor that needs no arguments. */
+  spawn<D extends NeedsNoArgs = ActorDefinition<unknown, unknown>>(
+    module: URL | string,
+  ): Promise<ActorRef<MessageOf<D>>>;
+  /** Spawns an actor that needs no arguments on the calling thread. */
+  spawn<M, A extends undefined>(definition: ActorDefinition<M, A> | Create<M, A>): Promise<ActorRef<M>>;
   /** Spawns an actor on the calling thread: a definition or a function can't be sent to another. */
   spawn<M, A>(
     definition: ActorDefinition<M, A> | Create<M, A>,
@@ -90,21 +139,82 @@ export class Runtime {
   ): Promise<ActorRef<M>>;
   async spawn(
     what: URL | string | ActorDefinition<unknown, unknown> | Create<unknown, unknown>,
-    args: unknown,
+    args?: unknown,
     given?: RuntimeSpawnOptions,
   ): Promise<ActorRef<unknown>> {
-    if (this.closing !== null) throw new RuntimeClosedError();
+    this.assertOpen();
     const options = checkSpawnOptions(given);
-    if (typeof what === 'string' || what instanceof URL) {
+    if (isModule(what)) {
       return this.supervisor.spawn(checkModuleUrl(what), args, options);
     }
     const { worker, ...local } = options;
-    if (worker !== undefined) {
-      throw new InvalidOptionError(
-        'only an actor module, named by its URL, can be spawned on a worker: a function does not cross threads',
-      );
-    }
+    if (worker !== undefined) throw new InvalidOptionError(NO_FUNCTION_ON_WORKER);
     return this.thread.host.spawn(defineActor(what), args, local);
+  }
+
+  /**
+   * Listens. Each connection, from TCP/IP or a SAN, becomes an actor of the module on a worker, by `placement`:
+   * `runtime.listen<typeof Echo>({ port, actor: new URL('./echo.js', import.meta.url), args })`. TCP/IP needs the native part.
+   * @throws what `net.Server.listen` gives for the same failure; NoBehaviourError: the module can't be loaded, or its default
+   *   export is no actor; NotSerializableError: the arguments can't be sent to other threads; ProviderRequiredError;
+   *   InvalidOptionError; RuntimeClosedError; NativeUnavailableError (all as rejections)
+   */
+  listen<D extends AnyActorDefinition = ActorDefinition<unknown, unknown>>(
+    options: RuntimeListenOptions & { readonly actor: URL | string } & ArgsOption<ArgsOf<D>>,
+  ): Promise<RuntimeListener>;
+  /** The same with actors on the calling thread: a definition or a function can't be sent to another. */
+  listen<M, A>(
+    options: RuntimeListenOptions & { readonly actor: ActorDefinition<M, A> | Create<M, A> } & ArgsOption<A>,
+  ): Promise<RuntimeListener>;
+  async listen(given: RuntimeListenOptions & AnyActorOption): Promise<RuntimeListener> {
+    this.assertOpen();
+    const { actor, args, ...options } = checkNames('listen', given);
+    const source = isModule(actor) ? checkModuleUrl(actor) : (defineActor(actor) as ActorDefinition<unknown, unknown>);
+    return this.intake.listen(source, args, options);
+  }
+
+  /**
+   * Connects, and makes an actor of the module of the connection, on a chosen or the least-loaded worker.
+   * @returns when it is connected
+   * @throws what `Switch.connect` throws, and what `spawn` does (all as rejections)
+   */
+  connect<D extends AnyActorDefinition = ActorDefinition<unknown, unknown>>(
+    options: RuntimeConnectOptions & { readonly actor: URL | string } & ArgsOption<ArgsOf<D>>,
+  ): Promise<ActorRef<MessageOf<D>>>;
+  /** The same with an actor on the calling thread. */
+  connect<M, A>(
+    options: RuntimeConnectOptions & { readonly actor: ActorDefinition<M, A> | Create<M, A> } & ArgsOption<A>,
+  ): Promise<ActorRef<M>>;
+  async connect(given: RuntimeConnectOptions & AnyActorOption): Promise<ActorRef<unknown>> {
+    this.assertOpen();
+    const { actor, args, ...options } = checkNames('connect', given);
+    const settings = checkConnectOptions(options);
+    const { name, worker, mailbox, supervision } = options;
+    if (isModule(actor)) {
+      const spawn = checkSpawnOptions({ name, worker, mailbox, supervision });
+      return this.supervisor.spawn(checkModuleUrl(actor), args, spawn, settings);
+    }
+    if (worker !== undefined) throw new InvalidOptionError(NO_FUNCTION_ON_WORKER);
+    const spawn = { name, ...checkActor({ mailbox, supervision }, false) };
+    return this.thread.connector.connect(defineActor(actor), args, spawn, settings);
+  }
+
+  /**
+   * Moves an actor, and its sockets, to another worker: see `ActorContext.migrate`. @returns a reference to where it lives
+   * then; what it had before goes on reaching it, as long as the worker lives that it leads to
+   * @throws NotMovableError and whatever else kept it where it is; WorkerDiedError; InvalidOptionError; RuntimeClosedError
+   *   (all as rejections)
+   */
+  async migrate<M>(ref: ActorRef<M>, worker: number): Promise<ActorRef<M>> {
+    this.assertOpen();
+    const address = addressOf(ref);
+    const { host } = this.cluster.life(checkWorker(worker, this.workers));
+    return new Promise((resolve, reject) => {
+      this.thread.host.migrate(address, host, (home, error) => {
+        if (home === null) reject(error);
+        else resolve(this.thread.host.ref<M>(home));
+      });
+    });
   }
 
   /** The actor of that name: one spawned through this runtime, or registered on the calling thread. */
@@ -129,10 +239,10 @@ export class Runtime {
 
   /** Calls `ended` once when that actor has ended; at once if it has ended already. */
   watch(ref: AnyRef, ended: (address: ActorAddress, reason: StopReason) => void): void {
-    this.thread.host.watch('address' in ref ? ref.address : ref, ended);
+    this.thread.host.watch(addressOf(ref), ended);
   }
 
-  /** What is published on the calling thread. */
+  /** What is published on any thread of the runtime. */
   get events(): EventStream {
     return this.thread.host.events;
   }
@@ -149,23 +259,31 @@ export class Runtime {
   async stats(options: StatsOptions = {}): Promise<RuntimeStats> {
     optionsObject('the options of stats', options, ['perActor']);
     const workers = Array.from({ length: this.workers }, (_, worker) => this.workerStats(worker, options));
-    return { main: this.thread.stats(options), workers: await Promise.all(workers) };
+    const listeners = this.intake.listeners.map((one) => {
+      return { address: one.address(), connections: one.connections, counters: one.counters };
+    });
+    const rebalance = this.rebalancer?.stats ?? null;
+    return { main: this.thread.stats(options), workers: await Promise.all(workers), listeners, rebalance };
   }
 
   /**
-   * Ends everything, in order: nothing more is spawned; what was told is handled; all actors stop, children first; the
-   * workers end; the calling thread lets go of its links. What takes longer than `closeTimeoutMs` is cut short.
-   * Never rejects; further calls return the same promise.
+   * Ends everything, in order: nothing more is spawned, accepted or connected; what was told is handled; all sockets end
+   * in order; all actors stop, children first; the workers end; the calling thread lets go of its links. What takes longer
+   * than `closeTimeoutMs` is cut short: a socket is reset then. Never rejects; further calls return the same promise.
    */
   close(): Promise<void> {
-    this.closing ??= closeInOrder(this.thread, this.cluster, this.supervisor, this.config.closeTimeoutMs).then(
-      this.restoreName,
-    );
+    const { thread, cluster, supervisor, intake, config } = this;
+    this.rebalancer?.stop();
+    this.closing ??= closeInOrder(thread, cluster, supervisor, intake, config.closeTimeoutMs).then(this.restoreName);
     return this.closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  private assertOpen(): void {
+    if (this.closing !== null) throw new RuntimeClosedError();
   }
 
   private async workerStats(worker: number, options: StatsOptions): Promise<WorkerStats> {

@@ -1,11 +1,13 @@
 /** The actors that are spawned from modules on workers: under which names, and what becomes of them when a worker dies. */
 import { InvalidOptionError, NotSerializableError, WorkerDiedError } from '../../errors.js';
 import { ActorAddress } from '../address.js';
+import type { ConnectSettings } from '../intake/options.js';
 import type { ActorRef } from '../types.js';
 import { packArgs } from './args.js';
 import { publishLost } from './channels.js';
 import type { Cluster } from './cluster.js';
 import type { SpawnRequest } from './control.js';
+import { workerOf } from './host-number.js';
 import { resultOf } from './outcome.js';
 import { place, type RuntimeSpawnOptions } from './placement.js';
 import { type Root, Roots } from './roots.js';
@@ -24,10 +26,19 @@ export class Supervisor {
     this.thread = thread;
     this.cluster = cluster;
     this.roots = new Roots(cluster.size);
+    thread.gate.handle('moved', (_, { from, to }) => this.moved(from, to));
   }
 
-  /** Spawns an actor. @param url absolute @throws as Runtime.spawn says */
-  async spawn(url: string, args: unknown, options: RuntimeSpawnOptions): Promise<ActorRef<unknown>> {
+  /**
+   * Spawns an actor. @param url absolute @param connect the connection that it is to have
+   * @throws as Runtime.spawn and Runtime.connect say
+   */
+  async spawn(
+    url: string,
+    args: unknown,
+    options: RuntimeSpawnOptions,
+    connect?: ConnectSettings,
+  ): Promise<ActorRef<unknown>> {
     const { name, mailbox, supervision } = options;
     if (supervision?.decide !== undefined) {
       throw new InvalidOptionError('supervision.decide is a function, which does not cross threads');
@@ -37,7 +48,7 @@ export class Supervisor {
     if (supervision !== undefined && packed.transfers.length > 0) {
       throw new NotSerializableError('the arguments of a supervised actor hold what can be handed over only once');
     }
-    const request: SpawnRequest = { url, args: packed, name, mailbox, supervision };
+    const request: SpawnRequest = { url, args: packed, name, mailbox, supervision, connect };
     if (name !== undefined) this.thread.host.registry.check(name);
     return this.spawnOn(worker, request);
   }
@@ -45,16 +56,35 @@ export class Supervisor {
   /** A worker is back: its supervised actors start again. Never rejects. */
   async restart(worker: number): Promise<void> {
     for (const root of this.roots.toRestart(worker, performance.now())) {
-      try {
-        root.address = await this.spawnThere(worker, root.request);
-        this.keep(root);
-      } catch (error) {
-        // It has died again: all this is gone through once more when it is back.
-        if (error instanceof WorkerDiedError) return;
-        this.roots.forget(root);
-        publishLost({ worker, url: root.request.url, name: root.request.name ?? null, error });
-      }
+      // It has died again: all this is gone through once more when it is back.
+      if (!(await this.startAgain(root))) return;
     }
+  }
+
+  /** @returns false: its worker is not up */
+  private async startAgain(root: Root): Promise<boolean> {
+    const { worker, request } = root;
+    try {
+      root.address = await this.spawnThere(worker, request);
+      this.keep(root);
+    } catch (error) {
+      if (error instanceof WorkerDiedError) return false;
+      this.roots.forget(root);
+      publishLost({ worker, url: request.url, name: request.name ?? null, error });
+    }
+    return true;
+  }
+
+  /** An actor lives on another worker now, whose death is what matters to it from then on. */
+  private moved(from: ActorAddress, to: ActorAddress): void {
+    const root = this.roots.find(from);
+    if (root === undefined) return;
+    this.roots.move(root, workerOf(to.host), to);
+    const { life, state } = this.cluster.seat(root.worker);
+    if (life?.host === to.host) this.keep(root);
+    // That worker has died before we heard of the move. If it is not back yet, it starts all its actors when it is.
+    else if (state === 'given-up') this.roots.forget(root);
+    else if (state === 'up' && this.roots.mayRestart(root, performance.now())) void this.startAgain(root);
   }
 
   /** A worker does not come back, and its actors neither. */

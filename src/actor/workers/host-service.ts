@@ -1,6 +1,8 @@
 /** A worker's side of the control plane. */
 import { threadId } from 'node:worker_threads';
+import type { SwitchOwner } from '../../switch/owner.js';
 import { DepthTable } from '../depth-table.js';
+import type { ListenerSetup } from '../intake/setup.js';
 import { unpackArgs } from '../runtime/args.js';
 import type { HostActivity, HostControl, HostTask, SpawnRequest } from '../runtime/control.js';
 import { type Outcome, outcomeOf } from '../runtime/outcome.js';
@@ -32,12 +34,17 @@ export class HostService implements HostControl {
     return threadId;
   }
 
-  spawn({ url, args, name, mailbox, supervision }: SpawnRequest): Promise<Outcome<string>> {
+  spawn({ url, args, name, mailbox, supervision, connect }: SpawnRequest): Promise<Outcome<string>> {
     return outcomeOf(async () => {
       const definition = await loadActorModule(url);
-      const { host } = this.thread;
+      const { host, connector } = this.thread;
       const unpacked = unpackArgs(args, (address) => host.ref(address));
-      return host.spawn(definition, unpacked, { name, mailbox, supervision }).address.toString();
+      const options = { name, mailbox, supervision, module: url };
+      const ref =
+        connect === undefined
+          ? host.spawn(definition, unpacked, options)
+          : await connector.connect(definition, unpacked, options, connect);
+      return ref.address.toString();
     });
   }
 
@@ -53,12 +60,24 @@ export class HostService implements HostControl {
     return this.thread.activity();
   }
 
-  stopActors(): Promise<void> {
-    return this.thread.host.close();
+  prepare(setup: ListenerSetup): Promise<Outcome<SwitchOwner>> {
+    return outcomeOf(() => this.thread.door.prepare(setup));
   }
 
-  end(): void {
-    this.thread.close();
+  stopConnecting(): void {
+    this.thread.connector.stop();
+  }
+
+  closeSockets(): Promise<void> {
+    return this.thread.closeSockets();
+  }
+
+  stopActors(): Promise<void> {
+    return this.thread.stopActors();
+  }
+
+  async end(): Promise<void> {
+    await this.thread.close();
     this.over();
   }
 }
