@@ -26,6 +26,8 @@ describe('bad input is one clear error', () => {
     { capacity: 4, highWaterMark: 5 },
     { highWaterMark: 0 },
     { policy: 'drop' as never },
+    { size: 5 } as never,
+    0 as never,
   ])('a mailbox with %j', (mailbox) => {
     const host = new ActorWorld(1).host();
     expect(codeOf(() => host.spawn(idle, undefined, { mailbox }))).toBe('ERR_SANSWITCH_INVALID_OPTION');
@@ -37,6 +39,9 @@ describe('bad input is one clear error', () => {
     { strategy: 'one-for-all' },
     { decide: 'restart' as never },
     { maxRestarts: -1 },
+    { restarts: 3 } as never,
+    'restart' as never,
+    { backOff: 10 as never },
     { withinMs: 0 },
     { backOff: { minMs: 10, maxMs: 5 } },
     { backOff: { minMs: 1, maxMs: 5, jitter: 2 } },

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Ledger } from '#src/actor/intake/ledger.js';
+import { Ledger, socketConnection } from '#src/actor/intake/ledger.js';
 import { startListening } from '#src/actor/intake/listening.js';
 import type { AcceptedSocket, NativeTcpAcceptor } from '#src/native/addon.js';
 import { requireNative } from '#src/native/load.js';
@@ -15,11 +15,13 @@ let listening: number;
 let acceptor: NativeTcpAcceptor;
 const accepted: AcceptedSocket[] = [];
 const clients: Socket[] = [];
+const resets = new Set<Socket>();
 const left = vi.fn();
 
 /** A client whose connection waits to be accepted. Its own descriptor stays open until the test's end. */
 async function greet(): Promise<Socket> {
-  const client = connect({ port: localPort(listening), host: '127.0.0.1', allowHalfOpen: true }).on('error', () => {});
+  const client = connect({ port: localPort(listening), host: '127.0.0.1', allowHalfOpen: true });
+  client.on('error', ({ code }: NodeJS.ErrnoException) => code === 'ECONNRESET' && resets.add(client));
   client.resume();
   clients.push(client);
   await once(client, 'connect');
@@ -58,12 +60,20 @@ afterEach(() => {
   for (const client of clients.splice(0)) client.destroy();
 });
 
+/** All orders of so many ones and so many twos. */
+function interleavings(ones: number, twos: number): (1 | 2)[][] {
+  if (ones + twos === 0) return [[]];
+  const first = ones > 0 ? interleavings(ones - 1, twos).map((rest) => [1 as const, ...rest]) : [];
+  const second = twos > 0 ? interleavings(ones, twos - 1).map((rest) => [2 as const, ...rest]) : [];
+  return [...first, ...second];
+}
+
 describe('the ledger', () => {
   it('counts each worker, and forgets what has ended', async () => {
     const one = await accept();
     const two = await accept();
-    const first = ledger.enter(one.socket, 1, left);
-    const second = ledger.enter(two.socket, 2, left);
+    const first = ledger.enter(socketConnection(one.socket), 1, left);
+    const second = ledger.enter(socketConnection(two.socket), 2, left);
     expect(ledger.workers).toEqual([
       { worker: 1, unconfirmed: 1, open: 0 },
       { worker: 2, unconfirmed: 1, open: 0 },
@@ -75,18 +85,18 @@ describe('the ledger', () => {
     closeSync(one.socket.fd);
     expect(ledger.ended(1, first)).toBe(true);
     expect(ledger.giveBack(2, second)).toBe(true);
-    await eventually('its client sees the end', () => two.client.readableEnded);
+    await eventually('its client sees a reset', () => resets.has(two.client));
     expect(left).toHaveBeenCalledTimes(2);
     expect(ledger.workers.every(({ open, unconfirmed }) => open + unconfirmed === 0)).toBe(true);
   });
 
   it("closes a dead worker's unconfirmed connections, and none of the others", async () => {
     const [mine, theirs, confirmed] = [await accept(), await accept(), await accept()];
-    ledger.enter(mine.socket, 1, left);
-    ledger.enter(theirs.socket, 2, left);
-    ledger.confirm(1, ledger.enter(confirmed.socket, 1, left));
+    ledger.enter(socketConnection(mine.socket), 1, left);
+    ledger.enter(socketConnection(theirs.socket), 2, left);
+    ledger.confirm(1, ledger.enter(socketConnection(confirmed.socket), 1, left));
     ledger.lost(1);
-    await eventually('its client sees the end', () => mine.client.readableEnded);
+    await eventually('its client sees a reset', () => resets.has(mine.client));
     expect(isOpen(theirs.socket)).toBe(true);
     // Its own end would have closed this one; no such worker is here.
     expect(isOpen(confirmed.socket)).toBe(true);
@@ -99,7 +109,7 @@ describe('the ledger', () => {
 
   it('never closes a stranger that has the number of a connection which its worker opened and closed', async () => {
     const { socket } = await accept();
-    ledger.enter(socket, 1, left);
+    ledger.enter(socketConnection(socket), 1, left);
     closeSync(socket.fd);
     const stranger = openSync('/dev/null', 'r');
     expect(stranger).toBe(socket.fd);
@@ -111,7 +121,7 @@ describe('the ledger', () => {
 
   it('tells two connections that have had the same number', async () => {
     const first = await accept();
-    const early = ledger.enter(first.socket, 1, left);
+    const early = ledger.enter(socketConnection(first.socket), 1, left);
     acceptor.pause();
     const client = await greet();
     // The worker has opened it, closed it, and its confirmation is still on the way.
@@ -119,18 +129,18 @@ describe('the ledger', () => {
     acceptor.resume();
     const second = { socket: await next(), client };
     expect(second.socket.fd).toBe(first.socket.fd);
-    const late = ledger.enter(second.socket, 2, left);
+    const late = ledger.enter(socketConnection(second.socket), 2, left);
     expect(ledger.confirm(1, early)).toBe(true);
     expect(ledger.ended(1, early)).toBe(true);
     expect(isOpen(second.socket)).toBe(true);
     // The confirmation of the first has not given up the second.
     expect(ledger.giveBack(2, late)).toBe(true);
-    await eventually('its client sees the end', () => second.client.readableEnded);
+    await eventually('its client sees a reset', () => resets.has(second.client));
   });
 
   it('counts messages that make no sense, and obeys none', async () => {
     const { socket } = await accept();
-    const ticket = ledger.enter(socket, 1, left);
+    const ticket = ledger.enter(socketConnection(socket), 1, left);
     expect(ledger.confirm(2, ticket)).toBe(false);
     expect(ledger.confirm(1, ticket + 1)).toBe(false);
     expect(ledger.ended(1, ticket)).toBe(false);
@@ -143,6 +153,28 @@ describe('the ledger', () => {
     expect(ledger.ended(1, ticket)).toBe(false);
     expect(ledger.counters.strays).toBe(6);
     expect(left).toHaveBeenCalledTimes(1);
+  });
+
+  it('knows where a connection is that moves, whichever worker is heard first', () => {
+    // Three moves between two workers, each of them told by both, then its end; in every order that keeps each worker's own.
+    const ofOne = ['opened', 1, 2, 3] as const;
+    const ofTwo = [1, 2, 3, 'ended'] as const;
+    for (const order of interleavings(ofOne.length, ofTwo.length)) {
+      const ticket = ledger.enter({ close: () => true, release: () => {} }, 1, left);
+      const heard = { 1: 0, 2: 0 };
+      for (const worker of order) {
+        const what = (worker === 1 ? ofOne : ofTwo)[heard[worker]++];
+        if (what === 'opened') ledger.confirm(1, ticket);
+        else if (what === 'ended') ledger.ended(2, ticket);
+        else ledger.moved(ticket, what === 2 ? 1 : 2, what as number);
+      }
+      expect(ledger.workers, order.join()).toEqual([
+        { worker: 1, unconfirmed: 0, open: 0 },
+        { worker: 2, unconfirmed: 0, open: 0 },
+      ]);
+    }
+    expect(left).toHaveBeenCalledTimes(70);
+    expect(ledger.moved(ledger.enter({ close: () => true, release: () => {} }, 1, left), 9, 1)).toBe(false);
   });
 
   it('knows each worker once, and says when they change', () => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type ListenOptions, type Server } from 'node:net';
+import { type AddressInfo, connect, createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { IntakeListener, IntakeOptions } from '#src/actor/intake/listener.js';
@@ -118,8 +118,8 @@ describe('where it listens', () => {
     await rig.start(1);
     const listener = await rig.listen({
       host: '',
-      placement: ({ family, remoteAddress, localAddress }, [worker]) => {
-        peers.push(`${family} ${remoteAddress} ${localAddress}`);
+      placement: ({ remote, local }, [worker]) => {
+        peers.push(`${remote.family} ${remote.address} ${local.address}`);
         return worker?.worker as number;
       },
     });
@@ -142,10 +142,11 @@ describe('where it listens', () => {
     const first = await rig.listen();
     const port = first.address()?.port as number;
     const worker = rig.workers.get(1);
-    const [client] = await rig.connect(first, 1);
+    const [client] = (await rig.connect(first, 1)) as [Socket];
+    await echoes(client, 'it is open');
     // The side that ends first keeps the connection in TIME_WAIT: here the server's.
     await worker?.terminate();
-    if (client && !client.closed) await once(client.resume(), 'close');
+    if (!client.closed) await once(client.resume(), 'close');
     await first.close();
     expect((await rig.listen({ port })).address()?.port).toBe(port);
   });

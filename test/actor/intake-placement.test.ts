@@ -1,16 +1,22 @@
 import fc from 'fast-check';
+import type { Caller } from 'sanswitch';
+
 import { describe, expect, it } from 'vitest';
 import type { WorkerLoad } from '#src/actor/intake/ledger.js';
-import { type Peer, type Placement, placerOf } from '#src/actor/intake/placement.js';
+import { type ConnectionPlacement, placerOf } from '#src/actor/intake/placement.js';
 
-const peer = (remoteAddress: string, remotePort = 1_000): Peer => {
-  return { family: 4, remoteAddress, remotePort, localAddress: '127.0.0.1', localPort: 80 };
+const peer = (address: string, port = 1_000): Caller => {
+  return {
+    remote: { family: 4, address, port },
+    local: { family: 4, address: '127.0.0.1', port: 80 },
+    provider: 'tcp',
+  };
 };
 const somebody = peer('10.0.0.1');
 const loads = (...connections: number[]): WorkerLoad[] => {
   return connections.map((open, i) => ({ worker: i + 1, unconfirmed: 0, open }));
 };
-const times = (count: number, placement: Placement, workers: readonly WorkerLoad[]) => {
+const times = (count: number, placement: ConnectionPlacement, workers: readonly WorkerLoad[]) => {
   const place = placerOf(placement);
   return Array.from({ length: count }, () => place(somebody, workers));
 };
@@ -59,10 +65,10 @@ describe('hash of the peer', () => {
   const peers = Array.from({ length: 1_000 }, (_, i) => peer(`10.0.${i >> 8}.${i & 255}`, i));
 
   it('sends one address to one worker, whatever its port and the socket that it came to', () => {
-    for (const { remoteAddress } of peers) {
-      const worker = place(peer(remoteAddress, 1), loads(0, 0, 0));
-      expect(place(peer(remoteAddress, 2), loads(9, 0, 0))).toBe(worker);
-      expect(place(peer(`::ffff:${remoteAddress}`), loads(0, 0, 0))).toBe(worker);
+    for (const { remote } of peers) {
+      const worker = place(peer(remote.address, 1), loads(0, 0, 0));
+      expect(place(peer(remote.address, 2), loads(9, 0, 0))).toBe(worker);
+      expect(place(peer(`::ffff:${remote.address}`), loads(0, 0, 0))).toBe(worker);
     }
   });
 
@@ -92,7 +98,7 @@ describe('hash of the peer', () => {
 
 describe("the application's function", () => {
   it('chooses, and is told who connects and what each worker has', () => {
-    const place = placerOf(({ remotePort }, workers) => (workers[remotePort % 2] as WorkerLoad).worker);
+    const place = placerOf(({ remote }, workers) => (workers[remote.port % 2] as WorkerLoad).worker);
     expect(place(peer('10.0.0.1', 7), loads(0, 5))).toBe(2);
   });
 

@@ -1,4 +1,4 @@
-/** A process of its own that listens and echoes (test/fixtures/intake-server.ts). */
+/** A process of its own that listens and echoes (test/fixtures/intake-server.ts or runtime-server.ts). */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -16,17 +16,19 @@ export interface ServerState extends IntakeCounters {
   readonly cpuUs: number;
 }
 
-const FIXTURE = fileURLToPath(new URL('../../build/test/fixtures/intake-server.js', import.meta.url));
+/** What the process runs: the intake alone, or a runtime. */
+type Fixture = 'intake-server' | 'runtime-server';
 
 /** The process, and clients of it. */
 export class ServerProcess {
   private readonly child: ChildProcess;
   private readonly lines: AsyncIterator<string>;
   private readonly clients: Socket[] = [];
-  private port = 0;
+  port = 0;
 
-  private constructor(shellCommands: string, env: NodeJS.ProcessEnv) {
-    this.child = spawn('sh', ['-c', `${shellCommands} exec "$0" "$1"`, process.execPath, FIXTURE], {
+  private constructor(shellCommands: string, env: NodeJS.ProcessEnv, fixture: Fixture) {
+    const file = fileURLToPath(new URL(`../../build/test/fixtures/${fixture}.js`, import.meta.url));
+    this.child = spawn('sh', ['-c', `${shellCommands} exec "$0" "$1"`, process.execPath, file], {
       env: { ...process.env, ...env },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
@@ -34,15 +36,29 @@ export class ServerProcess {
   }
 
   /** @param shellCommands what the shell does before it becomes the process */
-  static async start(shellCommands: string, env: NodeJS.ProcessEnv = {}): Promise<ServerProcess> {
-    const server = new ServerProcess(shellCommands, env);
+  static async start(
+    shellCommands: string,
+    env: NodeJS.ProcessEnv = {},
+    fixture: Fixture = 'intake-server',
+  ): Promise<ServerProcess> {
+    const server = new ServerProcess(shellCommands, env, fixture);
     server.port = (await server.read<{ port: number }>()).port;
     return server;
   }
 
   state(): Promise<ServerState> {
-    this.child.stdin?.write('state\n');
+    return this.order('state');
+  }
+
+  /** Has it do something first, if it knows the order. */
+  order(what: string): Promise<ServerState> {
+    this.child.stdin?.write(`${what}\n`);
     return this.read();
+  }
+
+  /** Ends it without a word. */
+  kill(): void {
+    this.child.kill('SIGKILL');
   }
 
   /** Clients whose connection stands in the kernel, accepted or not. */
@@ -50,13 +66,16 @@ export class ServerProcess {
     const { port } = this;
     const made = Array.from({ length: count }, () => connect({ port, host: '127.0.0.1' }).on('error', () => {}));
     this.clients.push(...made);
-    await Promise.all(made.map((client) => once(client, 'connect')));
+    // One that is shed at once may never hear of its connection.
+    await Promise.all(
+      made.map((client) => Promise.race([once(client, 'connect'), once(client, 'close')]).catch(() => {})),
+    );
     return made;
   }
 
   async end(): Promise<void> {
     for (const client of this.clients) client.destroy();
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    if (this.child.exitCode !== null || this.child.killed) return;
     const exit = once(this.child, 'exit');
     this.child.stdin?.write('end\n');
     await exit;

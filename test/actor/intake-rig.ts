@@ -83,12 +83,15 @@ export class Rig {
     return worker;
   }
 
-  /** Clients whose connection stands in the kernel; their errors are ends. */
+  /** Clients whose connection has come to stand in the kernel; their errors are ends. */
   async connect(listener: IntakeListener, count: number): Promise<Socket[]> {
     const port = (listener.address() as { port: number }).port;
     const made = Array.from({ length: count }, () => connect({ port, host: '127.0.0.1' }).on('error', () => {}));
     this.clients.push(...made);
-    await Promise.all(made.map((client) => once(client, 'connect')));
+    // One that is reset at once may never hear of its connection.
+    await Promise.all(
+      made.map((client) => Promise.race([once(client, 'connect'), once(client, 'close')]).catch(() => {})),
+    );
     return made;
   }
 

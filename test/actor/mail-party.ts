@@ -5,7 +5,7 @@ import { FixedCodec } from '#src/actor/mail/fixed-codec.js';
 import { MailLink } from '#src/actor/mail/link.js';
 import type { MailLinkEnd } from '#src/actor/mail/pair.js';
 import type { MailSink } from '#src/actor/mail/sink.js';
-import type { Signal } from '#src/actor/remote.js';
+import type { GateSignal, Signal } from '#src/actor/remote.js';
 import type { ActorRef } from '#src/actor/types.js';
 import { Random } from '../simulation/random.js';
 
@@ -78,7 +78,7 @@ export interface Command {
 export class Party implements MailSink {
   readonly link: MailLink;
   readonly errors: unknown[] = [];
-  readonly signals: Signal[] = [];
+  readonly signals: (Signal | GateSignal)[] = [];
   /** Messages for slots that are gone. */
   lost = 0;
   runs = 0;
@@ -142,7 +142,7 @@ export class Party implements MailSink {
     this.lost++;
   }
 
-  signalled(_slot: number, _generation: number, signal: Signal): void {
+  signalled(_slot: number, _generation: number, signal: Signal | GateSignal): void {
     this.signals.push(signal);
   }
 

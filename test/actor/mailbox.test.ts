@@ -82,7 +82,7 @@ describe('a bounded mailbox', () => {
         };
         const polite = defineActor<void>((_, context) => ({
           receive: () => send(context.ref(target.address)),
-          drained: (address) => send(context.ref(address)),
+          mailboxDrained: (address) => send(context.ref(address)),
         }));
         host.spawn(polite, undefined).tell();
       }
@@ -104,7 +104,7 @@ describe('a bounded mailbox', () => {
     );
     const teller = defineActor<number>(() => ({
       receive: () => void tellAll(target, 4),
-      drained: () => void drained++,
+      mailboxDrained: () => void drained++,
     }));
     host.spawn(teller, undefined).tell(1);
     world.run(10);

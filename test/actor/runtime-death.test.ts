@@ -4,6 +4,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { promisify } from 'node:util';
 import type { ActorRef, MessageOf, Runtime } from 'sanswitch';
 import { describe, expect, it } from 'vitest';
+import { Reactor } from '#src/reactor/reactor.js';
 import type Hand from '../fixtures/actors/hand.js';
 import { moduleUrl, runtimeOf, until } from './runtimes.js';
 
@@ -166,4 +167,15 @@ it('a worker that can not be joined, for want of descriptors, comes back when th
   const command = `ulimit -n 200; exec "${process.execPath}" "${file}"`;
   const { stdout } = await promisify(execFile)('sh', ['-c', command]);
   expect(JSON.parse(stdout)).toEqual({ wasUp: false, hasDiedAgain: true, count: 0 });
+});
+
+it('the reactor of a thread whose links have all ended keeps its settings', async () => {
+  const runtime = await runtimeOf({ workers: 1, spinBudgetUs: 7, workerRestarts: { max: 0 } });
+  runtime.terminateWorker(0);
+  await until('it is given up, and its link gone', async () => {
+    const { main, workers } = await runtime.stats();
+    return workers[0]?.state === 'given-up' && main.mail.length === 0;
+  });
+  expect(Reactor.current().spinBudgetUs).toBe(7);
+  expect((await runtime.stats()).main.reactor.polls).toBeGreaterThan(0);
 });

@@ -1,5 +1,6 @@
 /** Bad input: each case one clear error. */
-import { createRuntime, defineActor, type RuntimeOptions, type RuntimeSpawnOptions } from 'sanswitch';
+import { inspect } from 'node:util';
+import { createRuntime, deadLetters, defineActor, type RuntimeOptions, type RuntimeSpawnOptions } from 'sanswitch';
 import { describe, expect, it } from 'vitest';
 import type Hand from '../fixtures/actors/hand.js';
 import { moduleUrl, runtimeOf } from './runtimes.js';
@@ -26,6 +27,10 @@ describe('options of a runtime', () => {
     [{ idleStrategy: 'sleepy' }, /^idleStrategy must be one of/],
     [{ workerRestarts: 5 }, /^workerRestarts must be an object, not 5$/],
     [{ workerRestarts: { max: -1 } }, /^workerRestarts\.max must be/],
+    [{ rebalance: true }, /^rebalance must be an object, not true$/],
+    [{ rebalance: { every: 5 } }, /^rebalance has no `every`$/],
+    [{ rebalance: { everyMs: 5 } }, /^rebalance\.everyMs must be an integer from 10/],
+    [{ rebalance: { ratio: 2 } }, /^rebalance\.ratio must be a number from 0 to 1, not 2$/],
     [{ resourceLimits: { heap: 5 } }, /^resourceLimits has no `heap`$/],
     [{ resourceLimits: { stackSizeMb: -5 } }, /^resourceLimits\.stackSizeMb must be a positive number, not -5$/],
   ])('%j', async (options, message) => {
@@ -81,4 +86,67 @@ describe('spawn', () => {
     const spawns = [runtime.spawn<typeof Hand>(HAND, { label: 'late' }), runtime.spawn(() => () => {}, undefined)];
     for (const spawn of spawns) await expect(spawn).rejects.toEqual(coded('RUNTIME_CLOSED', /closed/));
   });
+});
+
+describe('what takes a reference', () => {
+  it.each([undefined, null, 5, 'a', {}])('is told when it gets %j', async (ref) => {
+    const runtime = await runtimeOf();
+    const error = coded('INVALID_OPTION', /is neither a reference to an actor nor an actor's address$/);
+    const wrong = ref as never;
+    await expect(runtime.migrate(wrong, 0)).rejects.toEqual(error);
+    const calls = [
+      () => runtime.stop(wrong),
+      () => runtime.watch(wrong, () => {}),
+      () => runtime.ref(wrong),
+      () => runtime.router('round-robin', [wrong]),
+      () => runtime.events.subscribe(deadLetters, wrong),
+    ];
+    for (const call of calls) expect(call).toThrow(error);
+  });
+
+  it('a watch or a listener without a function, a router without routees, a name that is no text', async () => {
+    const runtime = await runtimeOf();
+    const hand = await runtime.spawn<typeof Hand>(HAND, { label: 'x' });
+    expect(() => runtime.watch(hand, undefined as never)).toThrow(coded('INVALID_OPTION', /^ended must be a function/));
+    expect(() => runtime.events.listen(deadLetters, hand as never)).toThrow(
+      coded('INVALID_OPTION', /^listener must be/),
+    );
+    expect(() => runtime.router('random', undefined as never)).toThrow(coded('INVALID_OPTION', /^routees must be/));
+    expect(() => runtime.lookup(5 as never)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
+  });
+});
+
+it('a reference is shown as its address', async () => {
+  const runtime = await runtimeOf();
+  const there = await runtime.spawn<typeof Hand>(HAND, { label: 'x' });
+  const here = await runtime.spawn(() => () => {}, undefined);
+  for (const ref of [there, here, runtime.router('random', [here])]) {
+    const text = String(ref.address);
+    expect([String(ref), JSON.stringify({ ref }), inspect(ref)]).toEqual([
+      text,
+      `{"ref":"${text}"}`,
+      `ActorRef <${text}>`,
+    ]);
+  }
+});
+
+it('a dead letter to another thread says whether the mailbox was full or its actor has ended', async () => {
+  const runtime = await runtimeOf();
+  const reasons: string[] = [];
+  runtime.events.listen(deadLetters, ({ reason }) => reasons.push(reason));
+  const small = await runtime.spawn<typeof Hand>(HAND, { label: 'x' }, { mailbox: { capacity: 1 } });
+  const newest = { capacity: 1, policy: 'drop-newest' } as const;
+  const picky = await runtime.spawn<typeof Hand>(HAND, { label: 'y' }, { mailbox: newest });
+  const message = { do: 'add' } as const;
+  // While they are busy with one message, another fills the mailbox.
+  for (const busy of [small, picky]) busy.tell({ do: 'block', ms: 500 });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect([small.tell(message), small.tell(message)]).toEqual(['queued', 'refused']);
+  expect([picky.tell(message), picky.tell(message)]).toEqual(['queued', 'refused']);
+  expect(reasons).toEqual(['full', 'dropped']);
+  const ended = new Promise((resolve) => runtime.watch(small, resolve));
+  runtime.stop(small);
+  await ended;
+  expect(small.tell(message)).toBe('refused');
+  expect(reasons.at(-1)).toBe('no-actor');
 });

@@ -54,7 +54,7 @@ describe('messages', () => {
             slow.tell({ do: 'block', ms: 50 });
             goOn();
           },
-          drained: goOn,
+          mailboxDrained: goOn,
         };
       }),
       undefined,
@@ -143,6 +143,12 @@ describe('death watch', () => {
       const report = await runtime.spawn<string, undefined>(() => (text) => void heard.push(text), undefined);
       watcher.tell({ do: 'watch', other, report });
       await until('it watches', () => heard.length === 1);
+      // What comes after the watch on the same way: the order below takes another, and might be there first.
+      watcher.tell({ do: 'forward', to: other, times: 1 });
+      await until(
+        'the other one knows',
+        async () => (await other.ask<number>((to) => ({ do: 'count', replyTo: to }))) === 1,
+      );
       other.tell({ do: order });
       await until('it has heard', () => heard.length === 2);
       expect(heard[1]).toBe(`terminated ${reason}`);
@@ -226,7 +232,16 @@ describe('what can be seen', () => {
     const { main, workers } = await runtime.stats({ perActor: true });
     expect(main.perActor).toEqual([]);
     expect(workers[1]?.host?.perActor).toEqual([
-      { address: ref.address.toString(), name: 'left', parent: null, depth: 0, handled: 2, restarts: 0 },
+      {
+        address: ref.address.toString(),
+        name: 'left',
+        parent: null,
+        depth: 0,
+        handled: 2,
+        restarts: 0,
+        sockets: [],
+        movable: true,
+      },
     ]);
   });
 

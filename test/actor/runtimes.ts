@@ -1,6 +1,7 @@
 /** Runtimes and actor modules for the tests of this folder. */
 import { createRuntime, type Runtime, type RuntimeOptions } from 'sanswitch';
 import { afterEach } from 'vitest';
+import { patience } from './places.js';
 
 const open = new Set<Runtime>();
 
@@ -17,7 +18,11 @@ export async function runtimeOf(options: RuntimeOptions = {}): Promise<Runtime> 
 }
 
 /** Waits until something holds. @throws after `limit_ms`, with `what` */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, limit_ms = 10_000): Promise<void> {
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  limit_ms = patience(10_000),
+): Promise<void> {
   const end_ms = performance.now() + limit_ms;
   while (!(await holds())) {
     if (performance.now() > end_ms) throw new Error(`not within ${limit_ms} ms: ${what}`);

@@ -206,7 +206,7 @@ class Town {
         if (message === 'open') return inner.unstashAll();
         return this.hear(message, inner, heard);
       },
-      drained: (address, inner) => this.tell(inner, address, life),
+      mailboxDrained: (address, inner) => this.tell(inner, address, life),
       stopping: () => (this.random.chance(1) ? this.dawdle() : undefined),
     };
   });

@@ -1,8 +1,13 @@
 /** What must not compile. `npm run check` compiles this file; each @ts-expect-error that expects nothing is an error there. */
+
+import type { LentBytes } from 'sanswitch';
 import { describe, expect, it } from 'vitest';
+import type { ActorAddress } from '#src/actor/address.js';
 import { defineActor } from '#src/actor/define.js';
 import { Topic } from '#src/actor/events.js';
+import type { ActorSocket } from '#src/actor/sockets/types.js';
 import type { ActorRef, ArgsOf, MessageOf } from '#src/actor/types.js';
+import { FakeStream } from './fake-stream.js';
 import { ActorWorld } from './world.js';
 
 type Message = { readonly add: number } | { readonly get: ActorRef<number> };
@@ -74,5 +79,58 @@ describe('wrong messages are compile errors', () => {
     const args: Same<ArgsOf<typeof counter>, { start: number }> = true;
     const none: Same<ArgsOf<ReturnType<typeof defineActor<string>>>, void> = true;
     expect([message, args, none]).toEqual([true, true, true]);
+  });
+});
+
+describe('socket actors', () => {
+  it('have typed hooks; one without `receive` takes no messages', () => {
+    const host = new ActorWorld(1).host();
+    const silent = defineActor<never, { greeting: string }>(({ greeting }) => ({
+      connected(socket) {
+        socket.send(Buffer.from(greeting));
+      },
+      received: (socket, bytes, context) => {
+        const local: boolean = socket.send(bytes);
+        // @ts-expect-error it takes no messages, its own included
+        context.self.tell('hello');
+        return void local;
+      },
+      completed(_, { token, kind }, error, bytes) {
+        const text: string | undefined = error?.message;
+        // @ts-expect-error what a token is, its owner knows
+        const known: string = token;
+        // @ts-expect-error no such kind
+        if (kind === 'both') return;
+        return void [text, known, bytes.toFixed()];
+      },
+    }));
+    const talking = defineActor<string>(() => ({ receive() {}, ended: (socket) => socket.end() }));
+    const lent = defineActor<never>(() => ({
+      received(_socket, bytes: LentBytes) {
+        // @ts-expect-error lent bytes are not written to
+        bytes.fill(0);
+        // @ts-expect-error nor is a byte of them
+        bytes[0] = 1;
+      },
+    }));
+    const open = defineActor(() => ({ received: (socket, bytes) => void socket.send(bytes) }));
+
+    const wrong = () => {
+      // @ts-expect-error no message is right
+      host.spawn(silent, { greeting: 'hello' }).tell('hello');
+      // @ts-expect-error arguments of the wrong type
+      host.spawnSocket(silent, { greeting: 1 }, {}, new FakeStream());
+      // @ts-expect-error an actor that takes messages has to say how
+      defineActor<string>(() => ({ ended: (socket) => socket.end() }));
+      // @ts-expect-error no such hook
+      defineActor<never>(() => ({ receved() {} }));
+      // @ts-expect-error a hook of the wrong form
+      defineActor<never>(() => ({ received: (_: ActorSocket, bytes: string) => void bytes }));
+      // @ts-expect-error the mailbox's hook has a name of its own
+      defineActor<string>(() => ({ receive() {}, drained: (address: ActorAddress) => void address }));
+    };
+    expect([wrong, talking, lent, open].length).toBe(4);
+    const message: Same<MessageOf<typeof silent>, never> = true;
+    expect(message).toBe(true);
   });
 });

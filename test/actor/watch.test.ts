@@ -105,7 +105,7 @@ describe('death watch', () => {
       expect(log.sort()).toEqual(refs.map(({ address }) => `w: 1.${address.slot} worker-died`));
       watcher.tell({ watch: refs[0]?.address as ActorAddress });
       world.run();
-      expect(log.at(-1)).toContain('unknown');
+      expect(log.at(-1)).toContain('worker-died');
       expect(home.ref<'fail'>(refs[0]?.address as ActorAddress).tell('fail')).toBe('refused');
     });
   });

@@ -6,9 +6,12 @@ import type { ActorAddress } from '#src/actor/address.js';
 import type { ActorClock } from '#src/actor/clock.js';
 import { DepthTable } from '#src/actor/depth-table.js';
 import { ActorHost, type HostOptions } from '#src/actor/host.js';
-import type { RemoteMail, Signal } from '#src/actor/remote.js';
+import type { SocketRoad } from '#src/actor/migration/road.js';
+import { answerForNobody, type RemoteMail, type Signal } from '#src/actor/remote.js';
+import { Gate } from '#src/actor/runtime/gate.js';
 import { actorFailures } from '#src/actor/topics.js';
-import type { TellResult } from '#src/actor/types.js';
+import type { ActorDefinition, TellResult } from '#src/actor/types.js';
+import { NoBehaviourError } from '#src/errors.js';
 import * as layout from '#src/layout/layout.gen.js';
 import { Random } from '../simulation/random.js';
 import { TimerHeap } from './timer-heap.js';
@@ -17,7 +20,14 @@ import { TimerHeap } from './timer-heap.js';
 const TABLE_BYTES = 4_096 * layout.ACTOR_SLOT_BYTES;
 /** Looking at the clock takes a microsecond, so that no run of a dispatcher is endless. */
 const LOOK_US = 1;
+/** Bits of a host's number that say which worker it is; the rest is its incarnation. */
+const INDEX_MASK = 0xff;
+const LOADING_US = 300;
+const MOVE_TIMEOUT_MS = 1_000;
 const STEPS_MAX = 200_000_000;
+
+/** Actors of these worlds have none. */
+const NO_SOCKETS = {} as SocketRoad;
 
 interface Task {
   readonly host: number;
@@ -67,6 +77,9 @@ export class ActorWorld {
   signalsToNobody = 0;
   readonly random: Random;
   readonly hosts = new Map<number, ActorHost>();
+  /** Actor modules by URL; they take a while to load. */
+  readonly modules = new Map<string, ActorDefinition<unknown, unknown>>();
+  private readonly gates = new Map<number, Gate>();
   /** By sender, then receiver: mail that is on its way. It may be slow, but stays in order. */
   private readonly mail = new Map<string, Letter[]>();
   private readonly dead = new Set<number>();
@@ -83,6 +96,7 @@ export class ActorWorld {
     const random = () => this.random.next() / 2 ** 32;
     const host = new ActorHost({ id, clock: this.clock(id), depths, random, ...options });
     host.outside = this.post(id);
+    this.openRoad(host);
     // Those that nobody listens to would be warnings of the process.
     host.events.listen(actorFailures, () => this.failures++);
     this.hosts.set(id, host);
@@ -98,7 +112,10 @@ export class ActorWorld {
     for (const host of this.hosts.values()) {
       this.mail.delete(`${host.id}>${id}`);
       // What it had sent is still there, and is read before the end is noticed.
-      this.send(id, host.id, (receiver) => receiver.hostDied(id));
+      this.send(id, host.id, (receiver) => {
+        receiver.hostDied(id);
+        this.gates.get(receiver.id)?.left(id);
+      });
     }
   }
 
@@ -119,6 +136,11 @@ export class ActorWorld {
   /** Runs until something is so, or nothing is left to do. */
   runUntil(isSo: () => boolean): void {
     while (!isSo() && this.step(Number.POSITIVE_INFINITY)) this.steps++;
+  }
+
+  /** Does the next thing, or nothing if there is none. */
+  runOnce(): void {
+    this.step(Number.POSITIVE_INFINITY);
   }
 
   /** Letters on their way to a host. */
@@ -151,6 +173,30 @@ export class ActorWorld {
   /** Calls `run` after a while, on no host's account. */
   after(ms: number, run: () => void): void {
     this.timers.add(this.nowUs + ms * 1_000, -1, run);
+  }
+
+  private openRoad(host: ActorHost): void {
+    const { id } = host;
+    const gate = new Gate(id, (to, subject, body) => {
+      if (!this.hosts.has(to)) return false;
+      this.send(id, to, () => this.gates.get(to)?.received(id, subject, body));
+      return true;
+    });
+    gate.handle('moved', () => {});
+    this.gates.set(id, gate);
+    const clock = this.clock(id);
+    host.join({
+      gate,
+      sockets: NO_SOCKETS,
+      hostOf: (worker) => [...this.hosts.keys()].find((one) => (one & INDEX_MASK) === worker + 1) ?? null,
+      load: (url, done, failed) =>
+        void clock.setTimer(this.random.below(LOADING_US) / 1_000, () => {
+          const definition = this.modules.get(url);
+          if (definition === undefined) failed(new NoBehaviourError(`there is no ${url}`));
+          else done(definition);
+        }),
+      timeoutMs: MOVE_TIMEOUT_MS,
+    });
   }
 
   private clock(host: number): ActorClock {
@@ -191,12 +237,14 @@ export class ActorWorld {
       const { host, slot, generation } = address;
       if (this.hosts.has(host)) return this.send(from, host, (to) => to.signalled(slot, generation, one));
       this.signalsToNobody++;
-      if (one.kind !== 'watch') return;
-      const { slot: watcher, generation: life } = one.from;
-      this.hosts.get(from)?.signalled(watcher, life, { kind: 'terminated', from: address, reason: 'unknown' });
+      answerForNobody(address, one, this.dead.has(host) ? 'worker-died' : 'unknown', (to, answer) =>
+        this.hosts.get(from)?.signalled(to.slot, to.generation, answer),
+      );
     };
     return {
       tell,
+      refusal: ({ host, slot, generation }) =>
+        this.hosts.get(host)?.depths.refusal(slot, generation) ?? (this.dead.has(host) ? 'no-actor' : 'unreachable'),
       signal,
       depth: ({ host, slot }) => this.hosts.get(host)?.depths.depth(slot) ?? Number.POSITIVE_INFINITY,
     };
