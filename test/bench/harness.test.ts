@@ -101,18 +101,33 @@ describe('the command line', () => {
   it('lists the questions', async () => {
     const { exitCode, stdout } = await runToEnd('main', ['--help']);
     expect(exitCode).toBe(0);
-    for (const question of ['rtt', 'stream', 'bulk', 'tcp', 'poller', 'sync', 'mail', 'ask', 'spawn', 'accept'])
+    for (const question of [
+      'rtt',
+      'stream',
+      'bulk',
+      'tcp',
+      'poller',
+      'sync',
+      'mail',
+      'ask',
+      'spawn',
+      'actor-rtt',
+      'echo',
+      'echo-tcp',
+      'stall',
+      'accept',
+    ])
       expect(stdout).toContain(`  ${question} `);
   });
 
   it.each([
     [
       [],
-      /one question wanted: rtt, stream, bulk, tcp, cold, idle, many, churn, fair, poller, hostile, sync, mail, ask, spawn, accept/,
+      /one question wanted: rtt, stream, bulk, tcp, cold, idle, many, churn, fair, poller, hostile, sync, mail, ask, spawn, actor-rtt, echo, echo-tcp, stall, accept/,
     ],
     [
       ['speed'],
-      /unknown question 'speed', there are rtt, stream, bulk, tcp, cold, idle, many, churn, fair, poller, hostile, sync, mail, ask, spawn, accept/,
+      /unknown question 'speed', there are rtt, stream, bulk, tcp, cold, idle, many, churn, fair, poller, hostile, sync, mail, ask, spawn, actor-rtt, echo, echo-tcp, stall, accept/,
     ],
     [['rtt', 'bulk'], /one question wanted/],
     [['rtt', '--duration', '-3'], /--duration/],

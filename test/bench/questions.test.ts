@@ -143,6 +143,57 @@ describe('npm run bench', () => {
     expect(line.bytes).toBeLessThanOrEqual(1_024);
   });
 
+  it('actor-rtt: not much slower than without actors', { timeout: LIMIT_MS, retry: RETRIES }, async () => {
+    const lines = await ask('actor-rtt', '4');
+    expect(lines).toHaveLength(1);
+    const [line] = lines as [Answer];
+    expect(line).toMatchObject({ question: 'actor-rtt', variant: 'socket actors', provider: 'shm', judged: true });
+    expect(line.baseline).toMatchObject({ name: 'stream sockets', provider: 'shm', size: 64 });
+    expect(line.p99_us).toBeGreaterThanOrEqual(line.p50_us as number);
+    expect(line.ratio).toBeGreaterThan(TENTH);
+  });
+
+  it('echo: many times the requests of TCP/IP', { timeout: LIMIT_MS, retry: RETRIES }, async () => {
+    const lines = await ask('echo', '4');
+    expect(lines).toHaveLength(1);
+    const [line] = lines as [Answer];
+    expect(line).toMatchObject({ question: 'echo', variant: 'shm', provider: 'shm', size: 64, judged: true });
+    expect(line.baseline).toMatchObject({ name: 'tcp', provider: 'tcp', msgs_per_s: expect.any(Number) });
+    expect(line.p99_us).toBeGreaterThanOrEqual(line.p50_us as number);
+    expect(line.ratio).toBeGreaterThan(10 * TENTH);
+  });
+
+  it('echo-tcp: for clients without a switch, on one worker and on two', {
+    timeout: LIMIT_MS,
+    retry: RETRIES,
+  }, async () => {
+    const lines = await ask('echo-tcp', '4');
+    expect(lines.map(({ variant, judged }) => [variant, judged])).toEqual([
+      ['2 workers', false],
+      ['1 worker', true],
+    ]);
+    for (const line of lines) expectSchema(line, 'echo-tcp', 'node:net');
+    expect(lines.at(-1)?.ratio).toBeGreaterThan(0.95 * TENTH);
+  });
+
+  it('stall: the other worker goes on, and its own sockets are neither reset nor robbed', {
+    timeout: LIMIT_MS,
+    retry: RETRIES,
+  }, async () => {
+    const lines = await ask('stall', '14');
+    expect(lines.map(({ variant }) => variant).sort()).toEqual([
+      'a worker blocked, dedicated',
+      'a worker blocked, inline',
+    ]);
+    for (const line of lines) {
+      expect(line).toMatchObject({ question: 'stall', provider: 'shm', judged: true, rounds: 3 });
+      // It was blocked indeed.
+      expect(line.blocked_us).toBeGreaterThan(100_000);
+      expect(line.baseline.blocked_us).toBeLessThan(line.blocked_us as number);
+      expect(line.ratio).toBeGreaterThan(0.67 * TENTH);
+    }
+  });
+
   it('accept: by itself and with workers, beside node:net', { timeout: LIMIT_MS }, async () => {
     const lines = await ask('accept', '1');
     expect(lines.length).toBe(4);
@@ -152,16 +203,17 @@ describe('npm run bench', () => {
     }
   });
 
-  it('draws a flame graph of every process', { timeout: LIMIT_MS }, async () => {
+  it.each([
+    ['tcp', ['net.client', 'net.server', 'tcp.client', 'tcp.server']],
+    ['echo', ['shm-workers-2.client', 'shm-workers-2.server', 'shm-workers-2.server, worker 1']],
+  ])('draws a flame graph of every thread of %s', { timeout: LIMIT_MS }, async (question, threads) => {
     const out = mkdtempSync(join(tmpdir(), 'sanswitch-flame-'));
     try {
-      const { exitCode, stdout, stderr } = await runToEnd('flame', ['tcp', '--duration', '1', '--out', out]);
+      const { exitCode, stdout, stderr } = await runToEnd('flame', [question, '--duration', '1', '--out', out]);
       expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
-      expect(stdout).toContain('thread: tcp.client');
-      const page = readFileSync(join(out, 'flame-tcp.html'), 'utf8');
-      for (const thread of ['net.client', 'net.server', 'tcp.client', 'tcp.server']) {
-        expect(page).toContain(`"thread: ${thread}"`);
-      }
+      expect(stdout).toContain(`thread: ${threads.at(-1)}`);
+      const page = readFileSync(join(out, `flame-${question}.html`), 'utf8');
+      for (const thread of threads) expect(page).toContain(`"thread: ${thread}"`);
     } finally {
       rmSync(out, { recursive: true, force: true });
     }

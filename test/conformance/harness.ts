@@ -144,7 +144,7 @@ export class Harness implements UpcallTable, CompletionSink {
     operation.bytesMoved = overlapped.internalHigh;
     if (operation.error !== NO_ERROR) return;
     const { bytes, offset } = operation.buffer ?? operation;
-    operation.data = Buffer.from(bytes.slice(offset, offset + operation.bytesMoved));
+    operation.data = Buffer.from(bytes.subarray(offset, offset + operation.bytesMoved));
   }
 
   // --------------------------------------------------------------- downcalls
@@ -154,8 +154,9 @@ export class Harness implements UpcallTable, CompletionSink {
     throw new Error(`2.4: WPUCreateSocketHandle was not called for descriptor ${socket}`);
   }
 
-  socket(family: 4 | 6 = 4): Endpoint {
-    return this.#endpoint(this.spi.WSPSocket(family === 4 ? AF_INET : AF_INET6, SOCK_STREAM, IPPROTO_TCP));
+  socket(family: 4 | 6 = 4, context?: unknown): Endpoint {
+    const more = context === undefined ? [] : [context];
+    return this.#endpoint(this.spi.WSPSocket(family === 4 ? AF_INET : AF_INET6, SOCK_STREAM, IPPROTO_TCP, ...more));
   }
 
   #endpoint(socket: Socket, addresses?: { remote: SocketAddress; local: SocketAddress }): Endpoint {

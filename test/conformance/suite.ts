@@ -26,6 +26,7 @@ import {
 } from 'sanswitch/spi';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Harness, Operation } from './harness.js';
+import { lendingConformance } from './lending-suite.js';
 import { rdmaConformance } from './rdma-suite.js';
 import { Rig, type Subject } from './rig.js';
 
@@ -78,14 +79,19 @@ export function conformance(name: string, make: () => Promise<Subject> | Subject
       () => rig,
       () => harness,
     );
+    lendingConformance(
+      () => rig,
+      () => harness,
+    );
   });
 }
 
 type Get<T> = () => T;
 
 function startConformance(getRig: Get<Rig>, getHarness: Get<Harness>): void {
-  it('[WSD-1.2] answers the subnets that it serves', () => {
-    const subnets = getHarness().spi.WSPIoctl(getHarness().socket().socket, SIO_ADDRESS_LIST_QUERY) as ServedSubnet[];
+  it('[WSD-1.2] answers the subnets that it serves', async () => {
+    const answer = getHarness().spi.WSPIoctl(getHarness().socket().socket, SIO_ADDRESS_LIST_QUERY);
+    const subnets = (await answer) as ServedSubnet[];
     expect(subnets.length).toBeGreaterThan(0);
     for (const { family, address, prefixLength } of subnets) {
       expect([4, 6]).toContain(family);

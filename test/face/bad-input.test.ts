@@ -158,7 +158,7 @@ describe('bad input', () => {
 
   it('an unknown name is told together with those that there are', async () => {
     const error = await failure(createSwitch({ providers: ['rdma'] }));
-    expect(error.message).toMatch(/no provider `rdma`.*tcp, shm, loop/);
+    expect(error.message).toMatch(/no provider `rdma`.*tcp, shm, verbs, loop/);
   });
 
   it('options that a provider does not take leave it out, and are read in the reason', async () => {

@@ -2,9 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { LentBytes, StreamSocket } from 'sanswitch';
 import { describe, expect, it } from 'vitest';
 import { afterwards, failure, listening, readAll, until } from '../switch/helpers.js';
-import { pairIn, switchIn, worlds } from './worlds.js';
-
-const host = '127.0.0.1';
+import { hostOf, pairIn, switchIn, worlds } from './worlds.js';
 
 /** Uncaught exceptions during the test, kept from the test runner. */
 function catchUncaught(): unknown[] {
@@ -20,6 +18,8 @@ function catchUncaught(): unknown[] {
 }
 
 describe.each(worlds)('the socket over $name', (world) => {
+  const host = hostOf(world);
+
   it('sends and receives by handlers', async () => {
     const { near, far } = await pairIn(world, {
       listen: { handlers: { received: (socket, bytes) => void socket.send(bytes) } },
@@ -397,7 +397,7 @@ describe.each(worlds)('the socket over $name', (world) => {
 
   it('a second listener on the port is refused, a closed one frees it', async () => {
     const sw = await switchIn(world);
-    const { listener, port } = await listening(sw);
+    const { listener, port } = await listening(sw, { host });
     expect(await failure(sw.listen({ port, host }, () => {}))).toMatchObject({ code: 'EADDRINUSE' });
     await listener.close();
     const again = await sw.listen({ port, host }, () => {});

@@ -4,7 +4,6 @@
  * (1.1: left out with a reason; 2.7, 3.3: TCP/IP with a reason; one error with a code where a provider is demanded or the
  * connection stood already), nothing stays behind, and afterwards everything works as ever.
  */
-import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +11,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Order, Report } from '../fixtures/fail-calls-child.js';
 import { buildLibrary } from '../native/build.mjs';
 import { CONTROL_VARIABLE, type Fault, makeControlFile, NO_PEERPIDFD } from './fail-calls.js';
+import { reportOf } from './report.js';
 import type { Phase } from './round.js';
 
 const child = join(process.cwd(), 'build', 'test', 'fixtures', 'fail-calls-child.js');
@@ -36,18 +36,7 @@ async function tryFaults(
   makeControlFile(controlFile);
   const order: Order = { controlFile, plans, phases };
   const env = { ...process.env, ...kernel, LD_PRELOAD: library, [CONTROL_VARIABLE]: controlFile };
-  const stdio: ['ignore', 'inherit', 'inherit', 'ipc'] = ['ignore', 'inherit', 'inherit', 'ipc'];
-  const running = fork(child, [JSON.stringify(order)], { env, stdio, execArgv: [], serialization: 'advanced' });
-  const timer = setTimeout(() => running.kill('SIGKILL'), LIMIT_MS);
-  try {
-    return await new Promise<Report>((resolve, reject) => {
-      running.once('message', (report) => resolve(report as Report));
-      running.once('exit', (code, signal) => reject(new Error(`the process ended: ${signal ?? code}`)));
-    });
-  } finally {
-    clearTimeout(timer);
-    running.kill('SIGKILL');
-  }
+  return reportOf(child, order, env, LIMIT_MS);
 }
 
 /** A kind of call, what it fails with, and at least how many are reached in which phase: none reached is a test of nothing. */

@@ -8,7 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as layout from '#src/layout/layout.gen.js';
 import { closeDescriptor, peerCredentials, unixAccept, unixConnect, unixListen } from '#src/native/os.js';
 import { ShmConnection } from '#src/providers/shm/connection.js';
-import { Link, TALK_BUDGET } from '#src/providers/shm/link.js';
+import { TALK_BUDGET } from '#src/providers/shm/cost.js';
+import { Link } from '#src/providers/shm/link.js';
 import {
   cellWord,
   initialiseSegment,
@@ -66,6 +67,8 @@ const linkTypes = [
   layout.RECORD_LINK_CLOSE,
   layout.RECORD_LINK_NEWS,
   layout.RECORD_LINK_SPACE,
+  layout.RECORD_LINK_MOVE,
+  layout.RECORD_LINK_ATTACH,
 ];
 const linkRecord = fc.record({
   do: fc.constant('record' as const),
@@ -164,7 +167,11 @@ class Victim {
     this.peer = peer;
     const owner = {
       opened: (_: Link, opened: number) => this.connect(opened, layout.RECORD_LINK_ACCEPT),
-      accepted: () => {},
+      accepted: (link: Link, accepted: number) => {
+        const connection = link.get(accepted);
+        if (connection !== undefined) connection.stands = true;
+      },
+      attached: (_: Link, attached: number) => this.connect(attached, layout.RECORD_LINK_ACCEPT),
       rejected: (link: Link, rejected: number) => {
         const connection = link.get(rejected);
         if (connection !== undefined && !connection.closeSent) connection.closeSent = true;
@@ -197,6 +204,15 @@ class Victim {
     try {
       connection = new ShmConnection(link, opened, {
         answered: () => true,
+        redirected: () => {
+          link.freeId(opened);
+          this.forget(connection);
+          return true;
+        },
+        moved: () => {
+          connection.close();
+          this.forget(connection);
+        },
         spaceMade: () => {},
         peerClosed: () => {},
         received: (overlapped, bytes) => this.received(connection, overlapped, bytes),
@@ -207,6 +223,7 @@ class Victim {
     }
     this.connections.push(connection);
     link.add(connection);
+    connection.stands = answer === layout.RECORD_LINK_ACCEPT;
     connection.newsAt = link.record(answer, opened);
     connection.post(new Overlapped({ completed: () => {} }));
   }

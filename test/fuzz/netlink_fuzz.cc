@@ -9,6 +9,7 @@
 using sanswitch::countAddressChanges;
 using sanswitch::DiagSocket;
 using sanswitch::DumpState;
+using sanswitch::isRdmaDeviceEvent;
 using sanswitch::parseDiagDump;
 
 namespace {
@@ -68,5 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t length) {
 
   int changes = countAddressChanges(data, length);
   REQUIRE(changes >= 0 && static_cast<size_t>(changes) <= length / sizeof(nlmsghdr));
+  // What is cut off can only take the words away.
+  REQUIRE(!isRdmaDeviceEvent(data, length / 2) || isRdmaDeviceEvent(data, length));
   return 0;
 }

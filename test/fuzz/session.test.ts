@@ -1,12 +1,24 @@
 // A session whose peer says anything: whole conversations, shrunk to the shortest that breaks something.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SESSION_DATA, SESSION_HEADER_BYTES, SESSION_HELLO, SESSION_OFFER } from '#src/layout/layout.gen.js';
-import { HARDWARE, RING } from '../session/pair.js';
+import {
+  SESSION_DATA,
+  SESSION_HEADER_BYTES,
+  SESSION_HELLO,
+  SESSION_OFFER,
+  SESSION_RESUME,
+  SESSION_SUSPEND,
+  SESSION_SUSPENDED,
+} from '#src/layout/layout.gen.js';
+import type { Session } from '#src/switch/session/session.js';
+import { HARDWARE, LENDING, RING } from '../session/pair.js';
 import { hello, message, Stranger } from '../session/stranger.js';
 import { budget, TIMEOUT_MS } from './budget.js';
 
-type Step = { readonly say: Uint8Array } | { readonly send: number } | { readonly call: 'pause' | 'resume' | 'end' };
+type Call = 'pause' | 'resume' | 'end' | 'suspend' | 'keep';
+type Step = { readonly say: Uint8Array } | { readonly send: number } | { readonly call: Call };
+
+const SUSPEND_TIMEOUT_MS = 100;
 
 const u16 = fc.integer({ min: 0, max: 0xffff });
 const credits = fc.oneof(
@@ -39,7 +51,16 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: controls.map((say) => ({ say })) },
   { weight: 1, arbitrary: anyBody.map((say) => ({ say })) },
   { weight: 2, arbitrary: fc.constantFrom(1, 10, 900, 3_000).map((send) => ({ send })) },
-  { weight: 2, arbitrary: fc.constantFrom('pause', 'resume', 'resume', 'end').map((call) => ({ call }) as Step) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .constantFrom('pause', 'resume', 'resume', 'end', 'suspend', 'suspend', 'keep')
+      .map((call) => ({ call }) as Step),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(SESSION_SUSPEND, SESSION_SUSPENDED, SESSION_RESUME).map((of) => ({ say: message(of) })),
+  },
 );
 const conversation = fc.tuple(
   fc.oneof(
@@ -57,6 +78,12 @@ function dataOf(said: readonly Uint8Array[]): Buffer {
   );
 }
 
+/** A move that is begun is given up at its end at the latest. */
+function call(session: Session, what: Call): void {
+  if (what === 'suspend') session.suspend(SUSPEND_TIMEOUT_MS, () => session.keep());
+  else session[what]();
+}
+
 function converse(loop: object, first: Uint8Array, steps: readonly Step[]): void {
   const stranger = new Stranger(loop);
   const { pair } = stranger;
@@ -67,7 +94,7 @@ function converse(loop: object, first: Uint8Array, steps: readonly Step[]): void
       said.push(one.say);
       stranger.say(one.say);
     } else if ('send' in one) pair.run(() => pair.client.session.send(new Uint8Array(one.send)));
-    else pair.run(() => pair.client.session[one.call]());
+    else pair.run(() => call(pair.client.session, one.call));
   }
   pair.run(() => pair.client.session.resume());
   const { received } = pair.client;
@@ -81,6 +108,7 @@ function converse(loop: object, first: Uint8Array, steps: readonly Step[]): void
 describe.each([
   ['ring', RING],
   ['hardware', HARDWARE],
+  ['lending', LENDING],
 ])('a session whose peer says anything, over %s', (_name, loop) => {
   it(
     'delivers what was said, ends once, and leaves nothing',

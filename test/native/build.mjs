@@ -55,20 +55,33 @@ async function once(name, perform) {
   }
 }
 
-/** Compiles `NAME.cc` in a variant (see `variants`); resolves to the program's path. */
-export async function buildProgram(name, variant) {
+/**
+ * Compiles `NAME.cc` in a variant (see `variants`), together with files of native/ if it does not include what it needs;
+ * resolves to the program's path.
+ */
+export async function buildProgram(name, variant, more = []) {
   const program = join(output, `${basename(name, '.cc')}-${variant}`);
   await once(basename(program), () =>
-    execute(process.env.CXX || 'g++', [...flags, ...variants[variant], join(folder, name), '-o', program]),
+    execute(process.env.CXX || 'g++', [
+      ...[...flags, ...variants[variant], join(folder, name)],
+      ...more.map((file) => join(root, 'native', file)),
+      ...['-o', program],
+      ...(more.length > 0 ? ['-ldl'] : []),
+    ]),
   );
   return program;
 }
 
-/** Compiles `NAME.cc` into a shared library; resolves to its path. */
-export async function buildLibrary(name) {
-  const library = join(output, `${basename(name, '.cc')}.so`);
-  await once(basename(library), () => {
-    const args = [...flags, '-O2', '-fPIC', '-shared', join(folder, name), '-o', library, '-ldl'];
+/** Compiles `NAME.cc`, or all files of the folder NAME, into a shared library in a variant; resolves to its path. */
+export async function buildLibrary(name, variant = 'plain', defines = []) {
+  const label = [basename(name, '.cc'), variant, ...defines].join('-');
+  const library = join(output, `${label}.so`);
+  await once(label, () => {
+    const files = name.endsWith('.cc')
+      ? [join(folder, name)]
+      : listFiles(join(folder, name), (path) => path.endsWith('.cc'));
+    const kind = ['-fPIC', '-shared', '-Wl,-z,defs', ...defines.map((define) => `-D${define}`)];
+    const args = [...flags, ...variants[variant], ...kind, ...files, '-o', library, '-ldl'];
     return execute(process.env.CXX || 'g++', args);
   });
   return library;

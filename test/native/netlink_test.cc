@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "check.h"
@@ -11,6 +12,7 @@
 using sanswitch::countAddressChanges;
 using sanswitch::DiagSocket;
 using sanswitch::DumpState;
+using sanswitch::isRdmaDeviceEvent;
 using sanswitch::parseDiagDump;
 
 namespace {
@@ -163,6 +165,29 @@ TEST(addresses, "address changes are counted among other notifications") {
   CHECK(countAddressChanges(datagram.data(), datagram.size()) == 2);
   CHECK(countAddressChanges(datagram.data(), 0) == 0);
   CHECK(countAddressChanges(datagram.data(), 15) == 0);
+}
+
+namespace {
+
+// Asks about a copy that ends where its memory ends.
+bool isRdma(const std::string& event) {
+  std::unique_ptr<uint8_t[]> exact(new uint8_t[event.size()]);
+  std::copy(event.begin(), event.end(), exact.get());
+  return isRdmaDeviceEvent(exact.get(), event.size());
+}
+
+}  // namespace
+
+TEST(devices, "RDMA devices and their files are told from other devices, and from what is no event") {
+  using namespace std::string_literals;
+  CHECK(isRdma("add@/devices/virtual/infiniband/rxe0\0ACTION=add\0SUBSYSTEM=infiniband\0NAME=rxe0\0"s));
+  CHECK(isRdma("add@/devices/x\0SUBSYSTEM=infiniband_verbs"s));
+  CHECK(isRdma("add@/devices/virtual/misc/rdma_cm\0SUBSYSTEM=misc\0DEVNAME=infiniband/rdma_cm\0"s));
+  CHECK(!isRdma("add@/devices/virtual/infiniband/rxe0\0ACTION=add\0SUBSYSTEM=net\0"s));
+  CHECK(!isRdma("add@/x\0XSUBSYSTEM=infiniband\0SUBSYSTEM=infini\0"s));
+  CHECK(!isRdma(""s));
+  CHECK(!isRdma("\0\0\0"s));
+  CHECK(!isRdma("SUBSYSTEM=infiniban"s));
 }
 
 TEST_MAIN()

@@ -118,10 +118,12 @@ function compileAndRun(folder, name, code) {
 }
 
 const entryPoints = ['sanswitch', 'sanswitch/spi', 'sanswitch/sync'];
+/** What is needed for `sanswitch/prometheus` alone, and must not be needed otherwise. */
+const optionalPeers = ['prom-client', '@opentelemetry/api', 'tdigest', 'bintrees'];
 
 /** Uses the installed package in each of the three ways. */
-function useEntryPoints(folder, label) {
-  for (const entry of entryPoints) {
+function useEntryPoints(folder, label, entries = entryPoints) {
+  for (const entry of entries) {
     check(`${label}: import ${entry}`, () => runScript(folder, 'entry.mjs', `await import('${entry}');\n`));
     check(`${label}: require ${entry}`, () => runScript(folder, 'entry.cjs', `require('${entry}');\n`));
     check(`${label}: ${entry} has types`, () => {
@@ -132,6 +134,29 @@ function useEntryPoints(folder, label) {
       );
     });
   }
+}
+
+/** `sanswitch/prometheus` names what it lacks; and works with it. */
+function usePrometheus(folder, label) {
+  check(`${label}: sanswitch/prometheus says that it needs prom-client`, () => {
+    const script =
+      "const say = ({ code, message }) => console.log(code, message);\nimport('sanswitch/prometheus').catch(say);\n";
+    const { stdout } = runScript(folder, 'missing.mjs', script);
+    expect(/^ERR_MODULE_NOT_FOUND .*'prom-client'/.test(stdout), `it said: ${stdout}`);
+  });
+  const peers = optionalPeers.map((name) => pack(join(root, 'node_modules', name), ['--ignore-scripts']));
+  npm(['install', ...peers, '--offline'], { cwd: folder });
+  useEntryPoints(folder, label, ['sanswitch/prometheus']);
+}
+
+/** `npx sanswitch`, as npm makes it from the package's `bin`. */
+function useCommand(folder, label, shm) {
+  check(`${label}: npx sanswitch doctor`, () => {
+    const { stdout } = run(process.execPath, [npmProgram, 'exec', '--offline', '--', 'sanswitch', 'doctor'], {
+      cwd: folder,
+    });
+    expect(new RegExp(`^  tcp +used: [^]*^  shm +${shm}: `, 'm').test(stdout), `it said:\n${stdout}`);
+  });
 }
 
 function useExamples(folder, label) {
@@ -169,6 +194,8 @@ function main() {
     const said = output.split(notice).length - 1;
     expect(said === (hasPrebuilt ? 0 : 1), `"${notice}" was said ${said} times:\n${output}`);
     useEntryPoints(folder, 'without compiler');
+    usePrometheus(folder, 'without compiler');
+    useCommand(folder, 'without compiler', hasPrebuilt ? 'used' : 'not used');
     useExamples(folder, 'without compiler');
   });
   if (process.platform !== 'linux') return;
@@ -177,6 +204,8 @@ function main() {
     expect(!output.includes(notice), output);
     check('with compiler: loads the native part', () => runScript(folder, 'addon.cjs', loadAddon));
     useEntryPoints(folder, 'with compiler');
+    usePrometheus(folder, 'with compiler');
+    useCommand(folder, 'with compiler', 'used');
     useExamples(folder, 'with compiler');
   });
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Delay } from '#src/providers/interpose/delay.js';
 import type { LoopFabric } from '#src/providers/loop/fabric.js';
-import { bytesOf, codeOf, HARDWARE, Pair, type PairOptions, RING } from './pair.js';
+import { bytesOf, codeOf, HARDWARE, LENDING, Pair, type PairOptions, RING } from './pair.js';
 
 const HELD_UP = { maxMessageBytes: 200, queueBytes: 500, rdmaThresholdBytes: 0xffffffff };
 
@@ -22,6 +22,7 @@ function queued(options: PairOptions, count: number) {
 describe.each([
   ['ring', RING],
   ['hardware', HARDWARE],
+  ['lending', LENDING],
 ])('cancelled sends over %s', (_name, loop) => {
   it('[WSD-5.11] a send that has not begun is dropped, and the stream goes on without it', () => {
     const { pair, outcomes, callbacks } = queued({ loop: { ...loop, ...HELD_UP } }, 3);

@@ -1,11 +1,12 @@
 import { WSAENETDOWN } from 'sanswitch/spi';
 import { describe, expect, it } from 'vitest';
 import { Failure } from '#src/providers/interpose/failure.js';
-import { bytesOf, codeOf, HARDWARE, Pair, RING } from './pair.js';
+import { bytesOf, codeOf, HARDWARE, LENDING, Pair, RING } from './pair.js';
 
 describe.each([
   ['ring', RING],
   ['hardware', HARDWARE],
+  ['lending', LENDING],
 ])('the end over %s', (_name, loop) => {
   it('[WSD-7.1] the provider never sees a half-close: a message goes out, and no other call is made', () => {
     const pair = new Pair({ loop });
@@ -13,7 +14,13 @@ describe.each([
     pair.run(() => pair.client.session.end());
     const calls = new Set(pair.client.trace.names('down'));
     for (const call of calls)
-      expect(['WSPClaimMessageBuffer', 'WSPSend', 'WSPRecv', 'WSPEnumNetworkEvents']).toContain(call);
+      expect([
+        'WSPClaimMessageBuffer',
+        'WSPAllocateMessageBuffer',
+        'WSPSend',
+        'WSPRecv',
+        'WSPEnumNetworkEvents',
+      ]).toContain(call);
     expect(pair.server.events).toEqual(['negotiated', 'ended']);
   });
 

@@ -3,12 +3,15 @@ import { describe, expect, it } from 'vitest';
 import type { DowncallName } from '#src/providers/interpose/calls.js';
 import { Failure } from '#src/providers/interpose/failure.js';
 import type { LoopOptions } from '#src/providers/loop/options.js';
-import { bytesOf, HARDWARE, Pair, RING } from './pair.js';
+import { bytesOf, HARDWARE, LENDING, Pair, RING } from './pair.js';
 
 const CALLS: readonly DowncallName[] = [
   'WSPSend',
   'WSPRecv',
   'WSPClaimMessageBuffer',
+  'WSPAllocateMessageBuffer',
+  'WSPBorrowMemory',
+  'WSPReturnMemory',
   'WSPEventSelect',
   'WSPEnumNetworkEvents',
   'WSPRegisterMemory',
@@ -75,6 +78,8 @@ describe.each([
   ['ring, RDMA write', { ...RING, rdmaRead: false }],
   ['hardware, RDMA read', HARDWARE],
   ['hardware, RDMA write', { ...HARDWARE, rdmaRead: false }],
+  ['lending, RDMA read', LENDING],
+  ['lending, RDMA write', { ...LENDING, rdmaRead: false }],
 ] as const)('%s', (_name, loop) => {
   it.each(CALLS)('[WSD-5.8] [WSD-6.3] whichever %s fails, the connection ends cleanly or lives on', (call) => {
     let runs = 0;

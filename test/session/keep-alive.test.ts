@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { HARDWARE, Pair, RING } from './pair.js';
+import { HARDWARE, LENDING, Pair, RING } from './pair.js';
 
 // In a file of its own: what keeps the loop alive is counted for the whole thread.
 describe.each([
   ['ring', RING],
   ['hardware', HARDWARE],
+  ['lending', LENDING],
 ])('the event loop, over %s', (_name, loop) => {
   it('is kept alive by an open session that is referenced, and by no other', () => {
     const pair = new Pair({ loop });

@@ -3,11 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { SessionProtocolError } from '#src/errors.js';
 import { Delay } from '#src/providers/interpose/delay.js';
 import { Failure } from '#src/providers/interpose/failure.js';
-import { bytesOf, codeOf, HARDWARE, Pair, RING } from './pair.js';
+import { bytesOf, codeOf, HARDWARE, LENDING, Pair, RING } from './pair.js';
 
 describe.each([
   ['ring', RING],
   ['hardware', HARDWARE],
+  ['lending', LENDING],
 ])('negotiation over %s', (_name, loop) => {
   it('[WSD-3.6] one message each way, the connecting side first, 256 bytes at most', () => {
     const pair = new Pair({ loop });

@@ -7,6 +7,7 @@ import { LoopFabric } from '#src/providers/loop/fabric.js';
 import type { LoopOptions } from '#src/providers/loop/options.js';
 import { LoopProvider } from '#src/providers/loop/provider.js';
 import { Session } from '#src/switch/session/session.js';
+import type { MovedSession, SessionState } from '#src/switch/session/session-state.js';
 import type { TransportEvents } from '#src/switch/transport.js';
 import { MiniSwitch } from '../simulation/mini-switch.js';
 import { Random } from '../simulation/random.js';
@@ -28,6 +29,7 @@ export interface PairOptions extends EndOptions {
 }
 
 const NEGOTIATION_TIMEOUT_MS = 2_000;
+export const RESUME_TIMEOUT_MS = 10_000;
 export const SERVER_PORT = 5_000;
 export const CLIENT_PORT = 40_000;
 
@@ -47,6 +49,9 @@ export class End {
   negotiatedWith: Error | null | undefined;
   /** Called with each chunk, inside the event. */
   onReceived: ((bytes: Uint8Array) => void) | null = null;
+  /** The application's memory for a large receive; called again when it has come. */
+  target: ((bytes: number) => Uint8Array | null) | null = null;
+  onPlaced: ((bytes: Uint8Array) => void) | null = null;
 
   constructor(name: 'client' | 'server', options: EndOptions, fabric: LoopFabric, log: (line: string) => void) {
     this.name = name;
@@ -65,7 +70,7 @@ export class End {
     return this.trace.entries.filter(({ name }) => names.includes(name));
   }
 
-  open(socket: Socket): void {
+  open(socket: Socket, state: SessionState | null = null, stands = () => {}): void {
     const { host, options } = this;
     this.socket = socket;
     const connecting = this.name === 'client';
@@ -74,24 +79,52 @@ export class End {
       socket,
       handle: host.handleOf(socket),
       role: connecting ? 'connecting' : 'accepting',
+      state,
       events: this.transportEvents,
       highWaterMarkBytes: options.highWaterMarkBytes ?? 65_536,
       lend: options.lend ?? false,
       peer: { address: '127.0.0.1', port: connecting ? SERVER_PORT : CLIENT_PORT },
       negotiationTimeoutMs: NEGOTIATION_TIMEOUT_MS,
+      resumeTimeoutMs: RESUME_TIMEOUT_MS,
       ...(options.receiveBuffers === undefined ? {} : { receiveBuffers: options.receiveBuffers }),
       negotiated: (error) => {
         this.negotiatedWith = error;
         this.events.push(error === null ? 'negotiated' : `not negotiated ${codeOf(error)}`);
+        if (error === null) stands();
       },
     });
     host.own(host.handleOf(socket), this.session);
     this.session.start();
   }
 
+  /**
+   * Goes on with a session that was handed over, as the switch does. @param opens before there is a session
+   * @returns what gives it up as long as there is none
+   */
+  adopt({ context, state, unsent, unsentUrgent }: MovedSession, stands = () => {}, opens = () => {}): () => void {
+    return this.host.attach(context, (socket, code) => {
+      if (code !== 0) {
+        this.host.spi.WSPCloseSocket(socket);
+        this.events.push(`not attached ${code}`);
+        return;
+      }
+      opens();
+      this.open(socket, state, () => {
+        for (const bytes of unsentUrgent) this.session.urgent(bytes);
+        for (const bytes of unsent) this.session.send(bytes, (error) => error && this.session.abort(error));
+        stands();
+      });
+    });
+  }
+
   get transportEvents(): TransportEvents {
     return {
       received: (bytes) => this.#take(bytes),
+      target: (bytes) => this.target?.(bytes) ?? null,
+      placed: (bytes) => {
+        this.onPlaced?.(bytes);
+        this.#take(bytes);
+      },
       drained: () => this.drained(),
       urgent: (bytes) => this.urgent(bytes),
       ended: () => this.ended(),
@@ -100,7 +133,7 @@ export class End {
   }
 
   #take(bytes: Uint8Array): void {
-    this.chunks.push(Buffer.from(bytes.slice()));
+    this.chunks.push(Buffer.from(bytes));
     this.events.push(`received ${bytes.length}`);
     this.onReceived?.(bytes);
   }
@@ -134,6 +167,15 @@ export class Pair {
   readonly log: string[] = [];
   readonly client: End;
   readonly server: End;
+  /** Who came after them. */
+  readonly later: End[] = [];
+
+  /** Another owner for the side that `end` is, of the same kind. */
+  another(end: End, options: EndOptions = {}): End {
+    const other = new End(end.name, { ...end.options, ...options }, this.fabric, (line) => void this.log.push(line));
+    this.later.push(other);
+    return other;
+  }
 
   /** Connects; both sessions are open afterwards, unless `accepted` says otherwise. */
   constructor(options: PairOptions = {}) {
@@ -171,13 +213,15 @@ export class Pair {
   /** What is left behind by now: must be nothing when both sides are closed. */
   get leaks(): string[] {
     const left: string[] = [...this.fabric.faults];
-    for (const { name, provider, host } of [this.client, this.server]) {
+    for (const end of [this.client, this.server, ...this.later]) {
+      const { name, provider, host } = end;
       left.push(...host.faults);
-      const { openSockets, pendingOverlapped, registrations } = provider.counters;
+      const { openSockets, pendingOverlapped, registrations, messageBuffers, lentBytes } = provider.counters;
       // The server's listener stays.
-      if (openSockets !== (name === 'server' ? 1 : 0)) left.push(`${name}: ${openSockets} sockets`);
+      if (openSockets !== (end === this.server ? 1 : 0)) left.push(`${name}: ${openSockets} sockets`);
       if (pendingOverlapped + registrations > 0)
         left.push(`${name}: ${pendingOverlapped} ops, ${registrations} memory`);
+      if (messageBuffers + lentBytes > 0) left.push(`${name}: ${messageBuffers} buffers, ${lentBytes} bytes lent`);
     }
     return left;
   }
@@ -187,6 +231,14 @@ export class Pair {
 export const RING: LoopOptions = { claimsMessageBuffers: true, lendsReceives: true };
 /** Loop as RDMA hardware is: posted receives, credits. */
 export const HARDWARE: LoopOptions = { claimsMessageBuffers: false, lendsReceives: false };
+/** Loop as RDMA hardware is whose provider lends registered memory, and some of it only. */
+export const LENDING: LoopOptions = {
+  claimsMessageBuffers: false,
+  lendsReceives: true,
+  messageBuffers: 6,
+  lentBytes: 3_000,
+  applicationBytes: 100_000,
+};
 
 export function bytesOf(length: number, seed = 1): Uint8Array {
   return new Random(seed).bytes(length);

@@ -1,11 +1,12 @@
 import { NEVER_RDMA_BYTES, WSAENOBUFS } from 'sanswitch/spi';
 import { describe, expect, it } from 'vitest';
 import { Failure } from '#src/providers/interpose/failure.js';
-import { bytesOf, codeOf, type End, HARDWARE, Pair, RING } from './pair.js';
+import { bytesOf, codeOf, type End, HARDWARE, LENDING, Pair, RING } from './pair.js';
 
 const PROVIDERS = [
   ['ring', RING],
   ['hardware', HARDWARE],
+  ['lending', LENDING],
 ] as const;
 
 /** Bytes of each message of a side, in order. */
@@ -45,9 +46,35 @@ describe.each(PROVIDERS)('transfers over %s', (_name, loop) => {
     expect(pair.client.crossed('WSPGetOverlappedResult')).toEqual([]);
   });
 
+  it("[WSD-5.9] urgent data are the sender's own again on return", () => {
+    const pair = new Pair({ loop: { ...noRdma, maxMessageBytes: 100, queueBytes: 200 }, receiveBuffers: 4 });
+    const buffer = Buffer.from('!');
+    pair.run(() => {
+      pair.server.session.pause();
+      pair.client.session.send(bytesOf(5_000));
+      pair.client.session.urgent(buffer);
+      buffer.fill('?');
+    });
+    pair.run(() => pair.server.session.resume());
+    expect(pair.server.events).toContain('urgent !');
+  });
+
+  it('[WSD-5.10] nothing follows sends that were gathered and could not leave', () => {
+    const pair = new Pair({
+      loop: { ...noRdma, maxMessageBytes: 100 },
+      client: { concerns: () => [new Failure({ calls: ['WSPSend'], nth: 3, outcome: WSAENOBUFS })] },
+    });
+    pair.run(() => {
+      for (const letter of ['a', 'b', 'c']) pair.client.session.send(Buffer.alloc(60, letter));
+    });
+    expect(pair.server.received.toString()).toBe('a'.repeat(60));
+    expect(codeOf(pair.client.closedWith)).toBe('ENOBUFS');
+    expect(codeOf(pair.server.closedWith)).toBe('ECONNRESET');
+  });
+
   it('[WSD-5.4] a reader that stops slows its peer down and loses nothing; drained comes once', () => {
     const pair = new Pair({
-      loop: { ...noRdma, maxMessageBytes: 1_000, queueBytes: 4_000, heldMessages: 1 },
+      loop: { ...noRdma, maxMessageBytes: 1_000, queueBytes: 4_000, heldMessages: loop === LENDING ? 13 : 1 },
       highWaterMarkBytes: 10_000,
       receiveBuffers: 8,
     });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  CAPABILITY_RDMA_READ,
   SESSION_CREDIT,
   SESSION_DATA,
   SESSION_DONE,
@@ -7,21 +8,31 @@ import {
   SESSION_HEADER_BYTES,
   SESSION_HELLO,
   SESSION_OFFER,
+  SESSION_STATUS_NO_BUFFERS,
   SESSION_TARGET,
 } from '#src/layout/layout.gen.js';
 import { Random } from '../simulation/random.js';
-import { codeOf, HARDWARE, RING } from './pair.js';
+import { codeOf, HARDWARE, LENDING, RING } from './pair.js';
 import { hello, message, Stranger } from './stranger.js';
+
+/** With zeroes behind it. */
+function padded(bytes: Uint8Array, length: number): Uint8Array {
+  const whole = new Uint8Array(length);
+  whole.set(bytes);
+  return whole;
+}
 
 const VIOLATION = 'ERR_SANSWITCH_SESSION_PROTOCOL';
 
 describe.each([
   ['ring', RING],
   ['hardware', HARDWARE],
+  ['lending', LENDING],
 ])('a peer that does not keep to the protocol, over %s', (_name, loop) => {
   it.each([
     ['data before the negotiation', [message(SESSION_DATA, new Uint8Array(5))]],
     ['a HELLO that is too short', [message(SESSION_HELLO, new Uint8Array(3))]],
+    ['a HELLO of 257 bytes', [padded(hello(), 257)]],
     ['another version', [((bytes) => bytes.fill(0xee, SESSION_HEADER_BYTES))(hello())]],
     ['too few buffers', [hello({ receiveBuffers: 1 })]],
     ['buffers that are too small', [hello({ messageBytes: 63 })]],
@@ -41,6 +52,59 @@ describe.each([
     expect(new Stranger(loop).say(...messages).end()).toMatch(
       loop === RING && _what === 'credits out of nowhere' ? /ECONNRESET|PROTOCOL/ : VIOLATION,
     );
+  });
+
+  it('a HELLO of 256 bytes is one: a later version may have more to say', () => {
+    const stranger = new Stranger(loop).say(padded(hello(), 256), message(SESSION_DATA, Uint8Array.of(7)));
+    expect([...stranger.pair.client.received]).toEqual([7]);
+    expect(stranger.end()).toBe('ECONNRESET');
+  });
+
+  it('more offers than may be under way, all of memory that is not there, and a reader that pauses', () => {
+    const offer = new Uint8Array(24);
+    new DataView(offer.buffer).setUint32(0, 5_000, true);
+    const stranger = new Stranger(loop).say(hello());
+    const { pair } = stranger;
+    pair.run(() => pair.client.session.pause());
+    for (let i = 0; i < 5; i++) stranger.say(message(SESSION_OFFER, offer, 0, 2 * i));
+    pair.run(() => pair.client.session.resume());
+    pair.fabric.faults.splice(0);
+    expect(codeOf(pair.client.closedWith)).toMatch(/^E(FAULT|CONNRESET)$/);
+    expect(pair.client.chunks).toEqual([]);
+    stranger.end();
+  });
+
+  it('an offer that says it goes on after one that was refused, and data that overtake it', () => {
+    const offer = new Uint8Array(24);
+    new DataView(offer.buffer).setUint32(0, 5_000, true);
+    const stranger = new Stranger({ ...loop, maxRegistrations: 0 }).say(hello());
+    for (let i = 0; i < 3; i++) stranger.say(message(SESSION_OFFER, offer, 0, 2 * i));
+    stranger.say(message(SESSION_DATA, Uint8Array.of(7)));
+    expect([...stranger.pair.client.received]).toEqual([7]);
+    expect(stranger.end()).toBe('ECONNRESET');
+  });
+
+  it.each([
+    ['done twice', [SESSION_DONE, SESSION_DONE]],
+    ['a target, from a peer that reads', [SESSION_TARGET]],
+  ])('of our own offer: %s', (_what, kinds) => {
+    const reading = hello({ capabilities: CAPABILITY_RDMA_READ });
+    const stranger = new Stranger(loop).say(reading);
+    stranger.pair.run(() => stranger.pair.client.session.send(new Uint8Array(3_000)));
+    // The connecting side's first offer is number 3.
+    for (const kind of kinds) stranger.say(message(kind, new Uint8Array(kind === SESSION_DONE ? 4 : 20), 0, 3));
+    expect(stranger.end()).toBe(VIOLATION);
+  });
+
+  it('of our own offers: the first refused, the second read all the same', () => {
+    const stranger = new Stranger(loop).say(hello({ capabilities: CAPABILITY_RDMA_READ }));
+    stranger.pair.run(() => {
+      for (let i = 0; i < 3; i++) stranger.pair.client.session.send(new Uint8Array(3_000));
+    });
+    const refused = new Uint8Array(4);
+    refused[0] = SESSION_STATUS_NO_BUFFERS;
+    stranger.say(message(SESSION_DONE, refused, 0, 3), message(SESSION_DONE, new Uint8Array(4), 0, 5));
+    expect(stranger.end()).toBe(VIOLATION);
   });
 
   it('an offer of memory that is not there: the connection ends, nothing is delivered', () => {

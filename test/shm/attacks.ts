@@ -10,6 +10,8 @@ import {
   LINK_RING_BYTES,
   RECORD_ALIGN,
   RECORD_LINK_ACCEPT,
+  RECORD_LINK_ATTACH,
+  RECORD_LINK_CLOSE,
   RECORD_LINK_NEWS,
   RECORD_LINK_OPEN,
   SEGMENT_HEADER_LINK_CONS_WORD,
@@ -21,6 +23,7 @@ import { closeDescriptor, listeningSockets, sendMessage, unixConnect } from '#sr
 import { acquireVirtualPort } from '#src/ports/virtual-ports.js';
 import { encodeJoin } from '#src/providers/shm/handshake.js';
 import { rendezvousName } from '#src/providers/shm/host.js';
+import { newToken } from '#src/providers/shm/move-record.js';
 import { encodeOpen } from '#src/providers/shm/open-record.js';
 import type { RingProducer } from '#src/ring/producer.js';
 import { helloMessage, meet, RawLink, sessionMessage } from './raw.js';
@@ -230,6 +233,40 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
       orGone(link);
     };
   }),
+  /** Follows connections that never were: each waits for somebody to claim its token. */
+  'ATTACH flood': onLink((link) => {
+    let id = 0;
+    const words = new Int32Array(3);
+    return () => {
+      swallow(link);
+      pour(link, RECORD_LINK_ATTACH, () => {
+        id = (id + 1) % LINK_CONNECTION_LIMIT;
+        words.set([id, randomWord(), randomWord()]);
+        return words;
+      });
+    };
+  }),
+  /** Opens connections and moves them away at once, to nowhere: each keeps the server waiting. */
+  'MOVE flood': async (port) => {
+    const link = await join(port);
+    const sourcePort = acquireVirtualPort('127.0.0.1') as number;
+    const next = opens(link, port, sourcePort);
+    const step = (): void => {
+      orGone(link);
+      const accepted: number[] = [];
+      while (link.in.reload() && link.in.next()) {
+        if (link.in.type === RECORD_LINK_ACCEPT) accepted.push(link.peer.words[link.in.offset >>> 2] as number);
+        link.in.release();
+        link.in.commit();
+      }
+      for (const id of accepted) {
+        link.move(id, newToken());
+        link.record(RECORD_LINK_CLOSE, [id]);
+      }
+      for (let i = 0; i < 32; i++) link.record(RECORD_LINK_OPEN, next());
+    };
+    return { step, end: () => link.close() };
+  },
   /** Hangs up, and goes on writing into the memory that the server has a last look at. */
   'endless last words': async (port) => {
     const link = await join(port);

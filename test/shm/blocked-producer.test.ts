@@ -25,7 +25,12 @@ function makeEnds() {
   const segments = [region(), region()];
   const records: number[] = [];
   const reactor = { addWatch: () => ({ seenIndex: 0 }), removeWatch() {}, setSeen() {} };
-  const owner = { answered: () => true, spaceMade() {}, peerClosed() {}, received() {}, receiveFailed() {} };
+  const never = () => false;
+  const nothing = () => {};
+  const owner = {
+    ...{ answered: never, redirected: never, moved: nothing },
+    ...{ spaceMade: nothing, peerClosed: nothing, received: nothing, receiveFailed: nothing },
+  };
   const [writer, reader] = [0, 1].map((side) => {
     const link = {
       own: segments[side],

@@ -170,7 +170,7 @@ describe('[WSD-5.11] cancelling', () => {
 
   it('a send that waits, and a receive', async () => {
     const { party, other } = await pair('hold', 'hold', 64 * KIB);
-    const before = Buffer.alloc(4 * MIB);
+    const before = Buffer.alloc(8 * MIB);
     const first = party.socket.sendAsync(before);
     const controller = new AbortController();
     const second = party.socket.sendAsync(Buffer.from('never'), { signal: controller.signal });

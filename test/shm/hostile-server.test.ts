@@ -1,5 +1,4 @@
 import { closeSync, openSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
 import type { DecisionRecord } from 'sanswitch';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -9,28 +8,20 @@ import {
   REJECT_BACKLOG,
   REJECT_NOT_LISTENING,
   REJECT_REFUSED,
-  SEGMENT_BYTES,
   SEGMENT_HEADER_LINK_CONS_WORD,
   SEGMENT_HEADER_MAGIC_WORD,
   SESSION_DATA,
   WELCOME_OK,
   WELCOME_RESOURCES,
 } from '#src/layout/layout.gen.js';
-import { closeDescriptor, sendMessage, socketCookie, unixListen } from '#src/native/os.js';
-import { encodeIdent, encodeWelcome } from '#src/providers/shm/handshake.js';
-import { rendezvousName } from '#src/providers/shm/host.js';
-import { initialiseSegment } from '#src/providers/shm/segment.js';
-import { Acceptor } from '#src/reactor/acceptor.js';
-import { type OwnSegment, threadWindows } from '#src/reactor/window.js';
+import { closeDescriptor, sendMessage } from '#src/native/os.js';
+import { encodeWelcome } from '#src/providers/shm/handshake.js';
 import { eventually } from './party.js';
 import { killPeers, Peer } from './peer.js';
-import { nextMessage, RawLink, sessionMessage } from './raw.js';
-
-/** What a server does with each client that comes to its rendezvous. */
-type Behaviour = (fd: number, cookie: bigint, listenerFd: number) => unknown;
+import { nextMessage, type RawLink, sessionMessage } from './raw.js';
+import { afterwards, type Behaviour, closeQuietly, closeServers, ident, serve, welcome } from './raw-server.js';
 
 let peer: Peer;
-const cleanups: (() => void)[] = [];
 
 beforeAll(async () => {
   peer = await Peer.process({ providers: ['shm'], sanConnectTimeoutMs: 400, negotiationTimeoutMs: 400 });
@@ -41,63 +32,8 @@ beforeAll(async () => {
 afterAll(killPeers);
 
 afterEach(() => {
-  for (const cleanup of cleanups.splice(0).reverse()) cleanup();
+  closeServers();
 });
-
-/** A TCP server that answers, with a rendezvous that does what `behave` does. @returns its port */
-async function serve(behave: Behaviour): Promise<number> {
-  const server: Server = createServer((socket) => socket.on('error', () => {}).resume());
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
-  const cookie = socketCookie(fd);
-  const rendezvous = unixListen(rendezvousName(cookie), 8);
-  const acceptor = new Acceptor(rendezvous, (client) => {
-    cleanups.push(() => closeQuietly(client));
-    void (async () => behave(client, cookie, fd))().catch(() => {});
-  });
-  cleanups.push(() => {
-    acceptor.close();
-    closeDescriptor(rendezvous);
-    server.close();
-  });
-  return (server.address() as { port: number }).port;
-}
-
-function closeQuietly(fd: number): void {
-  try {
-    closeDescriptor(fd);
-  } catch {
-    // The behaviour has closed it.
-  }
-}
-
-function ident(fd: number, cookie: bigint, listenerFd: number): void {
-  const reactorId = cookie.toString(16).padStart(32, '0').slice(-32);
-  sendMessage(fd, encodeIdent({ pid: process.pid, reactorId, cookie, listenerFd }));
-}
-
-/** Goes through the handshake honestly, but for what `prepare` does to the segment. */
-async function welcome(
-  fd: number,
-  cookie: bigint,
-  listenerFd: number,
-  prepare: (own: OwnSegment) => void = () => {},
-): Promise<RawLink> {
-  ident(fd, cookie, listenerFd);
-  const join = await nextMessage(fd);
-  const peerRegion = threadWindows().mapPeer(SEGMENT_BYTES, join.descriptor);
-  closeDescriptor(join.descriptor);
-  const own = threadWindows().mapOwn(SEGMENT_BYTES);
-  initialiseSegment(own.region);
-  prepare(own);
-  sendMessage(fd, encodeWelcome(WELCOME_OK), own.descriptor);
-  closeDescriptor(own.descriptor);
-  cleanups.push(() => {
-    threadWindows().unmap(own.region);
-    threadWindows().unmap(peerRegion);
-  });
-  return new RawLink(fd, own.region, peerRegion, cookie);
-}
 
 /** What becomes of a connect of the peer. */
 async function outcome(port: number): Promise<[string, string | undefined]> {
@@ -116,7 +52,7 @@ async function allIsWell(): Promise<void> {
 describe('[WSD-3.4] a server that breaks the handshake is met over TCP/IP', () => {
   const file = (): number => {
     const fd = openSync('/proc/self/exe', 'r');
-    cleanups.push(() => closeSync(fd));
+    afterwards(() => closeSync(fd));
     return fd;
   };
 

@@ -1,8 +1,11 @@
 import { afterEach, expect, it } from 'vitest';
 import {
+  CELL_CONS_WORD,
+  CELL_PROD_WORD,
   LINK_CONNECTION_LIMIT,
   LINK_RING_BYTES,
   RECORD_ALIGN,
+  RECORD_DATA,
   RECORD_LINK_ACCEPT,
   RECORD_LINK_NEWS,
   SEGMENT_BYTES,
@@ -12,8 +15,9 @@ import {
 } from '#src/layout/layout.gen.js';
 import { closeDescriptor, peerCredentials, unixAccept, unixConnect, unixListen } from '#src/native/os.js';
 import { ShmConnection } from '#src/providers/shm/connection.js';
-import { Link, TALK_BUDGET } from '#src/providers/shm/link.js';
-import { initialiseSegment, linkRing } from '#src/providers/shm/segment.js';
+import { TALK_BUDGET } from '#src/providers/shm/cost.js';
+import { Link } from '#src/providers/shm/link.js';
+import { cellWord, initialiseSegment, linkRing, slotName, slotPlace } from '#src/providers/shm/segment.js';
 import { Budget } from '#src/reactor/budget.js';
 import { Reactor } from '#src/reactor/reactor.js';
 import { type Region, threadWindows } from '#src/reactor/window.js';
@@ -47,6 +51,7 @@ function heldLink() {
   const owner = {
     opened: () => {},
     accepted: () => {},
+    attached: () => {},
     rejected: () => {},
     withdrawn: () => {},
     refused: () => {},
@@ -98,6 +103,8 @@ it('a peer that has consumed link records of the future: found when room is need
 /** Of connections with which nothing happens. */
 const silentOwner = {
   answered: () => false,
+  redirected: () => false,
+  moved: () => {},
   spaceMade: () => {},
   peerClosed: () => {},
   received: () => {},
@@ -171,3 +178,57 @@ it('one that watches many consumes their NEWS and forgets them', () => {
   expect(link.reactor.watchCount).toBe(watched);
   expect(link.own.words[SEGMENT_HEADER_LINK_CONS_WORD]).toBe(100 * RECORD_ALIGN);
 });
+
+/** The ring that the peer writes connection 0's records into. */
+function peerRing(link: Link, peer: Region): RingProducer {
+  const cell = cellWord(0);
+  const { base, bytes } = slotPlace(slotName(0, 0)) as { base: number; bytes: number };
+  const prod = { prodWords: peer.words, prodIndex: cell + CELL_PROD_WORD };
+  const cons = { consWords: link.own.words, consIndex: cell + CELL_CONS_WORD };
+  return new RingProducer({ ...prod, ...cons, words: peer.words, base, capacity: bytes }, { reserve: RECORD_ALIGN });
+}
+
+/** What a peer may have published last that is no message. */
+const lastRecords: Record<string, (ring: RingProducer) => void> = {
+  padding: (ring) => {
+    ring.claim(ring.payloadLimit, ring.payloadLimit);
+    ring.publish();
+  },
+  'a SWITCH': (ring) => {
+    ring.writeSwitch(slotName(1, 0));
+    ring.publish();
+  },
+};
+
+// Rule 7.3. Found by ending workers amid full traffic: once in 400 times the last record was padding.
+for (const [name, publish] of Object.entries(lastRecords)) {
+  it(`7.3 a peer that dies behind ${name}: the receive that waits fails`, async () => {
+    const { link, peer } = heldLink();
+    const told: string[] = [];
+    const owner = {
+      ...silentOwner,
+      received: () => {
+        told.push('received');
+        connection.post(new Overlapped({ completed: () => {} }));
+      },
+      receiveFailed: () => told.push('failed'),
+    };
+    const connection = new ShmConnection(link, 0, owner);
+    link.add(connection);
+    const ring = peerRing(link, peer);
+    connection.post(new Overlapped({ completed: () => {} }));
+    // Two messages that leave too little room at the end of the ring for a third,.
+    const bytes = (ring.capacity * 3) / 8 - RECORD_ALIGN;
+    for (const times of [1, 2]) {
+      ring.claim(bytes, bytes);
+      ring.commit(RECORD_DATA, bytes);
+      ring.publish();
+      link.work();
+      expect(told).toHaveLength(times);
+    }
+    publish(ring);
+    link.die('the peer is gone', false);
+    await eventually('the receive fails', () => told.includes('failed'), 1_000);
+    expect(told).toEqual(['received', 'received', 'failed']);
+  });
+}

@@ -87,6 +87,14 @@ export class Party {
     };
   }
 
+  /** One that attends to this socket from now on. */
+  static of(socket: StreamSocket, behaviour: Behaviour): Party {
+    const party = new Party(behaviour);
+    party.socket = socket;
+    socket.handlers = party.handlers;
+    return party;
+  }
+
   private count(bytes: Uint8Array): void {
     this.received += bytes.length;
     this.crc = crc32(bytes, this.crc);

@@ -1,15 +1,18 @@
 /** What a peer in another process or thread can be told to do; arguments and results are plain data. */
 import type { Socket as PlatformSocket, Server } from 'node:net';
 import { createConnection, createServer } from 'node:net';
-import { createSwitch, type Listener, type Switch, type SwitchOptions } from 'sanswitch';
+import { createSwitch, type Listener, type StreamSocket, type Switch, type SwitchOptions } from 'sanswitch';
 import { closeDescriptor, sendMessage, unixConnect, unixListen } from '#src/native/os.js';
-import { acquireVirtualPort, releaseVirtualPort } from '#src/ports/virtual-ports.js';
+import { acquireVirtualPort, holdsVirtualPort, releaseVirtualPort } from '#src/ports/virtual-ports.js';
 import { encodeIdent } from '#src/providers/shm/handshake.js';
-import { rendezvousName } from '#src/providers/shm/host.js';
+import { reactorRendezvousName, rendezvousName } from '#src/providers/shm/host.js';
 import { Acceptor } from '#src/reactor/acceptor.js';
+import { discardHandOver } from '#src/switch/hand-over.js';
+import type { SocketHandOver, SwitchOwner } from '#src/switch/owner.js';
 import { listenSilently, type Point, stopAt } from './last-words.js';
 import { type Behaviour, type Facts, Party } from './party.js';
 import type { PatternOptions } from './pattern.js';
+import { RawLink } from './raw.js';
 import { type Resources, resources } from './resources.js';
 import { type Restless, restless } from './restless.js';
 
@@ -28,6 +31,7 @@ export interface PeerConnectOptions {
   readonly localPort?: number;
   readonly timeoutMs?: number;
   readonly highWaterMarkBytes?: number;
+  readonly resetOnDeath?: boolean;
 }
 
 export interface Listening {
@@ -77,6 +81,28 @@ export class PeerCommands {
 
   async unlisten(listener: number): Promise<void> {
     await (this.listeners[listener] as Listener).close();
+  }
+
+  /** Whom connections can be handed to. */
+  async owner(): Promise<SwitchOwner> {
+    return this.switch.owner;
+  }
+
+  /** Takes a connection over. @returns the party's number */
+  async adopt(behaviour: Behaviour, connection: SocketHandOver): Promise<number> {
+    const party = new Party(behaviour);
+    party.socket = (await this.switch.adopt(connection, { handlers: party.handlers })) as unknown as StreamSocket;
+    return this.parties.push(party) - 1;
+  }
+
+  /** Hands a party's connection over. */
+  async handOver(party: number, owner: SwitchOwner, timeoutMs = 5_000): Promise<SocketHandOver> {
+    return this.switch.handOver(this.party(party).socket, owner, { timeoutMs });
+  }
+
+  /** Drops a connection that was handed over. */
+  async discard(connection: SocketHandOver): Promise<void> {
+    discardHandOver(connection);
   }
 
   /** @returns the party's number */
@@ -193,6 +219,10 @@ export class PeerCommands {
     return (server.address() as { port: number }).port;
   }
 
+  async platformUnlisten(): Promise<void> {
+    await Promise.all(this.servers.splice(0).map((server) => new Promise((resolve) => server.close(resolve))));
+  }
+
   /** A client of `node:net` alone: sends a text, ends. @returns what came back */
   async platformExchange(port: number, text: string): Promise<string> {
     const socket: PlatformSocket = createConnection({ port, host: '127.0.0.1' });
@@ -235,6 +265,10 @@ export class PeerCommands {
     return Array.from({ length: count }, () => acquireVirtualPort('127.0.0.1'));
   }
 
+  async holdsPort(port: number): Promise<boolean> {
+    return holdsVirtualPort(port);
+  }
+
   async returnPorts(ports: readonly number[]): Promise<void> {
     for (const port of ports) releaseVirtualPort('127.0.0.1', port);
   }
@@ -258,6 +292,23 @@ export class PeerCommands {
       sendMessage(fd, encodeIdent(ident));
       setTimeout(() => closeDescriptor(fd), 1_000);
     });
+  }
+
+  /** Takes the rendezvous of a reactor that is not ours, and answers in its name. */
+  async squatReactor(reactorId: string): Promise<void> {
+    new Acceptor(unixListen(reactorRendezvousName(reactorId), 8), (fd) => {
+      sendMessage(fd, encodeIdent({ pid: process.pid, reactorId, cookie: 0n, listenerFd: -1 }));
+      setTimeout(() => closeDescriptor(fd), 1_000);
+    });
+  }
+
+  /** Follows a connection to the reactor that listens on `port`, over a new link. @returns the answer to the ATTACH */
+  async attach(port: number, token: bigint): Promise<number[]> {
+    const link = (await RawLink.join(port)) as RawLink;
+    link.attach(0, token);
+    const answer = await link.next();
+    link.close();
+    return answer;
   }
 
   private party(number: number): Party {

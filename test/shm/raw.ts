@@ -6,6 +6,8 @@ import {
   CLAIM_VIRTUAL_PORT,
   LINK_RING_OFFSET,
   RECORD_DATA,
+  RECORD_LINK_ATTACH,
+  RECORD_LINK_MOVE,
   RECORD_LINK_NEWS,
   RECORD_LINK_OPEN,
   SEGMENT_BYTES,
@@ -30,6 +32,7 @@ import {
   type Ident,
 } from '#src/providers/shm/handshake.js';
 import { rendezvousName } from '#src/providers/shm/host.js';
+import { encodeAttach, encodeMove } from '#src/providers/shm/move-record.js';
 import { encodeOpen, type OpenRequest } from '#src/providers/shm/open-record.js';
 import { cellWord, initialiseSegment, linkRing, slotName, slotPlace } from '#src/providers/shm/segment.js';
 import { type OwnSegment, type Region, threadWindows } from '#src/reactor/window.js';
@@ -85,6 +88,7 @@ export class RawLink {
   private readonly waker: Waker;
   readonly cookie: bigint;
   private isHeld = false;
+  private isUnmapped = false;
 
   constructor(fd: number, own: Region, peer: Region, cookie: bigint) {
     this.fd = fd;
@@ -131,6 +135,7 @@ export class RawLink {
 
   /** A link record without a wake-up. */
   append(type: number, words: Int32Array | readonly number[]): void {
+    this.assertMapped();
     const payload = Int32Array.from(words);
     const at = this.out.claim(payload.byteLength, payload.byteLength);
     this.own.words.set(payload, at >>> 2);
@@ -152,6 +157,7 @@ export class RawLink {
   async next(): Promise<number[]> {
     let found: number[] | null = null;
     await eventually('a link record', () => {
+      this.assertMapped();
       if (!this.in.reload() || !this.in.next()) return false;
       const { type, offset, length } = this.in;
       found = [type, ...this.peer.words.slice(offset >>> 2, (offset + length) >>> 2)];
@@ -168,6 +174,16 @@ export class RawLink {
     const destination = { family: 4, address: '127.0.0.1', port } as const;
     const request = { cookie: this.cookie, claim: CLAIM_VIRTUAL_PORT, source, destination, ...change };
     this.record(RECORD_LINK_OPEN, encodeOpen(id, request));
+  }
+
+  /** Our end of connection `id` goes on elsewhere. */
+  move(id: number, token: bigint, reactorId?: string): void {
+    this.record(RECORD_LINK_MOVE, encodeMove(id, token, reactorId));
+  }
+
+  /** Connection `id` is to be the continuation of one that was moved. */
+  attach(id: number, token: bigint): void {
+    this.record(RECORD_LINK_ATTACH, encodeAttach(id, token));
   }
 
   /** Our ring of connection `id`, in its smallest slot. */
@@ -215,6 +231,21 @@ export class RawLink {
     return Atomics.load(this.peer.words, cellWord(id) + word);
   }
 
+  /** How far the other side has written connection `id`. */
+  peerPublished(id: number): number {
+    return this.peerCell(id, CELL_PROD_WORD);
+  }
+
+  /** Says that all of it has been read. */
+  consume(id: number): void {
+    this.setCell(id, CELL_CONS_WORD, this.peerPublished(id));
+  }
+
+  /** Has the other side read all that we have written? */
+  isConsumed(id: number): boolean {
+    return Atomics.load(this.own.words, cellWord(id) + CELL_PROD_WORD) === this.peerCell(id, CELL_CONS_WORD);
+  }
+
   /** Index of the first word of the smallest slot of connection `id`. */
   slotWord(id: number): number {
     return (slotPlace(slotName(0, id)) as { base: number }).base >>> 2;
@@ -242,8 +273,14 @@ export class RawLink {
     this.unmap();
   }
 
+  /** Its places in the windows are other segments' now: whoever still waits for a record must not read or write there. */
+  private assertMapped(): void {
+    if (this.isUnmapped) throw new Error('the link is over');
+  }
+
   /** All but the socket, which is closed already. */
   unmap(): void {
+    this.isUnmapped = true;
     threadWindows().unmap(this.own);
     threadWindows().unmap(this.peer);
   }

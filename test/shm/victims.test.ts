@@ -25,6 +25,8 @@ const COUNTED: Readonly<Record<string, string | null>> = {
   'garbage words': 'link:nonsense',
   'changing bytes': 'link:nonsense',
   'NEWS flood': 'link:throttled',
+  'ATTACH flood': 'open:token|link:throttled',
+  'MOVE flood': 'link:throttled|open:backlog-full|link:nonsense',
   'endless last words': null,
   silence: null,
 };

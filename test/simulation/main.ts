@@ -31,16 +31,20 @@ function simulateSessions(): number {
   let steps = 0;
   let bytes = 0;
   let orderly = 0;
+  let moves = 0;
   for (let seed = first; seed < first + count; seed++) {
     const outcome = simulate(seed, values.log ? { log: console.log } : {});
     steps += outcome.steps;
     bytes += outcome.bytesReceived;
+    moves += outcome.moves;
     if (outcome.orderly) orderly += 1;
     if (outcome.problems.length === 0) continue;
     failures += 1;
     if (failures <= 10) console.error(report(outcome));
   }
-  console.log(`${count} seeds, ${failures} failed, ${orderly} orderly, ${steps} steps, ${bytes} bytes`);
+  console.log(
+    `${count} seeds, ${failures} failed, ${orderly} orderly, ${steps} steps, ${moves} changes of owner, ${bytes} bytes`,
+  );
   return failures;
 }
 

@@ -11,10 +11,12 @@ import {
   NO_ERROR,
   OPTIONAL_EXTENSIONS,
   type Overlapped,
+  type OwnerKey,
   type ProtocolInfo,
   REQUIRED_EXTENSIONS,
   type SanProvider,
   SIO_GET_EXTENSION_FUNCTION_POINTER,
+  SIO_OWNER_KEY,
   SOCK_STREAM,
   type Socket,
   SPI_VERSION,
@@ -127,6 +129,27 @@ export class MiniSwitch implements UpcallTable {
     const { spi } = this;
     const socket = spi.WSPSocket(AF_INET, SOCK_STREAM, IPPROTO_TCP);
     spi.WSPBind(socket, { family: 4, address: '127.0.0.1', port: localPort });
+    const cancel = this.#awaitConnect(socket, outcome);
+    const code = spi.WSPConnect(socket, { family: 4, address: '127.0.0.1', port });
+    if (code !== WSAEWOULDBLOCK) throw new Error(`connect: ${code}`);
+    return cancel;
+  }
+
+  /** The provider's key for those who hand connections over (8.1). */
+  get ownerKey(): OwnerKey {
+    const socket = this.spi.WSPSocket(AF_INET, SOCK_STREAM, IPPROTO_TCP);
+    const key = this.spi.WSPIoctl(socket, SIO_OWNER_KEY);
+    this.spi.WSPCloseSocket(socket);
+    return key;
+  }
+
+  /** Takes over what was handed over (8.1). @returns what gives it up as long as there is no outcome */
+  attach(context: unknown, outcome: (socket: Socket, code: WsaCode) => void): () => void {
+    return this.#awaitConnect(this.spi.WSPSocket(AF_INET, SOCK_STREAM, IPPROTO_TCP, context), outcome);
+  }
+
+  #awaitConnect(socket: Socket, outcome: (socket: Socket, code: WsaCode) => void): () => void {
+    const { spi } = this;
     let settled = false;
     const look = () => {
       if (settled) return;
@@ -137,8 +160,6 @@ export class MiniSwitch implements UpcallTable {
       outcome(socket, connectError);
     };
     spi.WSPEventSelect(socket, { set: () => process.nextTick(look) }, FD_CONNECT);
-    const code = spi.WSPConnect(socket, { family: 4, address: '127.0.0.1', port });
-    if (code !== WSAEWOULDBLOCK) throw new Error(`connect: ${code}`);
     return () => {
       if (settled) return;
       settled = true;

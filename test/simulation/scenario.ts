@@ -18,6 +18,9 @@ const FAILABLE: readonly DowncallName[] = [
   'WSPSend',
   'WSPRecv',
   'WSPClaimMessageBuffer',
+  'WSPAllocateMessageBuffer',
+  'WSPBorrowMemory',
+  'WSPReturnMemory',
   'WSPEventSelect',
   'WSPEnumNetworkEvents',
   'WSPGetSockOpt',
@@ -25,6 +28,7 @@ const FAILABLE: readonly DowncallName[] = [
   'WSPRegisterRdmaMemory',
   'WSPRdmaRead',
   'WSPRdmaWrite',
+  'WSPDuplicateSocket',
 ];
 const REGISTRATIONS: readonly DowncallName[] = ['WSPRegisterMemory', 'WSPRegisterRdmaMemory'];
 
@@ -37,6 +41,7 @@ export const DISTURBANCES = [
   'abort-any-step',
   'cut',
   'cancel-connect',
+  'lost-owner',
 ] as const;
 export type Disturbance = (typeof DISTURBANCES)[number] | 'lost-wake';
 
@@ -61,6 +66,9 @@ export interface Scenario {
   readonly traits: readonly [client: SideTraits, server: SideTraits];
   /** Which side the failure injection and the abort strike: 0 client, 1 server. */
   readonly struck: 0 | 1;
+  /** What the providers lend: message buffers, and bytes for large receives; 0: nothing. */
+  readonly messageBuffers: readonly [client: number, server: number];
+  readonly lentBytes: readonly [client: number, server: number];
 }
 
 function sideTraits(random: Random, messageBytes: number, threshold: number, abortsAt: number): SideTraits {
@@ -75,6 +83,8 @@ function sideTraits(random: Random, messageBytes: number, threshold: number, abo
     cancels: random.chance(15),
     sendsFromCallbacks: random.chance(20),
     abortsAt,
+    movesPercent: random.chance(50) ? 0 : random.pick([5, 20, 60]),
+    givesTargets: random.chance(40),
   };
 }
 
@@ -107,6 +117,8 @@ export function scenarioOf(seed: number, random: Random): Scenario {
       sideTraits(random, messageBytes, threshold, struck === 1 ? abortsAt : -1),
     ],
     struck,
+    messageBuffers: [random.pick([0, 1, 4]), random.pick([0, 1, 4])],
+    lentBytes: [random.pick([0, 300, 100_000]), random.pick([0, 300, 100_000])],
   };
 }
 
@@ -136,6 +148,8 @@ export function sideProvider(
     // Where buffers are posted HELLO alone may find none (3.7), or the credits have failed. A session that is lent
     // messages posts one receive, and the credits bound what waits in the provider.
     heldMessages: scenario.lends ? scenario.receiveBuffers + CONTROL_BUFFERS : 1,
+    messageBuffers: scenario.messageBuffers[side],
+    lentBytes: scenario.lentBytes[side],
     closeDropsUncompletedSends: scenario.dropsUncompletedSends,
     poison: true,
   });

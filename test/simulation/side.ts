@@ -1,4 +1,5 @@
 /** One end of a simulated connection: an application that does what its seed says, and remembers everything. */
+import { COLD_COPY_MIN_BYTES } from '#src/native/bytes.js';
 import type { Session } from '#src/switch/session/session.js';
 import type { TransportEvents } from '#src/switch/transport.js';
 import type { Random } from './random.js';
@@ -18,6 +19,10 @@ export interface SideTraits {
   readonly sendsFromCallbacks: boolean;
   /** Aborts instead of one of its actions; -1 = never. */
   readonly abortsAt: number;
+  /** Percent of its actions before which it moves to another owner (rule 8.1). */
+  readonly movesPercent: number;
+  /** Has memory of its own for large receives, half of the time. */
+  readonly givesTargets: boolean;
 }
 
 interface SentChunk {
@@ -45,12 +50,19 @@ export class Side {
   drainedCount = 0;
   aborted = false;
   ended = false;
+  /** Begins a change of owner. */
+  move: () => void = () => {};
+  /** A change of owner is under way: the application is not let near the connection, which is read for it. */
+  moving = false;
   readonly #random: Random;
   readonly #schedule: (work: () => void) => void;
   readonly #received: Uint8Array[] = [];
+  /** Memory that large receives are to come to, in the order in which it was given. */
+  readonly #targets: Uint8Array[] = [];
   #stopped = false;
   #waits = false;
   #actions = 0;
+  #actsAfterMove = false;
   #callbackSends = 0;
 
   constructor(name: string, traits: SideTraits, random: Random, schedule: (work: () => void) => void) {
@@ -75,9 +87,28 @@ export class Side {
     this.session.abort(error);
   }
 
+  /** The change of owner is over, well or not. */
+  moved(): void {
+    this.moving = false;
+    if (this.#actsAfterMove) this.begin();
+    this.#actsAfterMove = false;
+  }
+
   #act(): void {
     const { session, traits } = this;
-    if (session === null || this.closedWith !== undefined || this.aborted || this.ended) return;
+    if (this.closedWith !== undefined || this.aborted || this.ended) return;
+    if (this.moving) {
+      // Some applications go on sending until the connection is gone.
+      if (this.#random.chance(20)) this.#send();
+      this.#actsAfterMove = true;
+      return;
+    }
+    if (session === null) return;
+    if (traits.movesPercent > 0 && this.#random.chance(traits.movesPercent)) {
+      session.resume();
+      this.moving = true;
+      this.move();
+    }
     if (this.#stopped && traits.polite) {
       this.#waits = true;
       session.resume();
@@ -100,7 +131,7 @@ export class Side {
   #doSomething(session: Session): void {
     const { traits } = this;
     const dice = this.#random.below(100);
-    if (traits.pauses && dice < 15) session.pause();
+    if (traits.pauses && dice < 15 && !this.moving) session.pause();
     else if (traits.pauses && dice < 30) session.resume();
     else if (traits.urgent && dice < 36) this.#urgent(session);
     else if (traits.cancels && dice < 45) this.#cancel(session);
@@ -113,23 +144,48 @@ export class Side {
 
   #urgent(session: Session): void {
     const bytes = this.#random.bytes(this.#random.between(1, 24));
-    this.urgentSent.push(bytes.slice());
+    this.urgentSent.push(new Uint8Array(bytes));
     session.urgent(bytes);
   }
 
   #send(): void {
-    const { traits } = this;
-    const session = this.session as Session;
+    const { traits, session } = this;
+    // Between two owners.
+    if (session === null) return;
     const large = traits.largeBytes > 0 && this.#random.chance(12);
     const length = this.#random.below((large ? traits.largeBytes : traits.sendBytesMax) + 1);
     const bytes = this.#random.bytes(length);
-    const chunk: SentChunk = { pristine: bytes.slice(), bytes, cancelled: false, outcomes: [] };
+    const chunk: SentChunk = { pristine: new Uint8Array(bytes), bytes, cancelled: false, outcomes: [] };
     this.chunks.push(chunk);
+    if (length > 0 && !this.torn && this.#random.chance(15)) return this.#commit(session, chunk);
     const callback = (error: Error | null) => this.#sent(chunk, error);
     Object.assign(chunk, { callback });
-    const more = session.send(bytes, callback);
+    // Larger copies set a timer of the allocator's, which knows nothing of virtual time.
+    const isLent = length < COLD_COPY_MIN_BYTES && this.#random.chance(25);
+    const more = session.send(bytes, callback, isLent);
+    if (isLent) bytes.fill(GIVEN_BACK);
     // False also tells that nothing can be sent any more; then there is nothing to drain.
     if (!more && this.closedWith === undefined && session.queuedBytes > 0 && !this.torn) this.#stopped = true;
+  }
+
+  /** Writes where the session says; sometimes less, sometimes with something else between. */
+  #commit(session: Session, chunk: SentChunk): void {
+    const room = session.reserve(chunk.bytes.length + this.#random.below(100));
+    if (room === null) {
+      if (!this.#stopped) this.problems.push('no room, and no stop');
+      this.chunks.splice(this.chunks.indexOf(chunk), 1);
+      return;
+    }
+    room.set(chunk.bytes);
+    // What is sent meanwhile may go before or after: then nothing is to be said of the order.
+    const { urgent, pauses, sendsFromCallbacks } = this.traits;
+    if (urgent && !sendsFromCallbacks && this.#random.chance(10)) this.#urgent(session);
+    if (pauses && !sendsFromCallbacks && this.#random.chance(10)) session.resume();
+    const more = session.commit(chunk.bytes.length);
+    if (more === undefined) this.problems.push('nothing was reserved');
+    const isRefused = more === undefined || (more === false && session.queuedBytes === 0);
+    chunk.outcomes.push(isRefused ? new Error('nothing can be sent any more') : null);
+    if (more === false && !isRefused && this.closedWith === undefined && !this.torn) this.#stopped = true;
   }
 
   #sent(chunk: SentChunk, error: Error | null): void {
@@ -172,16 +228,31 @@ export class Side {
     this.#live('received');
     if (this.endedCount > 0) this.problems.push('received after ended');
     if (bytes.length === 0) this.problems.push('received nothing');
-    this.#received.push(bytes.slice());
+    this.#received.push(new Uint8Array(bytes));
     const { traits, session } = this;
     if (session === null || this.aborted) return;
     // Applications answer, pause and give up from inside the callback.
     if (!this.ended && this.#random.chance(15)) this.#sendFromCallback();
     if (traits.abortsAt >= 0 && this.#random.chance(3)) return this.abort(new Error('enough, inside received'));
-    if (traits.pauses && this.#random.chance(5)) {
+    if (traits.pauses && !this.moving && this.#random.chance(5)) {
       session.pause();
-      this.#schedule(() => session.resume());
+      this.#schedule(() => this.session?.resume());
     }
+  }
+
+  target(bytes: number): Uint8Array | null {
+    this.#live('target');
+    if (!this.traits.givesTargets || this.#random.chance(50)) return null;
+    const target = new Uint8Array(bytes);
+    this.#targets.push(target);
+    return target;
+  }
+
+  placed(bytes: Uint8Array): void {
+    const index = this.#targets.indexOf(bytes);
+    if (index < 0) this.problems.push('placed where nobody said');
+    this.#targets.splice(0, index + 1);
+    this.received_(bytes);
   }
 
   drained(): void {
@@ -197,7 +268,7 @@ export class Side {
 
   urgent(bytes: Uint8Array): void {
     this.#live('urgent');
-    this.urgentReceived.push(bytes.slice());
+    this.urgentReceived.push(new Uint8Array(bytes));
   }
 
   ended_(): void {
@@ -219,6 +290,8 @@ export class Side {
   get events(): TransportEvents {
     return {
       received: (bytes) => this.received_(bytes),
+      target: (bytes) => this.target(bytes),
+      placed: (bytes) => this.placed(bytes),
       drained: () => this.drained(),
       urgent: (bytes) => this.urgent(bytes),
       ended: () => this.ended_(),
@@ -237,7 +310,7 @@ export class Side {
  * @param complete nothing else may be missing
  */
 export function isStreamOf(received: Buffer, chunks: readonly SentChunk[], complete: boolean): boolean {
-  const matches = (position: number, index: number): boolean => {
+  const matches = (position: number, index: number, over = false): boolean => {
     for (let at = position, i = index; ; i++) {
       const chunk = chunks[i];
       if (chunk === undefined) return at === received.length;
@@ -245,9 +318,12 @@ export function isStreamOf(received: Buffer, chunks: readonly SentChunk[], compl
       const whole = rest.length === chunk.pristine.length && rest.equals(chunk.pristine);
       const cutShort = at + rest.length === received.length && rest.equals(chunk.pristine.subarray(0, rest.length));
       if (!complete && cutShort) return true;
-      // A send that failed has not gone out, or not whole.
-      if (chunk.cancelled || (chunk.outcomes[0] ?? null) !== null) return cutShort || matches(at, i + 1);
-      if (!whole) return false;
+      if (chunk.cancelled || (chunk.outcomes[0] ?? null) !== null) {
+        // A send that failed has not gone out, or not whole. Or the peer has read it whole, and perhaps one more that was
+        // offered behind it, and the end came before the word of that: then nothing succeeds any more.
+        return cutShort || matches(at, i + 1, over) || (whole && matches(at + rest.length, i + 1, true));
+      }
+      if (!whole || over) return false;
       at += chunk.pristine.length;
     }
   };

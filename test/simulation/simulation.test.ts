@@ -7,7 +7,7 @@ const SEEDS_PER_TEST = 100;
 
 describe('sessions over loop and interpose, in virtual time', () => {
   for (let first = 1; first <= SEEDS; first += SEEDS_PER_TEST) {
-    it(`[WSD-5.10] [WSD-6.3] seeds ${first} to ${first + SEEDS_PER_TEST - 1}: every byte once and in order, or one clear end`, () => {
+    it(`[WSD-5.10] [WSD-6.3] [WSD-8.1] [WSD-8.2] seeds ${first} to ${first + SEEDS_PER_TEST - 1}: every byte once and in order, or one clear end`, () => {
       for (let seed = first; seed < first + SEEDS_PER_TEST; seed++) {
         const outcome = simulate(seed);
         if (outcome.problems.length > 0) throw new Error(report(outcome));
@@ -26,8 +26,10 @@ describe('sessions over loop and interpose, in virtual time', () => {
     const disturbances = new Set<string>();
     const kinds = new Set<string>();
     let bytes = 0;
+    let moved = 0;
     for (let seed = 1; seed <= 200; seed++) {
-      const { scenario, bytesReceived } = simulate(seed);
+      const { scenario, bytesReceived, moves } = simulate(seed);
+      moved += moves;
       disturbances.add(scenario.disturbance);
       kinds.add(`${scenario.claims} ${scenario.lends} ${scenario.rdmaRead}`);
       bytes += bytesReceived;
@@ -35,6 +37,7 @@ describe('sessions over loop and interpose, in virtual time', () => {
     expect([...disturbances].sort()).toEqual([...DISTURBANCES].sort());
     expect(kinds.size).toBe(16);
     expect(bytes).toBeGreaterThan(1_000_000);
+    expect(moved).toBeGreaterThan(500);
   });
 
   it('a lost wake-up is found, and its seed is told', () => {

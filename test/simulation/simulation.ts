@@ -5,6 +5,7 @@ import type { Concern } from '#src/providers/interpose/provider.js';
 import { Trace, traceLine } from '#src/providers/interpose/trace.js';
 import { LoopFabric } from '#src/providers/loop/fabric.js';
 import { Session } from '#src/switch/session/session.js';
+import type { MovedSession, SessionState } from '#src/switch/session/session-state.js';
 import { MiniSwitch } from './mini-switch.js';
 import { Random } from './random.js';
 import { type Disturbance, type Scenario, type SideProvider, scenarioOf, sideProvider } from './scenario.js';
@@ -14,6 +15,8 @@ import { World } from './world.js';
 const PORT = 5000;
 const CLIENT_PORT = 40_000;
 const NEGOTIATION_TIMEOUT_MS = 10_000;
+const RESUME_TIMEOUT_MS = 10_000;
+const MOVE_TIMEOUT_MS = 1_000;
 const STEPS_MAX = 400_000;
 /** Virtual time that a run may take when nothing was made to fail: no timer has a reason to fire. */
 const VIRTUAL_TIME_MAX_MS = 0;
@@ -26,6 +29,8 @@ export interface Outcome {
   readonly bytesReceived: number;
   /** Both sides closed without an error. */
   readonly orderly: boolean;
+  /** Changes of owner that succeeded. */
+  readonly moves: number;
 }
 
 export interface SimulateOptions {
@@ -48,9 +53,14 @@ class Run {
   readonly scenario: Scenario;
   readonly world: World;
   readonly fabric: LoopFabric;
-  readonly providers: readonly [SideProvider, SideProvider];
+  /** Of each side, for its first owner, its second, and then in turn. */
+  readonly providers: readonly [readonly SideProvider[], readonly SideProvider[]];
   readonly sides: readonly [Side, Side];
-  switches: MiniSwitch[] = [];
+  /** Those of `providers`. */
+  switches: readonly (readonly MiniSwitch[])[] = [];
+  readonly #owners = [0, 0];
+  /** Changes of owner that are over. */
+  moves = 0;
   #random: Random;
   #listener: Socket = -1;
   #connectCode: WsaCode = NO_ERROR;
@@ -61,22 +71,22 @@ class Run {
     this.scenario = { ...scenarioOf(seed, random), ...(disturbance === undefined ? {} : { disturbance }) };
     this.world = new World(random, this.scenario.order, STEPS_MAX);
     this.fabric = new LoopFabric(this.world.schedule);
-    this.providers = [
-      sideProvider(this.scenario, 0, this.fabric, random, ...logged('client', log)),
-      sideProvider(this.scenario, 1, this.fabric, random, ...logged('server', log)),
-    ];
+    const owners = (side: 0 | 1, name: string) =>
+      ['', "'"].map((which) => sideProvider(this.scenario, side, this.fabric, random, ...logged(name + which, log)));
+    this.providers = [owners(0, 'client'), owners(1, 'server')];
     const [client, server] = this.scenario.traits;
     this.sides = [
       new Side('client', client, random, this.world.schedule),
       new Side('server', server, random, this.world.schedule),
     ];
+    for (const index of [0, 1] as const) this.sides[index].move = () => this.#move(index);
   }
 
   begin(): void {
-    this.switches = this.providers.map(({ spi }) => new MiniSwitch(spi));
+    this.switches = this.providers.map((owners) => owners.map(({ spi }) => new MiniSwitch(spi)));
     // What fails while the switch makes and connects sockets is the switch's business, not the session's.
-    for (const { failure } of this.providers) if (failure !== null) failure.armed = false;
-    const [clientSwitch, serverSwitch] = this.switches as [MiniSwitch, MiniSwitch];
+    this.#arm(false, this.providers.flat());
+    const [[clientSwitch], [serverSwitch]] = this.switches as [[MiniSwitch], [MiniSwitch]];
     this.#listener = serverSwitch.listen(PORT, ({ socket }) => this.#open(1, serverSwitch, socket));
     const cancelConnect = clientSwitch.connect(CLIENT_PORT, PORT, (socket, code) => {
       if (code === NO_ERROR) return this.#open(0, clientSwitch, socket);
@@ -95,16 +105,72 @@ class Run {
       if (left-- > 0) this.world.schedule(wait);
       else if (disturbance === 'abort-any-step')
         this.sides[struck].abort(this.#random.chance(50) ? new Error('enough') : null);
-      else if (disturbance === 'cut') this.providers[struck].loop.cutAll();
+      else if (disturbance === 'cut') for (const { loop } of this.providers[struck]) loop.cutAll();
       else cancelConnect();
     };
     wait();
   }
 
-  #open(index: 0 | 1, host: MiniSwitch, socket: Socket): void {
+  #arm(armed: boolean, providers: readonly SideProvider[]): void {
+    for (const { failure } of providers) if (failure !== null) failure.armed = armed;
+  }
+
+  /** A side moves to its other provider: what the switch does in `handOver` and `adopt`. */
+  #move(index: 0 | 1): void {
     const side = this.sides[index];
-    const { failure } = this.providers[index];
-    if (failure !== null) failure.armed = true;
+    const session = side.session as Session;
+    const next = 1 - (this.#owners[index] as number);
+    const host = (this.switches[index] as readonly MiniSwitch[])[next] as MiniSwitch;
+    session.suspend(MOVE_TIMEOUT_MS, (error) => {
+      if (error !== null) return side.moved();
+      let moved: MovedSession;
+      try {
+        moved = session.handOver(host.ownerKey);
+      } catch {
+        session.keep();
+        return side.moved();
+      }
+      this.#owners[index] = next;
+      this.#adopt(index, host, moved);
+    });
+  }
+
+  #adopt(index: 0 | 1, host: MiniSwitch, { context, state, unsent, unsentUrgent }: MovedSession): void {
+    const side = this.sides[index];
+    side.session = null;
+    const lost = this.scenario.disturbance === 'lost-owner' && this.scenario.struck === index;
+    const fails = () => side.closed(new Error('the new owner failed'));
+    if (lost && this.#random.chance(50)) return fails();
+    this.#arm(false, this.providers[index]);
+    const giveUp = host.attach(context, (socket, code) => {
+      if (code !== NO_ERROR) {
+        host.spi.WSPCloseSocket(socket);
+        return fails();
+      }
+      this.moves += 1;
+      this.#open(index, host, socket, state, (session) => {
+        side.moved();
+        for (const bytes of unsentUrgent) session.urgent(bytes);
+        // Their senders believe that they have left: there is no other way to tell that they have not.
+        for (const bytes of unsent) session.send(bytes, (error) => error && session.abort(error));
+        if (side.ended) session.end();
+      });
+      if (lost) side.abort(null);
+    });
+    if (!lost || this.#random.chance(50)) return;
+    giveUp();
+    fails();
+  }
+
+  #open(
+    index: 0 | 1,
+    host: MiniSwitch,
+    socket: Socket,
+    state: SessionState | null = null,
+    stands: (session: Session) => void = () => this.sides[index].begin(),
+  ): void {
+    const side = this.sides[index];
+    this.#arm(true, this.providers[index]);
     const handle = host.handleOf(socket);
     let session: Session;
     try {
@@ -113,20 +179,24 @@ class Run {
         socket,
         handle,
         role: index === 0 ? 'connecting' : 'accepting',
+        state,
         events: side.events,
         highWaterMarkBytes: this.scenario.highWaterMarkBytes,
         lend: this.scenario.lend[index],
         peer: { address: '127.0.0.1', port: index === 0 ? PORT : CLIENT_PORT },
         negotiationTimeoutMs: NEGOTIATION_TIMEOUT_MS,
+        resumeTimeoutMs: RESUME_TIMEOUT_MS,
         receiveBuffers: this.scenario.receiveBuffers,
         negotiated: (error) => {
-          side.negotiations.push(error);
-          if (error === null) side.begin();
+          if (state === null) side.negotiations.push(error);
+          else if (error !== null) side.closed(error);
+          if (error === null) stands(session);
         },
       });
     } catch (error) {
       // What the switch does when a session can't even be made.
-      side.negotiations.push(error as Error);
+      if (state === null) side.negotiations.push(error as Error);
+      else side.closed(error as Error);
       host.spi.WSPCloseSocket(socket);
       return;
     }
@@ -137,12 +207,14 @@ class Run {
 
   /** Everything that can happen has happened. */
   end(): void {
-    (this.switches[1] as MiniSwitch).spi.WSPCloseSocket(this.#listener);
+    this.switches[1]?.[0]?.spi.WSPCloseSocket(this.#listener);
   }
 
   get finished(): boolean {
     return this.sides.every(({ session, closedWith, negotiations }) =>
-      session === null ? true : negotiations.length > 0 && (negotiations[0] !== null || closedWith !== undefined),
+      session === null && closedWith === undefined
+        ? negotiations[0] !== null
+        : negotiations.length > 0 && (negotiations[0] !== null || closedWith !== undefined),
     );
   }
 
@@ -152,7 +224,7 @@ class Run {
       const states = this.sides.map((side) => side.describe());
       this.problems.push(`a hang: nothing is left to do, and a side is not closed: ${states.join('; ')}`);
     }
-    const injected = this.providers.some(({ failure }) => failure !== null && failure.failed > 0);
+    const injected = this.providers.flat().some(({ failure }) => failure !== null && failure.failed > 0);
     const harmless =
       scenario.disturbance === 'nothing' ||
       scenario.disturbance === 'no-memory' ||
@@ -191,8 +263,8 @@ class Run {
   #checkLeaks(harmless: boolean): void {
     const { fabric, world } = this;
     if (fabric.faultCount > 0) this.problems.push(`the SPI was misused: ${fabric.faults.join('; ')}`);
-    for (const [index, { loop }] of this.providers.entries()) {
-      const name = this.sides[index as 0 | 1].name;
+    for (const { loop } of this.providers.flat()) {
+      const name = this.sides[loop === this.providers[0][0]?.loop || loop === this.providers[0][1]?.loop ? 0 : 1].name;
       for (const counter of [
         'openSockets',
         'pendingOverlapped',
@@ -205,7 +277,7 @@ class Run {
       if (harmless && loop.counters.registrationsReleasedAtClose !== 0)
         this.problems.push(`${name}: memory left to the close`);
     }
-    for (const host of this.switches) {
+    for (const host of this.switches.flat()) {
       this.problems.push(...host.faults);
       if (host.openHandles > 0) this.problems.push(`${host.openHandles} handles are left`);
     }
@@ -238,6 +310,7 @@ export function simulate(seed: number, options: SimulateOptions = {}): Outcome {
     steps: world.steps,
     bytesReceived: sides[0].received.length + sides[1].received.length,
     orderly: sides[0].closedWith === null && sides[1].closedWith === null,
+    moves: run.moves,
   };
 }
 

@@ -1,5 +1,14 @@
 import { createSwitch } from 'sanswitch';
-import { SIO_GET_QOS, SIO_SET_QOS, SO_DEBUG, SO_GROUP_ID, WSAEACCES, WSAENOPROTOOPT, WsaError } from 'sanswitch/spi';
+import {
+  SIO_GET_QOS,
+  SIO_SET_QOS,
+  SO_DEBUG,
+  SO_GROUP_ID,
+  SO_KEEPALIVE,
+  WSAEACCES,
+  WSAENOPROTOOPT,
+  WsaError,
+} from 'sanswitch/spi';
 import { describe, expect, it } from 'vitest';
 import { afterwards, listening, makeRig, order } from './helpers.js';
 
@@ -29,6 +38,30 @@ describe('options', () => {
       expect([socket.getOption('noDelay'), socket.getOption('keepAlive')]).toEqual([false, false]);
       expect(() => socket.setOption('noDelay', 1)).toThrow(/noDelay must be true or false/);
     }
+  });
+
+  it('[WSD-2.6] the provider is told to probe an idle connection, and when; of accepted ones too', async () => {
+    const { sw, trace } = await makeRig();
+    const probing = { keepAlive: true, keepAliveInitialDelayMs: 5_000 };
+    const { port, next } = await listening(sw, probing);
+    const from = trace.entries.length;
+    const socket = await sw.connect({ port, host, ...probing });
+    const far = await next();
+    const told = () =>
+      trace.entries
+        .slice(from)
+        .filter(
+          ({ kind, name, args }) => kind === 'down' && name === 'WSPSetSockOpt' && args[2] === String(SO_KEEPALIVE),
+        )
+        .map(({ args }) => args[3]);
+    expect(told()).toEqual(['{ idleMs: 5000 }', '{ idleMs: 5000 }']);
+    for (const one of [socket, far]) {
+      expect(one.getOption('keepAlive')).toBe(true);
+      one.setOption('keepAlive', false);
+      one.setOption('keepAlive', true);
+      expect(one.getOption('keepAlive')).toBe(true);
+    }
+    expect(told().slice(2)).toEqual(['false', '{ idleMs: 5000 }', 'false', '{ idleMs: 5000 }']);
   });
 
   it('[WSD-9.1] asking for them makes no downcall', async () => {

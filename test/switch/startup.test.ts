@@ -1,10 +1,8 @@
 import { createSwitch, type SwitchOptions } from 'sanswitch';
 import { NullProvider, type ProtocolInfo, type SanProvider, SPI_VERSION, WSAENOBUFS, WsaError } from 'sanswitch/spi';
 import { describe, expect, it } from 'vitest';
-import { systemError } from '#src/native/os.js';
 import { LoopFabric } from '#src/providers/loop/fabric.js';
 import { LoopProvider } from '#src/providers/loop/provider.js';
-import { createSwitchWith } from '#src/switch/switch.js';
 import { afterwards, failure, listening, makeRig, order, plainServer } from './helpers.js';
 
 class Bare extends NullProvider {
@@ -138,38 +136,6 @@ describe('start-up and routing', () => {
     expect(status).toMatchObject({ state: 'left-out', reason: 'bad-address-list' });
   });
 
-  it('[WSD-1.3] asks all providers again when the host’s addresses change', async () => {
-    const { sw, loop, trace, addressesChanged } = await makeRig({
-      loop: { subnets: [{ family: 4, address: '10.1.0.0', prefixLength: 16 }] },
-    });
-    const { port } = await listening(sw);
-    const before = await sw.connect({ port, host: '127.0.0.1' });
-    expect(before.provider).toBe('tcp');
-    expect(before.decision.candidates[0]).toMatchObject({
-      provider: 'san',
-      outcome: 'not-serving',
-      reason: 'no-subnet',
-    });
-    loop.serve([{ family: 4, address: '127.0.0.0', prefixLength: 8 }]);
-    const from = trace.entries.length;
-    addressesChanged();
-    expect(order(trace, from)).toEqual(['WSPIoctl']);
-    expect(sw.providers()[1]?.subnets).toEqual(['127.0.0.0/8']);
-    const later = await listening(sw);
-    expect((await sw.connect({ port: later.port, host: '127.0.0.1' })).provider).toBe('san');
-  });
-
-  it('[WSD-1.3] keeps the routes of a provider that can’t answer then', async () => {
-    const { sw, script, addressesChanged } = await makeRig();
-    script.WSPIoctl = () => {
-      throw new Error('busy');
-    };
-    addressesChanged();
-    expect(sw.providers()[1]).toMatchObject({ subnets: ['127.0.0.0/8', '::1/128'] });
-    expect(sw.providers()[1]?.lastFault).toContain('addresses');
-    expect(sw.stats().providers.san?.faults).toBe(1);
-  });
-
   it.each([
     'WSPRegisterMemory',
     'WSPDeregisterMemory',
@@ -236,18 +202,6 @@ describe('start-up and routing', () => {
     expect(socket.state).toBe('closed');
     expect(sw.stats().providers.san).toMatchObject({ open: 0 });
     delete script.WPUCloseSocketHandle;
-  });
-
-  it('[WSD-1.3] goes on without notifications of address changes where there are none, and says so', async () => {
-    const provider = new LoopProvider({ fabric: new LoopFabric() });
-    const sw = await createSwitchWith({ providers: [{ name: 'san', provider }] }, () => {
-      throw systemError(-24, 'netlink');
-    });
-    afterwards(() => sw.close());
-    expect(sw.providers()[1]).toMatchObject({ state: 'started', lastFault: expect.stringContaining('netlink EMFILE') });
-    expect(sw.stats().providers.san).toMatchObject({ faults: 0 });
-    const { port } = await listening(sw);
-    expect((await sw.connect({ port, host: '127.0.0.1' })).provider).toBe('san');
   });
 
   it('the addon’s absence leaves shm out, with a reason, and everything works over TCP/IP', async () => {

@@ -11,6 +11,8 @@ import {
   boundSocketsKnown,
   closeDescriptor,
   descriptorInode,
+  deviceChanges,
+  drainDeviceChanges,
   listeningSockets,
   localPort,
   reachedListener,
@@ -165,6 +167,16 @@ const unshareReason =
   spawnSync('unshare', ['-rn', 'ip', 'link', 'show', 'lo']).status === 0
     ? null
     : 'needs unshare -rn and ip, and the right to use them';
+
+describe('device changes', () => {
+  it('have a descriptor of their own, at which nothing waits while there are none of RDMA devices', () => {
+    const fd = deviceChanges();
+    expect(fd).toBeGreaterThan(2);
+    expect(drainDeviceChanges(fd)).toBe(0);
+    closeDescriptor(fd);
+    expect(() => drainDeviceChanges(fd)).toThrow('EBADF');
+  });
+});
 
 describe.skipIf(unshareReason !== null)(`address changes ${unshareReason ?? ''}`, () => {
   it('are noticed as they happen, and counted', () => {
