@@ -18,6 +18,8 @@ const LIMIT_S = 58;
 const ROLES = ['client', 'server'] as const;
 const TOP_FUNCTIONS = 12;
 const SMALLEST_SHARE = 0.0005;
+/** Of its process's time, for a thread to be reported. */
+const LEAST_SHARE = 0.05;
 
 const HELP = `Usage: npm run flame -- QUESTION [--duration SECONDS] [--out DIRECTORY]
 
@@ -32,41 +34,67 @@ Options:
 /** When each variant was measured. */
 type Stretches = Map<TransportSpec, Stretch[]>;
 
-async function readThreads(directory: string, stretches: Stretches): Promise<Map<string, Frame>> {
-  const threads = new Map<string, Frame>();
+/** The number of the thread that has written a profile: Node calls the file CPU.DATE.TIME.PID.THREAD.SEQUENCE.cpuprofile. */
+function threadNumber(file: string): number {
+  return Number(file.split('.')[4]);
+}
+
+/** The threads of each process; the main thread has the process's name. */
+async function readThreads(directory: string, stretches: Stretches): Promise<Map<string, Frame[]>> {
+  const processes = new Map<string, Frame[]>();
   const measured = new Map<string, Stretch[]>();
   for (const [spec, list] of stretches) {
     for (const role of ROLES) measured.set(profileName({ ...spec, role }), list);
   }
-  for (const file of (await readdir(directory)).sort()) {
-    const name = file.replace(/\.cpuprofile$/, '');
-    const profile = JSON.parse(await readFile(join(directory, file), 'utf8')) as CpuProfile;
-    threads.set(name, frameTree(profile, `thread: ${name}`, measured.get(name) ?? []));
+  for (const name of (await readdir(directory)).sort()) {
+    const files = await readdir(join(directory, name));
+    const threads: Frame[] = [];
+    for (const file of files.sort((a, b) => threadNumber(a) - threadNumber(b))) {
+      const profile = JSON.parse(await readFile(join(directory, name, file), 'utf8')) as CpuProfile;
+      const number = threadNumber(file);
+      const title = number === 0 ? `thread: ${name}` : `thread: ${name}, worker ${number}`;
+      threads.push(frameTree(profile, title, measured.get(name) ?? []));
+    }
+    processes.set(name, threads);
   }
-  return threads;
+  return processes;
+}
+
+/** The time that a thread did not wait. */
+function busy_us(thread: Frame): number {
+  const busy = selfTimes(thread).filter(({ name }) => name !== IDLE);
+  return busy.reduce((sum, { self_us }) => sum + self_us, 0);
 }
 
 /** What each function of a thread took by itself: of the time that the thread did not wait, and per message. */
 function topFunctions(thread: Frame, cpu_percent: number, msgs_per_s: number): string {
   const rows = [['function', 'where', 'self', 'ns/message']];
   const all = selfTimes(thread).filter(({ name }) => name !== IDLE);
-  const busy_us = all.reduce((sum, { self_us }) => sum + self_us, 0);
+  const total_us = busy_us(thread);
   const busyPerMessage_ns = (cpu_percent / 100) * (1e9 / msgs_per_s);
   for (const { name, place, self_us } of all.slice(0, TOP_FUNCTIONS)) {
-    const share = self_us / busy_us;
+    const share = self_us / total_us;
     rows.push([name, place, `${(share * 100).toFixed(1)} %`, (share * busyPerMessage_ns).toFixed(0)]);
   }
   return `\n${thread.name}: ${busyPerMessage_ns.toFixed(0)} ns of CPU per message\n${table(rows, 2)}`;
 }
 
-function report(contest: Contest, lines: readonly Line[], threads: ReadonlyMap<string, Frame>): void {
+/** The processor time of a process is that of its threads, each by its share of what they were busy. */
+function reportProcess(threads: readonly Frame[], cpu_percent: number, msgs_per_s: number): void {
+  const total_us = threads.reduce((sum, thread) => sum + busy_us(thread), 0);
+  for (const thread of threads) {
+    const share = busy_us(thread) / total_us;
+    if (share >= LEAST_SHARE) process.stdout.write(topFunctions(thread, cpu_percent * share, msgs_per_s));
+  }
+}
+
+function report(contest: Contest, lines: readonly Line[], processes: ReadonlyMap<string, readonly Frame[]>): void {
   for (const line of lines) {
     const spec = contest.contenders.find((variant) => variant.name === line.variant)?.spec;
     if (spec === undefined) continue;
     for (const role of ROLES) {
-      const thread = threads.get(profileName({ ...spec, role }));
-      const cpu_percent = line.cpu_percent_by_process?.[role] ?? 0;
-      if (thread !== undefined) process.stdout.write(topFunctions(thread, cpu_percent, line.msgs_per_s));
+      const threads = processes.get(profileName({ ...spec, role })) ?? [];
+      reportProcess(threads, line.cpu_percent_by_process?.[role] ?? 0, line.msgs_per_s);
     }
   }
 }
@@ -103,9 +131,9 @@ async function main(): Promise<void> {
         },
       });
       progress.clear();
-      const threads = await readThreads(directory, stretches);
-      report(contest, lines, threads);
-      all.push(...threads.values());
+      const processes = await readThreads(directory, stretches);
+      report(contest, lines, processes);
+      all.push(...[...processes.values()].flat());
     } finally {
       await rm(directory, { recursive: true, force: true });
     }

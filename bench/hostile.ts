@@ -23,6 +23,8 @@ const ATTACKS = [
   'epoch flips',
   'garbage words',
   'NEWS flood',
+  'ATTACH flood',
+  'MOVE flood',
 ];
 
 const UNDISTURBED: Variant = { ...SHM_COPIED, name: 'undisturbed', judged: false };

@@ -1,9 +1,12 @@
 /** All questions. */
 import { accept } from './accept.js';
+import { actorRtt } from './actor-rtt.js';
 import { ask } from './ask.js';
 import { bulk } from './bulk.js';
 import { churn } from './churn.js';
 import { cold } from './cold.js';
+import { echo } from './echo.js';
+import { echoTcp } from './echo-tcp.js';
 import { fair } from './fair.js';
 import { usage } from './harness/options.js';
 import type { Question } from './harness/question.js';
@@ -12,8 +15,14 @@ import { idle } from './idle.js';
 import { mail } from './mail.js';
 import { many } from './many.js';
 import { poller } from './poller.js';
+import { rdmaActor } from './rdma-actor.js';
+import { rdmaBulk } from './rdma-bulk.js';
+import { rdmaCopy } from './rdma-copy.js';
+import { rdmaFallback } from './rdma-fallback.js';
+import { rdmaRtt } from './rdma-rtt.js';
 import { rtt } from './rtt.js';
 import { spawn } from './spawn.js';
+import { stall } from './stall.js';
 import { stream } from './stream.js';
 import { sync } from './sync.js';
 import { tcp } from './tcp.js';
@@ -35,7 +44,16 @@ export const QUESTIONS: readonly Question[] = [
   mail,
   ask,
   spawn,
+  actorRtt,
+  echo,
+  echoTcp,
+  stall,
   accept,
+  rdmaRtt,
+  rdmaActor,
+  rdmaBulk,
+  rdmaCopy,
+  rdmaFallback,
 ];
 
 /** The question that a command line names. @throws BenchFailure unless it names one that exists */

@@ -21,7 +21,6 @@ import {
   SOCK_STREAM,
   type Socket,
   type SocketAddress,
-  WSA_IO_INCOMPLETE,
   WSA_IO_PENDING,
   WSA_OPERATION_ABORTED,
   WSAEADDRINUSE,
@@ -320,12 +319,6 @@ export class UnixProvider extends NullProvider {
       if ((overlapped.hEvent & 1) !== 0) overlapped.internal = error;
       else this.upcalls.WPUCompleteOverlappedRequest(endpoint.handle, overlapped, error, bytes);
     });
-  }
-
-  override WSPGetOverlappedResult(_socket: Socket, overlapped: Overlapped): number {
-    if (overlapped.internal === WSA_IO_PENDING) throw new WsaError(WSA_IO_INCOMPLETE);
-    if (overlapped.internal !== NO_ERROR) throw new WsaError(overlapped.internal);
-    return overlapped.internalHigh;
   }
 
   // ------------------------------------------------------------------ closing

@@ -1,6 +1,7 @@
 /** A connection of a pair, as the workloads see it, and the means by which it comes about. */
+import type { Stretches } from './computing.js';
 import type { CrowdService } from './crowd.js';
-import type { Arrived, Connected, RoundTrips, ServerMode } from './messages.js';
+import type { Arrived, Connected, Copies, RoundTrips, ServerMode } from './messages.js';
 
 const nothing = (): void => {};
 
@@ -71,6 +72,10 @@ export interface Endpoint {
   open?(): Promise<Channel>;
   /** What the accepting end does with further connections. */
   readonly crowd?: CrowdService;
+  /** Has the thread that serves the first connection compute, where that is not this one; null ends it. */
+  compute?(stretches: Stretches | null): Promise<void>;
+  /** What the switch has copied so far. */
+  copies?(): Promise<Copies>;
   /** Gives everything back before the process ends. */
   close(): Promise<void>;
 }

@@ -8,17 +8,17 @@ const running = new Set<ChildProcess>();
 const PROFILE_INTERVAL_US = 250;
 let profileDirectory: string | undefined;
 
-/** From now on each process writes a CPU profile into `directory`, under its `profileName`, when it quits. */
+/** From now on each thread of a process writes a CPU profile, when it ends, into the process's `profileName` in `directory`. */
 export function profileInto(directory: string): void {
   profileDirectory = directory;
 }
 
-/** The file name of a process's CPU profile, without its ending. */
+/** The folder of a process's CPU profiles. */
 export function profileName(setup: PeerSetup): string {
-  const { transport, lend, ownBuffer, highWaterMarkBytes, label, role } = setup;
+  const { transport, lend, ownBuffer, actors, actorWorkers, highWaterMarkBytes, label, role } = setup;
   const mark = highWaterMarkBytes === undefined ? '' : `-${highWaterMarkBytes}`;
   const also = label === undefined ? '' : `-${label}`;
-  return `${transport}${lend ? '-lent' : ''}${ownBuffer ? '-own-buffer' : ''}${mark}${also}.${role}`;
+  return `${transport}${lend ? '-lent' : ''}${ownBuffer ? '-own-buffer' : ''}${actors ? '-actors' : ''}${actorWorkers === undefined ? '' : `-workers-${actorWorkers}`}${mark}${also}.${role}`;
 }
 
 /** Starts one process of a pair. Its standard output goes where our standard error goes: ours carries results only. */
@@ -26,8 +26,7 @@ export function forkPeer(setup: PeerSetup): ChildProcess {
   const profile = [
     '--cpu-prof',
     `--cpu-prof-interval=${PROFILE_INTERVAL_US}`,
-    `--cpu-prof-dir=${profileDirectory}`,
-    `--cpu-prof-name=${profileName(setup)}.cpuprofile`,
+    `--cpu-prof-dir=${profileDirectory}/${profileName(setup)}`,
   ];
   const child = fork(PEER_FILE, [], {
     env: { ...process.env, [SETUP_VARIABLE]: JSON.stringify(setup) },

@@ -75,6 +75,25 @@ export const SHM_OWN_BUFFER: Variant = {
   judged: true,
 };
 
+/** The RDMA provider, as users get it. */
+export const VERBS_COPIED: Variant = {
+  name: 'verbs copied',
+  spec: { transport: 'verbs', lend: false },
+  provider: 'verbs',
+  judged: true,
+};
+
+/** How long pollers spin that are to be hot on a machine as slow as an emulated one, µs. */
+export const LONG_SPIN_US = 1_000;
+
+/** The RDMA provider with `lend: true`. */
+export const VERBS_LENT: Variant = {
+  name: 'verbs lent',
+  spec: { transport: 'verbs', lend: true },
+  provider: 'verbs',
+  judged: false,
+};
+
 /** The switch with TCP/IP alone. */
 export const SWITCH_TCP: Variant = {
   name: 'switch over TCP/IP',
@@ -180,6 +199,10 @@ export function medianFigures(rounds: readonly Figures[]): Figures {
     provider: first.provider,
     size: first.size,
     ...times,
+    ...(first.blocked_us === undefined ? {} : { blocked_us: of((f) => f.blocked_us) }),
+    ...(first.copies_sent === undefined
+      ? {}
+      : { copies_sent: of((f) => f.copies_sent), copies_received: of((f) => f.copies_received) }),
     ...(first.bulk_gb_per_s === undefined ? {} : { bulk_gb_per_s: of((f) => f.bulk_gb_per_s) }),
     msgs_per_s: of((f) => f.msgs_per_s),
     gb_per_s: of((f) => f.gb_per_s),

@@ -51,10 +51,32 @@ export class CrowdDriver {
     await Promise.all(Array.from({ length: GATHERED_AT_ONCE }, gatherSome));
   }
 
-  /** Every member has one message under way at a time. */
+  /** Every member has one message under way at a time. No promise for each: it would cost as much as the message. */
   roundTrips(size: number, warmup_ms: number, duration_ms: number): Promise<RoundTrips> {
     const message = patterned(size);
-    return this.#timed(warmup_ms, duration_ms, this.#members, (channel) => exchange(channel, message));
+    const laps = new Laps(this.#samples, warmup_ms, duration_ms);
+    const running = this.#members.map(
+      (channel) =>
+        new Promise<void>((resolve, reject) => {
+          let missing = ANSWER.length;
+          let last_ms = performance.now();
+          channel.received = (bytes) => {
+            missing -= bytes.length;
+            if (missing > 0) return;
+            if (missing < 0) return reject(tooMany(missing));
+            last_ms = laps.lap(last_ms);
+            if (laps.isOver(last_ms)) {
+              channel.forsake();
+              return resolve();
+            }
+            missing = ANSWER.length;
+            channel.send(message);
+          };
+          channel.closed = (error) => reject(error ?? new Error('the connection ended before the answer'));
+          channel.send(message);
+        }),
+    );
+    return Promise.all(running).then(() => laps.figures());
   }
 
   /** `concurrency` times at once, again and again: connect, echo one message, close. */
@@ -75,25 +97,48 @@ export class CrowdDriver {
     places: readonly T[],
     cycle: (place: T) => Promise<void>,
   ): Promise<RoundTrips> {
-    const samples = this.#samples;
-    samples.clear();
-    const start_ms = performance.now() + warmup_ms;
-    const end_ms = start_ms + duration_ms;
-    let count = 0;
+    const laps = new Laps(this.#samples, warmup_ms, duration_ms);
     const run = async (place: T): Promise<void> => {
-      for (let last_ms = performance.now(); last_ms < end_ms; ) {
-        await cycle(place);
-        const now_ms = performance.now();
-        if (now_ms >= start_ms && now_ms < end_ms) {
-          samples.record((now_ms - last_ms) * 1000);
-          count += 1;
-        }
-        last_ms = now_ms;
-      }
+      for (let last_ms = performance.now(); !laps.isOver(last_ms); last_ms = laps.lap(last_ms)) await cycle(place);
     };
     await Promise.all(places.map(run));
-    const [p50_us = 0, p99_us = 0, p999_us = 0] = samples.at(0.5, 0.99, 0.999);
-    return { count, elapsed_us: duration_ms * 1000, p50_us, p99_us, p999_us };
+    return laps.figures();
+  }
+}
+
+/** Times of a phase, the beginning of which does not count. */
+class Laps {
+  readonly #samples: Samples;
+  readonly #duration_ms: number;
+  readonly #start_ms: number;
+  readonly #end_ms: number;
+  #count = 0;
+
+  constructor(samples: Samples, warmup_ms: number, duration_ms: number) {
+    samples.clear();
+    this.#samples = samples;
+    this.#duration_ms = duration_ms;
+    this.#start_ms = performance.now() + warmup_ms;
+    this.#end_ms = this.#start_ms + duration_ms;
+  }
+
+  isOver(now_ms: number): boolean {
+    return now_ms >= this.#end_ms;
+  }
+
+  /** One more since `last_ms`. @returns now */
+  lap(last_ms: number): number {
+    const now_ms = performance.now();
+    if (now_ms >= this.#start_ms && now_ms < this.#end_ms) {
+      this.#samples.record((now_ms - last_ms) * 1000);
+      this.#count += 1;
+    }
+    return now_ms;
+  }
+
+  figures(): RoundTrips {
+    const [p50_us = 0, p99_us = 0, p999_us = 0] = this.#samples.at(0.5, 0.99, 0.999);
+    return { count: this.#count, elapsed_us: this.#duration_ms * 1000, p50_us, p99_us, p999_us };
   }
 }
 
@@ -106,12 +151,16 @@ function exchange(channel: Channel, message: Uint8Array): Promise<void> {
       if (missing > 0) return;
       channel.forsake();
       if (missing === 0) resolve();
-      else reject(new Error(`an answer of ${-missing} bytes too many`));
+      else reject(tooMany(missing));
     };
     channel.closed = (error) => reject(error ?? new Error('the connection ended before the answer'));
     if (message.length === 0) resolve();
     else channel.send(message);
   });
+}
+
+function tooMany(missing: number): Error {
+  return new Error(`an answer of ${-missing} bytes too many`);
 }
 
 /** Ends a connection and waits until it is gone. */

@@ -2,8 +2,8 @@
 
 import type { Stretches } from './computing.js';
 
-/** `net`: the platform's sockets, the baseline. `tcp`, `shm`: through the switch. `ring`: two bare rings, no switch. */
-export type TransportName = 'net' | 'tcp' | 'shm' | 'ring';
+/** `net`: the platform's sockets, the baseline. `tcp`, `shm`, `verbs`: through the switch. `ring`: two bare rings, no switch. */
+export type TransportName = 'net' | 'tcp' | 'shm' | 'verbs' | 'ring';
 
 /** What a pair talks over. */
 export interface TransportSpec {
@@ -12,10 +12,18 @@ export interface TransportSpec {
   readonly lend: boolean;
   /** Bytes are received into one buffer of the application's (of no meaning for `net`, whose servers can't). */
   readonly ownBuffer?: boolean;
-  /** How the switch's thread learns of news, where it is not the default (of no meaning but for `shm`). */
+  /** Both ends are socket actors on the main threads (of no meaning for `net` and `ring`). */
+  readonly actors?: boolean;
+  /** The accepting end is socket actors on so many workers, which do nothing but echo. */
+  readonly actorWorkers?: number;
+  /** The first connection has a worker for itself, the one that computes if the server is to; all others have the next one. */
+  readonly firstIsBlocked?: boolean;
+  /** How the switch's thread learns of news, where it is not the default (of no meaning but for `shm` and `verbs`). */
   readonly poller?: 'inline' | 'dedicated';
   /** Each process has so many threads, each with its own connection, and measures them together. */
   readonly threads?: number;
+  /** How long the switch's thread polls before it sleeps, µs, where it is not the default. */
+  readonly spinBudgetUs?: number;
   /** Another high-water mark for sending than the transport's own default. */
   readonly highWaterMarkBytes?: number;
   /** Tells two pairs of one contest apart that differ in nothing else. */
@@ -53,6 +61,7 @@ export type Request =
   | { readonly op: 'drain'; readonly bytes: number }
   | { readonly op: 'compute'; readonly stretches: Stretches | null }
   | { readonly op: 'usage' }
+  | { readonly op: 'copies' }
   | { readonly op: 'quit' };
 
 /** Where the server listens, in a form that only the client of the same transport reads. */
@@ -93,6 +102,14 @@ export interface Usage {
   readonly at_us: number;
 }
 
+/** What an end has sent and received, and how much of it the switch has copied, each byte as often as it was. */
+export interface Copies {
+  readonly sent_bytes: number;
+  readonly received_bytes: number;
+  readonly copied_sent_bytes: number;
+  readonly copied_received_bytes: number;
+}
+
 /** What a process holds, after a garbage collection. */
 export interface Memory {
   /** Its part of all memory: a page that n processes share counts as an n-th. */
@@ -118,16 +135,18 @@ export interface Answers {
   drain: null;
   compute: null;
   usage: Usage;
+  copies: Copies;
   quit: null;
 }
 
 /** A request on its way. */
-export type Envelope = Request & { readonly id: number };
+export type Envelope = Request & { readonly id: number; readonly role: Role };
 
-/** The answer to the request of the same `id`. */
-export type Reply =
-  | { readonly id: number; readonly answer: Answers[keyof Answers] }
-  | { readonly id: number; readonly error: string };
+/** The answer to the request of the same `id` to the same end. */
+export type Reply = { readonly id: number; readonly role: Role } & (
+  | { readonly answer: Answers[keyof Answers] }
+  | { readonly error: string }
+);
 
 /** The name of the environment variable that tells a forked process what it is: JSON of `PeerSetup`. */
 export const SETUP_VARIABLE = 'SANSWITCH_BENCH_PEER';
@@ -135,4 +154,6 @@ export const SETUP_VARIABLE = 'SANSWITCH_BENCH_PEER';
 /** What a forked process is told at its start. */
 export interface PeerSetup extends TransportSpec {
   readonly role: Role;
+  /** It is the other end too. */
+  readonly isBoth?: boolean;
 }

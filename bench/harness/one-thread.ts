@@ -2,10 +2,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import type { DriverEnd, Endpoint, ServiceEnd } from './channel.js';
-import { Computing } from './computing.js';
+import { Computing, type Stretches } from './computing.js';
 import { CrowdDriver, type CrowdService } from './crowd.js';
 import { makeEndpoint } from './endpoints.js';
-import type { Answers, Envelope, Memory, Reply, TransportSpec } from './messages.js';
+import type { Answers, Copies, Envelope, Memory, PeerSetup, Reply } from './messages.js';
 
 /** Does what the harness asks. */
 export interface Hand {
@@ -15,8 +15,8 @@ export interface Hand {
 /** Does what is asked, and says how that went. */
 export function replyTo(hand: Hand, request: Envelope): Promise<Reply> {
   return hand.handle(request).then(
-    (answer) => ({ id: request.id, answer }),
-    (error: Error) => ({ id: request.id, error: error.message }),
+    (answer) => ({ id: request.id, role: request.role, answer }),
+    (error: Error) => ({ id: request.id, role: request.role, error: error.message }),
   );
 }
 
@@ -28,8 +28,8 @@ export class OneThread implements Hand {
   #crowd: CrowdDriver | undefined;
   #computing: Computing | undefined;
 
-  constructor(spec: TransportSpec) {
-    this.#endpoint = makeEndpoint(spec);
+  constructor(setup: PeerSetup) {
+    this.#endpoint = makeEndpoint(setup);
     this.#endpoint.catch(() => {});
   }
 
@@ -44,15 +44,30 @@ export class OneThread implements Hand {
         return usage();
       case 'memory':
         return memory();
+      case 'copies':
+        return this.#copies();
       case 'compute':
-        this.#computing?.stop();
-        this.#computing = request.stretches === null ? undefined : new Computing(request.stretches);
+        await this.#compute(request.stretches);
         return null;
       case 'quit':
         return this.#quit();
       default:
         return this.#service === undefined ? this.#drive(request) : this.#serve(request, await this.#service);
     }
+  }
+
+  /** In the thread that has the connections: whoever makes these knows a thread that is not this one. */
+  async #compute(stretches: Stretches | null): Promise<void> {
+    const endpoint = await this.#endpoint;
+    if (endpoint.compute !== undefined) return endpoint.compute(stretches);
+    this.#computing?.stop();
+    this.#computing = stretches === null ? undefined : new Computing(stretches);
+  }
+
+  async #copies(): Promise<Copies> {
+    const endpoint = await this.#endpoint;
+    if (endpoint.copies === undefined) throw new Error('this transport does not count copies');
+    return endpoint.copies();
   }
 
   async #listen(): Promise<string> {

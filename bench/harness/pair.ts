@@ -4,6 +4,7 @@ import { forkPeer } from './children.js';
 import type { Stretches } from './computing.js';
 import { BenchFailure } from './failure.js';
 import type { Answers, Connected, Memory, Reply, Request, Role, TransportSpec, Usage } from './messages.js';
+import { isInOneProcess, patient } from './place.js';
 
 const SETUP_LIMIT_MS = 8_000;
 const SLACK_MS = 6_000;
@@ -31,6 +32,11 @@ export interface Figures {
   readonly pss_bytes_per_connection?: number;
   /** What further connections have added to the descriptors of the process that has the most. */
   readonly descriptors?: number;
+  /** The worst that the connection of a blocked worker has waited for an answer (p999). */
+  readonly blocked_us?: number;
+  /** How often the switch has copied each byte, on the sending side and on the receiving one. */
+  readonly copies_sent?: number;
+  readonly copies_received?: number;
   /** What a neighbour that moves data in bulk has moved meanwhile. */
   readonly bulk_gb_per_s?: number;
 }
@@ -53,6 +59,7 @@ interface Waiting {
 /** A forked process and the requests that it has not answered yet. */
 class Remote {
   readonly #label: string;
+  readonly #role: Role;
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
@@ -61,10 +68,14 @@ class Remote {
   /** Rejects when the process ends before it was told to. */
   readonly died: Promise<never>;
 
-  constructor(pairName: string, role: Role, spec: TransportSpec) {
+  /** @param child the process, if it stands already */
+  constructor(pairName: string, role: Role, spec: TransportSpec, child?: ChildProcess) {
     this.#label = `the ${role} process of ${pairName}`;
-    this.#child = forkPeer({ role, ...spec });
-    this.#child.on('message', (reply: Reply) => this.#settle(reply));
+    this.#role = role;
+    this.#child = child ?? forkPeer({ role, ...spec, isBoth: isInOneProcess(spec.transport) });
+    this.#child.on('message', (reply: Reply) => {
+      if (reply.role === role) this.#settle(reply);
+    });
     this.died = new Promise((_, reject) => {
       this.#child.once('exit', (code, signal) => {
         const how = signal === null ? `exit code ${code}` : signal;
@@ -76,11 +87,16 @@ class Remote {
     this.died.catch(() => {});
   }
 
+  get process(): ChildProcess {
+    return this.#child;
+  }
+
   get pid(): number | undefined {
     return this.#child.pid;
   }
 
-  ask<R extends Request>(request: R, limit_ms = SETUP_LIMIT_MS): Promise<Answers[R['op']]> {
+  ask<R extends Request>(request: R, usual_ms = SETUP_LIMIT_MS): Promise<Answers[R['op']]> {
+    const limit_ms = patient(usual_ms);
     if (this.#death !== undefined) return Promise.reject(this.#death);
     const id = ++this.#lastId;
     const answer = new Promise<Answers[keyof Answers]>((resolve, reject) => {
@@ -89,7 +105,7 @@ class Remote {
         reject(new BenchFailure(`${this.#label} did not answer '${request.op}' within ${limit_ms} ms`));
       }, limit_ms);
       this.#waiting.set(id, { resolve, reject, timer });
-      this.#child.send({ ...request, id }, () => {});
+      this.#child.send({ ...request, id, role: this.#role }, () => {});
     });
     return Promise.race([answer, this.died]) as Promise<Answers[R['op']]>;
   }
@@ -99,8 +115,8 @@ class Remote {
     if (this.#death !== undefined) return;
     this.#quitting = true;
     const gone = new Promise<void>((resolve) => this.#child.once('exit', () => resolve()));
-    const kill = setTimeout(() => this.#child.kill('SIGKILL'), QUIT_LIMIT_MS);
-    this.#child.send({ op: 'quit', id: ++this.#lastId }, () => {});
+    const kill = setTimeout(() => this.#child.kill('SIGKILL'), patient(QUIT_LIMIT_MS));
+    this.#child.send({ op: 'quit', id: ++this.#lastId, role: this.#role }, () => {});
     await gone;
     clearTimeout(kill);
   }
@@ -131,7 +147,7 @@ export class Pair {
     this.name = name;
     this.spec = spec;
     this.#server = new Remote(name, 'server', spec);
-    this.#client = new Remote(name, 'client', spec);
+    this.#client = new Remote(name, 'client', spec, isInOneProcess(spec.transport) ? this.#server.process : undefined);
   }
 
   /**
@@ -273,9 +289,27 @@ export class Pair {
     };
   }
 
+  /** `oneWay`, and how often each byte was copied by the switch, up to the last one. */
+  async copiesOneWay(size: number, slot: Slot): Promise<Figures> {
+    const count = () =>
+      this.#both(Promise.all([this.#client.ask({ op: 'copies' }), this.#server.ask({ op: 'copies' })]));
+    const [clientBefore, serverBefore] = await count();
+    const figures = await this.oneWay(size, slot);
+    const [client, server] = await count();
+    return {
+      ...figures,
+      copies_sent:
+        (client.copied_sent_bytes - clientBefore.copied_sent_bytes) / (client.sent_bytes - clientBefore.sent_bytes),
+      copies_received:
+        (server.copied_received_bytes - serverBefore.copied_received_bytes) /
+        (server.received_bytes - serverBefore.received_bytes),
+    };
+  }
+
   async close(): Promise<void> {
-    await this.#client.quit();
-    await this.#server.quit();
+    const isGone = this.#client.quit();
+    if (!isInOneProcess(this.spec.transport)) await isGone;
+    await Promise.all([isGone, this.#server.quit()]);
   }
 
   async #connect(expectedProvider: string): Promise<void> {

@@ -10,10 +10,9 @@ import {
 } from 'sanswitch';
 import { Channel, type DriverEnd, type Endpoint, type ServiceEnd } from './channel.js';
 import { CrowdService } from './crowd.js';
-import type { Connected, TransportSpec } from './messages.js';
+import type { Connected, Copies, TransportSpec } from './messages.js';
+import { hostOf, providersOf } from './place.js';
 import { Driver, Service } from './workloads.js';
-
-const HOST = '127.0.0.1';
 
 /** Leads to a channel. A class, and no three closures: what a crowd of them takes is measured. */
 class ChannelHandlers implements SocketHandlers {
@@ -89,7 +88,11 @@ export class SwitchEndpoint implements Endpoint {
 
   constructor(spec: TransportSpec) {
     this.#spec = spec;
-    this.#switch = createSwitch({ providers: spec.transport === 'shm' ? ['shm!'] : [], poller: spec.poller });
+    this.#switch = createSwitch({
+      providers: providersOf(spec.transport),
+      poller: spec.poller,
+      ...(spec.spinBudgetUs === undefined ? {} : { spinBudgetUs: spec.spinBudgetUs }),
+    });
     this.#switch.catch(() => {});
     this.#accepted = new Promise((resolve) => {
       this.#accept = (first) => {
@@ -100,7 +103,7 @@ export class SwitchEndpoint implements Endpoint {
   }
 
   async listen(): Promise<string> {
-    const options = { host: HOST, port: 0, ...receiving(this.#spec) };
+    const options = { host: hostOf(this.#spec.transport), port: 0, ...socketOptions(this.#spec) };
     const sw = await this.#switch;
     this.#listener = this.#spec.lend
       ? await sw.listen({ ...options, lend: true }, (socket) => this.#arrived(asCopied(socket)))
@@ -118,7 +121,7 @@ export class SwitchEndpoint implements Endpoint {
   }
 
   async open(): Promise<Channel> {
-    const options = { host: HOST, port: this.#port, ...receiving(this.#spec) };
+    const options = { host: hostOf(this.#spec.transport), port: this.#port, ...socketOptions(this.#spec) };
     const sw = await this.#switch;
     const socket = this.#spec.lend ? asCopied(await sw.connect({ ...options, lend: true })) : await sw.connect(options);
     return new SwitchChannel(socket);
@@ -126,6 +129,16 @@ export class SwitchEndpoint implements Endpoint {
 
   #arrived(socket: StreamSocket): void {
     this.#accept(new SwitchChannel(socket));
+  }
+
+  async copies(): Promise<Copies> {
+    const counters = (await this.#switch).stats().providers[this.#spec.transport];
+    return {
+      sent_bytes: counters?.bytesSent ?? 0,
+      received_bytes: counters?.bytesReceived ?? 0,
+      copied_sent_bytes: counters?.bytesCopiedSent ?? 0,
+      copied_received_bytes: counters?.bytesCopiedReceived ?? 0,
+    };
   }
 
   async close(): Promise<void> {
@@ -136,8 +149,11 @@ export class SwitchEndpoint implements Endpoint {
 /** Bytes of the application's own buffer: the largest message of any question. */
 const OWN_BUFFER_BYTES = 1024 * 1024;
 
-function receiving({ ownBuffer }: TransportSpec): { receiveBuffer?: Uint8Array } {
-  return ownBuffer ? { receiveBuffer: Buffer.allocUnsafeSlow(OWN_BUFFER_BYTES) } : {};
+function socketOptions({ ownBuffer, highWaterMarkBytes }: TransportSpec) {
+  return {
+    ...(ownBuffer ? { receiveBuffer: Buffer.allocUnsafeSlow(OWN_BUFFER_BYTES) } : {}),
+    ...(highWaterMarkBytes === undefined ? {} : { highWaterMarkBytes }),
+  };
 }
 
 /**

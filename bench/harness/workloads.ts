@@ -3,7 +3,9 @@ import { performance } from 'node:perf_hooks';
 import type { Channel, DriverEnd, End, ServiceEnd } from './channel.js';
 import type { Arrived, Connected, RoundTrips, ServerMode } from './messages.js';
 import { Samples } from './percentiles.js';
+import { patient } from './place.js';
 
+const DRAIN_LIMIT_MS = 3_000;
 /** Bytes handed over before the sender lets its event loop turn, for every transport alike. */
 const BYTES_PER_TURN = 256 * 1024;
 
@@ -60,7 +62,7 @@ export class Service extends ChannelEnd implements ServiceEnd {
   }
 
   async drain(bytes: number): Promise<void> {
-    const limit_ms = performance.now() + 3000;
+    const limit_ms = performance.now() + patient(DRAIN_LIMIT_MS);
     while (this.#receivedBytes < bytes) {
       if (performance.now() > limit_ms) {
         throw new Error(`the stream lost bytes: ${bytes} were sent, ${this.#receivedBytes} have arrived`);

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { isOnPath } from './toolchain.mjs';
 
 /** May we install packages here: as root, and in CI or when told so by `--yes`? */
-function mayInstall(env, args) {
+export function mayInstall(env, args) {
   return process.getuid?.() === 0 && (Boolean(env.CI) || args.includes('--yes'));
 }
 

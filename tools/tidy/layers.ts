@@ -24,14 +24,18 @@ export const layers: Readonly<Record<string, number>> = {
   'switch/transport.ts': 42,
   'switch/decisions.ts': 42,
   socket: 45,
+  // What providers share; they know nothing of each other.
+  'providers/common': 48,
   providers: 50,
   switch: 50,
   'switch/registry.ts': 60,
   actor: 70,
+  doctor: 70,
   'index.ts': 80,
+  prometheus: 80,
   net: 70,
   register: 80,
-  cli: 80,
+  cli: 90,
 };
 
 /** The one file of the switch that knows the providers by name. */

@@ -1,0 +1,62 @@
+/** How many bytes pass by RDMA in a second when messages are large? */
+import { type Variant, VERBS_COPIED, VERBS_LENT } from './harness/contest.js';
+import type { Figures } from './harness/pair.js';
+import { rdmaHost } from './harness/place.js';
+import type { Question } from './harness/question.js';
+import { runAgainstTools, toolFigures } from './harness/tool-contest.js';
+import { readBandwidth, rstream } from './harness/verbs-tools.js';
+import { lineTable } from './report/text.js';
+
+const SIZE = 1024 * 1024;
+const MESSAGES = 50;
+/**
+ * As the programs beside it, ours always has several messages under way: by default a socket says stop at one of this size,
+ * and goes on when nothing is left.
+ */
+const MARK_BYTES = 32 * SIZE;
+const markedOf = (variant: Variant): Variant => ({
+  ...variant,
+  name: `${variant.name}, 32 MiB mark`,
+  spec: { ...variant.spec, highWaterMarkBytes: MARK_BYTES },
+});
+
+const ratio = (ours: Figures, theirs: Figures): number => ours.gb_per_s / theirs.gb_per_s;
+
+const OPPONENTS = [
+  {
+    name: 'ib_read_bw',
+    judges: true,
+    ratio,
+    run: async () => toolFigures('ib_read_bw', SIZE, (await readBandwidth(rdmaHost(), SIZE, MESSAGES)).mibPerS),
+  },
+  {
+    name: 'rstream',
+    judges: true,
+    ratio,
+    run: async () =>
+      toolFigures('rstream', SIZE, 1e6 / (await rstream(rdmaHost(), SIZE, MESSAGES / 2, 1)).usPerTransfer),
+  },
+];
+
+/** The question `rdma-bulk`. */
+export const rdmaBulk: Question = {
+  name: 'rdma-bulk',
+  title: '1 MiB messages one way by RDMA between two processes',
+  target: 'at least 0.8 times the bytes per second of ib_read_bw, and as many as rstream',
+  contests: [],
+  own: {
+    async run(total_ms, observer) {
+      const lines = await runAgainstTools(
+        {
+          question: 'rdma-bulk',
+          contenders: [markedOf(VERBS_COPIED), markedOf(VERBS_LENT)],
+          opponents: OPPONENTS,
+          measure: (pair, slot) => pair.oneWay(SIZE, slot),
+        },
+        total_ms,
+        observer,
+      );
+      return { lines, table: lineTable(rdmaBulk, lines) };
+    },
+  },
+};
