@@ -40,7 +40,7 @@ enum rdma_reject_reason {
   RDMA_REJECT_CONSUMER_DEFINED = 28,  // the program at the other end refused, and may have said why in private data
 };
 
-enum rdma_port_space { RDMA_PS_TCP = 0x0106 };
+enum rdma_port_space { RDMA_PS_TCP = 0x0106, RDMA_PS_UDP = 0x0111 };
 
 struct rdma_ib_addr {
   ibv_gid sgid;

@@ -80,7 +80,8 @@ std::shared_ptr<Device> Device::of(abi::rdma_cm_id* id, int* error) {
 int Device::open(abi::rdma_cm_id* id) {
   anchorChannel_ = EventChannel::create();
   if (anchorChannel_ == nullptr) return lastFailure(ENOMEM);
-  if (api().rdma_create_id(anchorChannel_->get(), &anchor_, nullptr, abi::RDMA_PS_TCP) != 0) {
+  // Not in the space of the companions: there it would hold a port that belongs to whoever has it of TCP/IP (rule 2.5).
+  if (api().rdma_create_id(anchorChannel_->get(), &anchor_, nullptr, abi::RDMA_PS_UDP) != 0) {
     anchor_ = nullptr;
     return lastFailure(ENOMEM);
   }

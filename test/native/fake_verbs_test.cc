@@ -78,7 +78,8 @@ TEST(private_data, "private data goes both ways, in fields of a fixed length tha
   CHECK(request.id->route.addr.src_sin.sin_port == pair.listener->route.addr.src_sin.sin_port);
   CHECK(request.id->route.addr.dst_sin.sin_port == pair.client.id->route.addr.src_sin.sin_port);
   pair.server.prepare();
-  // The passive end can send before the active one knows, and what it sends waits.
+  // The passive end can send before the active one knows, and what it sends waits: here for as long as a busy machine takes.
+  pair.server.wishes.ackTimeout = 18;
   pair.accept("and back");
   CHECK(pair.server.send(1, 0, 8) == 0);
   CHECK(pair.client.receive(2, 0, 64) == 0);
@@ -117,6 +118,21 @@ TEST(rejected, "nobody listens: reason 8; the program refuses: reason 28, with i
   CHECK(refused.id == pair.client.id && refused.type == RDMA_CM_EVENT_REJECTED);
   CHECK(refused.status == RDMA_REJECT_CONSUMER_DEFINED && refused.data.size() == RDMA_REJECT_PRIVATE_BYTES);
   CHECK(strcmp(reinterpret_cast<char*>(refused.data.data()), "no") == 0);
+}
+
+TEST(port_spaces, "a port of connections is free for datagrams, and taken for connections") {
+  Pair pair;
+  pair.listen();
+  sockaddr_in taken = addressOf(host(), pair.port());
+  rdma_cm_id* datagrams = nullptr;
+  CHECK(verbs().rdma_create_id(pair.client.channel, &datagrams, nullptr, RDMA_PS_UDP) == 0);
+  CHECK(verbs().rdma_bind_addr(datagrams, reinterpret_cast<sockaddr*>(&taken)) == 0);
+  CHECK(datagrams->verbs != nullptr);
+  rdma_cm_id* connections = nullptr;
+  CHECK(verbs().rdma_create_id(pair.client.channel, &connections, nullptr, RDMA_PS_TCP) == 0);
+  CHECK(verbs().rdma_bind_addr(connections, reinterpret_cast<sockaddr*>(&taken)) == -1 && errno == EADDRINUSE);
+  CHECK(verbs().rdma_destroy_id(connections) == 0);
+  CHECK(verbs().rdma_destroy_id(datagrams) == 0);
 }
 
 TEST(backlog, "a request that finds the backlog full is not answered, and comes again") {

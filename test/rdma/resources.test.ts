@@ -1,7 +1,7 @@
 /** What connections use up, and what happens when there is no more: queue pairs, memory that may be locked, descriptors, CPU. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,6 +13,7 @@ import { afterwards, HERE, LARGE, Partner, proveHealth, run, SMALL, switchHere, 
 const MEMLOCK = new URL('../../build/test/fixtures/rdma-memlock.js', import.meta.url).pathname;
 const NOBODY = 65_534;
 const NOTHING = { pieceBytes: SMALL, totalBytes: 0 };
+const PORT_RANGE = '/proc/sys/net/ipv4/ip_local_port_range';
 
 const descriptors = (pid: number) => readdirSync(`/proc/${pid}/fd`).length;
 
@@ -51,6 +52,18 @@ describe('connections', () => {
     expect(maps.filter((map) => map.includes('[heap]') && /^VmFlags:.* dc\b/m.test(map))).toEqual([]);
     for (let i = 0; i < 20; i++) expect(run('echo', `${i}`)).toBe(`${i}\n`);
     socket.abort();
+  });
+
+  it('[WSD-2.5] can be made from every port that TCP/IP can be connected from', async () => {
+    const partner = await Partner.start();
+    const usual = readFileSync(PORT_RANGE, 'latin1');
+    afterwards(() => writeFileSync(PORT_RANGE, usual));
+    writeFileSync(PORT_RANGE, '40000 40031');
+    // Its device is opened now: what that needs of the ports of RDMA, it takes from the same range.
+    const sw = await switchHere();
+    const ports = new Set<number>();
+    for (let i = 0; i < 32; i++) ports.add((await partner.connect(sw)).localPort);
+    expect(ports.size).toBe(32);
   });
 
   it('cost no CPU while nothing moves', async () => {

@@ -36,7 +36,7 @@ bool isSameHost(const sockaddr* one, const sockaddr* other) {
 int conflictOf(const Id* one, const Id* other) {
   const sockaddr* mine = &one->route.addr.src_addr;
   const sockaddr* theirs = &other->route.addr.src_addr;
-  if (portOf(mine) != portOf(theirs)) return 0;
+  if (one->ps != other->ps || portOf(mine) != portOf(theirs)) return 0;
   if (other->state != IdState::Listening && one->isReusing && other->isReusing) return 0;
   if (mine->sa_family != theirs->sa_family) {
     const Id* v6 = mine->sa_family == AF_INET6 ? one : other;
@@ -263,8 +263,9 @@ int rdma_create_id(rdma_event_channel* channel, rdma_cm_id** id, void* context, 
   Lock lock(fabric().mutex);
   if (int error = intercept("rdma_create_id")) return fail(error);
   // Without a channel the calls would block: nobody does that here.
-  if (channel == nullptr || space != RDMA_PS_TCP) return fail(EINVAL);
+  if (channel == nullptr || (space != RDMA_PS_TCP && space != RDMA_PS_UDP)) return fail(EINVAL);
   *id = newId(static_cast<EventChannel*>(channel), context);
+  (*id)->ps = space;
   return 0;
 }
 
@@ -293,7 +294,8 @@ int rdma_resolve_addr(rdma_cm_id* resolved, sockaddr* source, sockaddr* destinat
   Lock lock(fabric().mutex);
   if (int error = intercept("rdma_resolve_addr")) return fail(error);
   Id* id = static_cast<Id*>(resolved);
-  if (!isAddress(destination)) return fail(EINVAL);
+  // An id for datagrams can be bound, and that is all.
+  if (!isAddress(destination) || id->ps != RDMA_PS_TCP) return fail(EINVAL);
   if (id->state == IdState::Idle) {
     sockaddr_storage any{};
     any.ss_family = destination->sa_family;
@@ -327,7 +329,7 @@ int rdma_listen(rdma_cm_id* listening, int backlog) {
   Lock lock(fabric().mutex);
   if (int error = intercept("rdma_listen")) return fail(error);
   Id* id = static_cast<Id*>(listening);
-  if (id->state != IdState::Bound) return fail(EINVAL);
+  if (id->state != IdState::Bound || id->ps != RDMA_PS_TCP) return fail(EINVAL);
   for (auto& entry : fabric().ids) {
     if (entry.second == id || entry.second->state != IdState::Listening) continue;
     if (int error = conflictOf(id, entry.second)) return fail(error);
