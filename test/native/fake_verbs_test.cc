@@ -78,7 +78,7 @@ TEST(private_data, "private data goes both ways, in fields of a fixed length tha
   CHECK(request.id->route.addr.src_sin.sin_port == pair.listener->route.addr.src_sin.sin_port);
   CHECK(request.id->route.addr.dst_sin.sin_port == pair.client.id->route.addr.src_sin.sin_port);
   pair.server.prepare();
-  // The passive end can send before the active one knows, and what it sends waits: here for as long as a busy machine takes.
+  // The passive end can send before the active one knows, and what it sends waits: as long as a busy machine takes.
   pair.server.wishes.ackTimeout = 18;
   pair.accept("and back");
   CHECK(pair.server.send(1, 0, 8) == 0);
