@@ -8,7 +8,7 @@ import type { SwitchSocket } from '../socket/socket.js';
 import { nodeError, WSAETIMEDOUT } from '../spi/codes.js';
 import { mapped, type ParsedAddress, parseAddress } from './addresses.js';
 import { record, type SwitchContext } from './context.js';
-import { DecisionDraft, explainDecision } from './decisions.js';
+import { DecisionDraft, type DecisionRecord, explainDecision } from './decisions.js';
 import { endsOf, establish } from './establish.js';
 import { Operation } from './operation.js';
 import { SanOptions, TcpOptions } from './options.js';
@@ -45,6 +45,15 @@ export function connect(context: SwitchContext, request: CheckedConnect): Promis
   return new Attempt(context, request, operation).run();
 }
 
+/**
+ * Connects by a SAN, for whoever has a TCP/IP socket of the platform's ready for when none serves.
+ * @returns the socket; or the decision that TCP/IP is to serve
+ * @throws as `connect`
+ */
+export function connectBeside(context: SwitchContext, request: CheckedConnect): Promise<SwitchSocket | DecisionRecord> {
+  return new Attempt(context, request, new Operation(context.operations, request.signal)).runBeside();
+}
+
 /** What one connect has learnt so far. */
 class Attempt {
   private readonly context: SwitchContext;
@@ -67,16 +76,30 @@ class Attempt {
     this.draft.candidates.push(...context.leftOut);
   }
 
-  async run(): Promise<SwitchSocket> {
+  run(): Promise<SwitchSocket> {
+    return this.decide(() => this.byTcp());
+  }
+
+  runBeside(): Promise<SwitchSocket | DecisionRecord> {
+    return this.decide(() => {
+      this.source?.release();
+      const { context, draft } = this;
+      draft.add('tcp', 'chosen', this.tcpReason);
+      return record(context, draft, 'tcp');
+    });
+  }
+
+  /** @param otherwise if no SAN serves and TCP/IP may */
+  private async decide<T>(otherwise: () => T | Promise<T>): Promise<SwitchSocket | T> {
     const { context, draft, operation } = this;
     try {
       // Nothing ever listens on port 0, and the system has its own error for that.
-      if (this.request.port === 0) return await this.byTcp();
+      if (this.request.port === 0) return await otherwise();
       const socket = context.routable.length > 0 ? await this.trySan() : null;
       if (socket !== null) return socket;
       if (!this.tcpMayServe && this.final.length > 0) throw this.finalError();
       if (!context.tcpAllowed) throw this.requiredError();
-      return await this.byTcp();
+      return await otherwise();
     } catch (error) {
       this.source?.release();
       // The decision that nobody serves is recorded where it is made, but for a cancelled one.
@@ -214,6 +237,12 @@ class Attempt {
     return error;
   }
 
+  private get tcpReason(): string {
+    const { context, draft } = this;
+    if (draft.candidates.some(({ outcome }) => outcome === 'failed')) return 'fallback';
+    return context.routable.length > 0 ? 'not-served' : 'no-san-provider';
+  }
+
   private async byTcp(): Promise<SwitchSocket> {
     const { context, request, operation, draft, found } = this;
     const inbound = new Inbound(request.handlers, request, true);
@@ -221,7 +250,7 @@ class Attempt {
     const descriptor = isIP(request.host) !== 0 ? (this.source?.takeDescriptor() ?? -1) : -1;
     this.source?.release();
     this.source = null;
-    const failed = draft.candidates.some(({ outcome }) => outcome === 'failed');
+    const reason = this.tcpReason;
     const counters = context.counters.of('tcp');
     try {
       const { transport, socket } = await context.tcp.connect({
@@ -231,7 +260,7 @@ class Attempt {
         found,
         descriptor,
       });
-      draft.add('tcp', 'chosen', failed ? 'fallback' : context.routable.length > 0 ? 'not-served' : 'no-san-provider');
+      draft.add('tcp', 'chosen', reason);
       counters.connects += 1;
       return establish(context, {
         transport,

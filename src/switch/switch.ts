@@ -7,11 +7,12 @@ import type { SwitchSocket } from '../socket/socket.js';
 import type { AnyBytes, LentBytes, StreamSocket } from '../socket/stream-socket.js';
 import { Counters, type SwitchStats } from '../stats/counters.js';
 import { type WatchAddresses, watchSystemAddresses } from './address-changes.js';
+import { parseAddress } from './addresses.js';
 import { adopt } from './adopt.js';
 import { type AdoptTcpOptions, adoptTcp } from './adopt-tcp.js';
 import { CompanionSet } from './companions.js';
 import { checkConfig, integerOption, type SwitchOptions } from './config.js';
-import { connect } from './connect.js';
+import { connect, connectBeside } from './connect.js';
 import type { SwitchContext } from './context.js';
 import { DecisionDraft, DecisionHistory, type DecisionRecord } from './decisions.js';
 import { discardHandOver, HAND_OVER_TIMEOUT_MS, handOver } from './hand-over.js';
@@ -90,6 +91,21 @@ export class Switch {
     const request = checkListen(options, this.context.config.highWaterMarkBytes);
     if (typeof connected !== 'function') throw invalidArgType('connected', 'of type function', connected);
     return SwitchListener.open(this.context, request, connected as (socket: SwitchSocket) => void);
+  }
+
+  /**
+   * Connects by a SAN, for a caller that has a TCP/IP socket of its own for when none serves.
+   * @returns the socket, or the decision that TCP/IP is to serve @throws as `connect`
+   */
+  connectBeside(options: ConnectOptions<AnyBytes>): Promise<SwitchSocket | DecisionRecord> {
+    this.assertOpen();
+    return connectBeside(this.context, checkConnect(options, this.context.config.highWaterMarkBytes));
+  }
+
+  /** Whether some SAN provider may serve an address now (rule 3.1): there is a reason to ask. */
+  reaches(address: string): boolean {
+    const parsed = parseAddress(address);
+    return parsed !== null && this.context.routes.lookup(parsed).some(this.context.isCandidate);
   }
 
   /** This switch for others that hand connections over to it (section 8). */

@@ -1,0 +1,148 @@
+/**
+ * Connecting: the platform checks, looks up and chooses addresses as always, and asks its handle to connect to one of them. There
+ * we ask the switch first; where no SAN serves, that very handle connects by TCP/IP.
+ */
+import type { Socket } from 'node:net';
+import { constants } from 'node:os';
+import type { SwitchSocket } from '../socket/socket.js';
+import type { DecisionRecord } from '../switch/decisions.js';
+import type { Switch } from '../switch/switch.js';
+import { describe } from './info.js';
+import type { ConnectRequest, Handle, InnerSocket, Status } from './internals.js';
+import { PlainHandle } from './plain-handle.js';
+import { type Platform, platformOf } from './platform.js';
+import { streamHandle } from './stream-handle.js';
+import { current, start } from './thread-face.js';
+
+/** Handles whose connects are ours already. */
+const hooked = new WeakSet<Handle>();
+
+/** Has the switch asked first when this socket's handle is told to connect. Idempotent. */
+export function watchConnect(given: Socket): void {
+  const socket = given as unknown as InnerSocket;
+  const handle = socket._handle;
+  // A pipe knows no IPv6, a handle that is no stream is one of ours.
+  if (!handle || hooked.has(handle) || handle.isStreamBase !== true || typeof handle.connect6 !== 'function') return;
+  if (typeof platformOf(handle) === 'string') return;
+  hooked.add(handle);
+  new Connecting(socket, handle, platformOf(handle) as Platform).begin();
+}
+
+type Step = (request: ConnectRequest, address: string, port: number) => Status;
+
+/** One handle, from before its connect until it is known who serves. */
+class Connecting {
+  private readonly socket: InnerSocket;
+  private readonly handle: Handle;
+  private readonly platform: Platform;
+  private readonly abort = new AbortController();
+  private localAddress: string | undefined;
+  private hasLocalPort = false;
+
+  constructor(socket: InnerSocket, handle: Handle, platform: Platform) {
+    this.socket = socket;
+    this.handle = handle;
+    this.platform = platform;
+  }
+
+  begin(): void {
+    const { handle } = this;
+    handle.connect = (request, address, port) => this.connect('connect', request, address, port);
+    handle.connect6 = (request, address, port) => this.connect('connect6', request, address, port);
+    handle.bind = (address, port) => {
+      this.bound(address, port);
+      return this.original('bind')(address, port);
+    };
+    handle.bind6 = (address, port, flags) => {
+      this.bound(address, port);
+      return this.original('bind6')(address, port, flags);
+    };
+    handle.close = (closed) => {
+      this.abort.abort();
+      this.restore();
+      handle.close(closed);
+    };
+  }
+
+  /** What the handle's class has under a name. */
+  private original(name: 'connect' | 'connect6' | 'bind' | 'bind6'): (...args: unknown[]) => Status {
+    const proto = Object.getPrototypeOf(this.handle) as Record<string, (...args: unknown[]) => Status>;
+    return (proto[name] as (...args: unknown[]) => Status).bind(this.handle);
+  }
+
+  private restore(): void {
+    const own = this.handle as Partial<Handle>;
+    delete own.connect;
+    delete own.connect6;
+    delete own.bind;
+    delete own.bind6;
+    delete own.close;
+  }
+
+  private bound(address: string, port: number): void {
+    this.localAddress = address;
+    this.hasLocalPort = port !== 0;
+  }
+
+  private connect(name: 'connect' | 'connect6', request: ConnectRequest, address: string, port: number): Status {
+    const sw = current();
+    const byTcp: Step = (...args) => this.original(name)(...args);
+    // A port that the application has bound is TCP/IP's.
+    if (this.hasLocalPort || (sw !== null && !sw.reaches(address))) {
+      this.restore();
+      return byTcp(request, address, port);
+    }
+    void this.decide(sw, byTcp, request, address, port);
+    return 0;
+  }
+
+  private async decide(sw: Switch | null, byTcp: Step, request: ConnectRequest, address: string, port: number) {
+    let outcome: SwitchSocket | DecisionRecord;
+    try {
+      const ready = sw ?? (await start());
+      outcome = await ready.connectBeside({
+        host: address,
+        port,
+        localAddress: this.localAddress,
+        signal: this.abort.signal,
+      });
+    } catch (error) {
+      if (!this.abort.signal.aborted) this.failed(request, error as NodeJS.ErrnoException);
+      return;
+    }
+    if (this.abort.signal.aborted) {
+      if (!('candidates' in outcome)) outcome.abort();
+      return;
+    }
+    this.restore();
+    if ('candidates' in outcome) this.fallBack(byTcp, request, address, port, outcome);
+    else this.serve(outcome, request);
+  }
+
+  private fallBack(
+    byTcp: Step,
+    request: ConnectRequest,
+    address: string,
+    port: number,
+    decision: DecisionRecord,
+  ): void {
+    describe(this.socket, decision);
+    const status = byTcp(request, address, port);
+    if (status !== 0) request.oncomplete?.(status, this.handle, request, false, false);
+  }
+
+  private serve(stream: SwitchSocket, request: ConnectRequest): void {
+    const { socket, platform } = this;
+    const handle = '_parent' in this.handle ? streamHandle(stream, platform) : new PlainHandle(stream, platform);
+    (socket[platform.reinitialize] as (handle: Handle) => void)(handle);
+    request.oncomplete?.(0, socket._handle as Handle, request, true, true);
+  }
+
+  private failed(request: ConnectRequest, error: NodeJS.ErrnoException): void {
+    this.restore();
+    // The platform makes its own error of a status; what only the switch can say is told as it is.
+    const status = error.code?.startsWith('ERR_') ? undefined : error.errno;
+    if (status === undefined) this.socket.destroy(error);
+    else request.oncomplete?.(status ?? -constants.errno.ECONNREFUSED, this.handle, request, false, false);
+  }
+}

@@ -1,0 +1,43 @@
+/** Looks the platform's inner symbols up, once: a Node.js that has others stays on TCP/IP, and says so. */
+import { Socket } from 'node:net';
+import { symbolOf } from './internals.js';
+
+/** The symbols that a SAN connection needs. */
+export interface Platform {
+  /** Of a handle: its socket. */
+  readonly owner: symbol;
+  /** Of `Socket.prototype`: puts another handle in the place of the one that it has. */
+  readonly reinitialize: symbol;
+  /** Of a socket made with `onread`: the memory, the callback, and the function that gives memory. */
+  readonly buffer: symbol;
+  readonly bufferCallback: symbol;
+  readonly bufferGenerator: symbol;
+  /** Of a socket: bytes of the last write that waits, which its time-out looks at. */
+  readonly lastWriteQueueSize: symbol;
+}
+
+let known: Platform | string | undefined;
+
+function find(handle: object): Platform | string {
+  const socket = new Socket();
+  const symbols = {
+    owner: symbolOf(handle, 'owner_symbol'),
+    reinitialize: symbolOf(socket, 'kReinitializeHandle'),
+    buffer: symbolOf(socket, 'kBuffer'),
+    bufferCallback: symbolOf(socket, 'kBufferCb'),
+    bufferGenerator: symbolOf(socket, 'kBufferGen'),
+    lastWriteQueueSize: symbolOf(socket, 'lastWriteQueueSize'),
+  };
+  const missing = Object.entries(symbols).flatMap(([name, symbol]) => (symbol === undefined ? [name] : []));
+  if (missing.length > 0) return `Node.js ${process.versions.node} is not known inside (${missing.join(', ')})`;
+  return symbols as Platform;
+}
+
+/**
+ * The platform, or why it is not known.
+ * @param handle one of its own, which belongs to a socket or a server
+ */
+export function platformOf(handle: object): Platform | string {
+  known ??= find(handle);
+  return known;
+}

@@ -1,0 +1,163 @@
+/**
+ * The handle of a SAN connection under native code that reads and writes by itself, which is TLS: the platform's own stream for
+ * JavaScript transports (`JSStream`, what `tls` puts below a Duplex), with our connection behind it.
+ */
+import type { Buffer } from 'node:buffer';
+import { Duplex } from 'node:stream';
+import { createSecureContext, TLSSocket } from 'node:tls';
+import { systemError } from '../native/os.js';
+import type { SwitchSocket } from '../socket/socket.js';
+import { describe } from './info.js';
+import type { Handle, HandleAddress, InnerSocket, Status } from './internals.js';
+import type { Platform } from './platform.js';
+import { attach, letGo, type WireEvents } from './wire.js';
+
+/** The platform's stream for JavaScript transports. */
+interface JsStream extends Handle {
+  readBuffer(bytes: Uint8Array): void;
+  emitEOF(): void;
+  finishWrite(request: object, status: Status): void;
+  finishShutdown(request: object, status: Status): void;
+  isClosing: () => boolean;
+  onreadstart: () => Status;
+  onreadstop: () => Status;
+  onwrite: (request: object, buffers: readonly Uint8Array[]) => Status;
+  onshutdown: (request: object) => Status;
+  getpeername: (out: HandleAddress) => Status;
+  getsockname: (out: HandleAddress) => Status;
+  setNoDelay: (isOn: boolean) => Status;
+  setKeepAlive: (isOn: boolean, initialDelay: number) => Status;
+  ref: () => void;
+  unref: () => void;
+  reset: (closed?: () => void) => Status;
+}
+
+let streamClass: (new () => JsStream) | null | undefined;
+
+/** Its class, taken from a socket that `tls` makes over a Duplex; null: this Node.js has none there. */
+function jsStream(): (new () => JsStream) | null {
+  if (streamClass !== undefined) return streamClass;
+  // Without authorities of its own the context costs nothing.
+  const secureContext = createSecureContext({ ca: [] });
+  const socket = new TLSSocket(new Duplex({ read() {}, write() {} }), { secureContext });
+  const parent = (socket as unknown as InnerSocket)._handle?._parent as Partial<JsStream> | undefined;
+  socket.on('error', () => {}).destroy();
+  const isIt = typeof parent?.readBuffer === 'function' && typeof parent.finishWrite === 'function';
+  streamClass = isIt ? (parent.constructor as new () => JsStream) : null;
+  return streamClass;
+}
+
+/** Whether native code can be put over a SAN connection here. */
+export function canStream(): boolean {
+  return jsStream() !== null;
+}
+
+/** What a handle has behind it. */
+class Behind implements WireEvents {
+  private readonly stream: SwitchSocket;
+  private readonly handle: JsStream;
+  private readonly platform: Platform;
+  private isClosed = false;
+
+  constructor(stream: SwitchSocket, handle: JsStream, platform: Platform) {
+    this.stream = stream;
+    this.handle = handle;
+    this.platform = platform;
+  }
+
+  received(bytes: Buffer): void {
+    if (!this.isClosed) this.handle.readBuffer(bytes);
+  }
+
+  ended(): void {
+    if (!this.isClosed) this.handle.emitEOF();
+  }
+
+  failed(status: Status): void {
+    if (this.isClosed) return;
+    const owner = this.handle[this.platform.owner] as InnerSocket | null | undefined;
+    owner?.destroy(systemError(status, 'read'));
+  }
+
+  write(request: object, buffers: readonly Uint8Array[]): Status {
+    let left = buffers.length;
+    let failure: Error | null = null;
+    for (const buffer of buffers) {
+      this.stream.send(buffer, (error) => {
+        failure ??= error;
+        left -= 1;
+        // Native code does not expect its answer before the call has returned.
+        if (left === 0) setImmediate(() => this.written(request, failure));
+      });
+    }
+    return 0;
+  }
+
+  shutdown(request: object): Status {
+    this.stream.end();
+    setImmediate(() => {
+      if (!this.isClosed) this.handle.finishShutdown(request, 0);
+    });
+    return 0;
+  }
+
+  close(closed: (() => void) | undefined, isReset: boolean): void {
+    if (!this.isClosed) {
+      if (isReset) this.stream.abort();
+      else letGo(this.stream);
+    }
+    this.isClosed = true;
+    if (closed !== undefined) setImmediate(closed);
+  }
+
+  private written(request: object, failure: Error | null): void {
+    if (this.isClosed) return;
+    this.handle.finishWrite(request, failure === null ? 0 : -32);
+  }
+}
+
+/** Makes one. The class must be there (`canStream`). */
+export function streamHandle(stream: SwitchSocket, platform: Platform): Handle {
+  const JsStream = jsStream() as new () => JsStream;
+  const handle = new JsStream();
+  const behind = new Behind(stream, handle, platform);
+  const ends = (address: string, port: number) => (out: HandleAddress) => {
+    Object.assign(out, { address, family: stream.family, port });
+    return 0;
+  };
+  const ok = (): Status => 0;
+  Object.assign(handle, {
+    isClosing: () => false,
+    onreadstart: () => {
+      stream.resume();
+      return 0;
+    },
+    onreadstop: () => {
+      stream.pause();
+      return 0;
+    },
+    onwrite: (request: object, buffers: readonly Uint8Array[]) => behind.write(request, buffers),
+    onshutdown: (request: object) => behind.shutdown(request),
+    getpeername: ends(stream.remoteAddress, stream.remotePort),
+    getsockname: ends(stream.localAddress, stream.localPort),
+    setNoDelay: ok,
+    setKeepAlive: ok,
+    ref: () => stream.ref(),
+    unref: () => stream.unref(),
+    close: (closed?: () => void) => behind.close(closed, false),
+    reset: (closed?: () => void) => {
+      behind.close(closed, true);
+      return 0;
+    },
+  });
+  let owner: InnerSocket | null = null;
+  Object.defineProperty(handle, platform.owner, {
+    get: () => owner,
+    set: (socket: InnerSocket | null) => {
+      owner = socket;
+      if (socket !== null) describe(socket, stream);
+    },
+  });
+  attach(stream, behind);
+  return handle;
+}
