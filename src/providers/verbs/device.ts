@@ -45,6 +45,9 @@ export class Device {
   slotsUnderWay = 0;
   /** Why there was no slot the last time that there was none, for people. */
   shortage = '';
+  /** Bytes of application memory that peers may reach now. */
+  exposedBytes = 0;
+  private readonly severalBytesMax: number;
   private connectionCount = 0;
   private readonly engine: Engine;
   /** A connection by this device, by which memory is registered. */
@@ -52,6 +55,7 @@ export class Device {
 
   constructor(engine: Engine, info: VerbsConnectionDevice, cacheBytes: number) {
     this.engine = engine;
+    this.severalBytesMax = cacheBytes / 2;
     this.name = info.name;
     this.hasWindows = info.hasWindows;
     this.hasSharedReceives = info.hasSharedReceives;
@@ -67,6 +71,11 @@ export class Device {
       },
       cacheBytes,
     );
+  }
+
+  /** May a connection that has exposed memory expose `bytes` more? Half of the cache's bound is for those that have none. */
+  mayExposeSeveral(bytes: number): boolean {
+    return this.exposedBytes + bytes <= this.severalBytesMax;
   }
 
   get connections(): number {

@@ -51,13 +51,23 @@ class Entry {
   isWritable = false;
   /** What it was borrowed as; null: it is the switch's own memory. */
   block: TargetBlock | null = null;
-  readonly isRemote: boolean;
+  /** Bytes that the peer may reach; 0: it is for local use. */
+  readonly exposedBytes: number;
 
-  constructor(socket: VerbsSocket, connection: VerbsConnection, registration: Registration | null, isRemote: boolean) {
+  constructor(
+    socket: VerbsSocket,
+    connection: VerbsConnection,
+    registration: Registration | null,
+    exposedBytes: number,
+  ) {
     this.socket = socket;
     this.connection = connection;
     this.registration = registration;
-    this.isRemote = isRemote;
+    this.exposedBytes = exposedBytes;
+  }
+
+  get isRemote(): boolean {
+    return this.exposedBytes > 0;
   }
 }
 
@@ -104,12 +114,18 @@ export class VerbsMemory {
   register(socket: VerbsSocket, bytes: Uint8Array): MemoryHandle {
     const connection = standing(socket);
     const registration = connection.device.cacheFor(connection.handle).acquire(bytes);
-    return this.add(new Entry(socket, connection, registration, false));
+    return this.add(new Entry(socket, connection, registration, 0));
   }
 
-  /** `WSPRegisterRdmaMemory`. @throws WsaError WSAENOBUFS */
+  /**
+   * `WSPRegisterRdmaMemory`.
+   * @throws WsaError WSAENOBUFS: no more can be locked, or the socket has a part already and the others need theirs
+   */
   expose(socket: VerbsSocket, bytes: Uint8Array, access: number): RdmaRegistration {
     const connection = standing(socket);
+    if (!connection.device.mayExposeSeveral(bytes.length) && this.has(socket, ({ isRemote }) => isRemote)) {
+      throw new WsaError(WSAENOBUFS, 'too much is registered for peers');
+    }
     const rights =
       ((access & MEM_READ) === 0 ? 0 : VERBS_ACCESS_REMOTE_READ) |
       ((access & MEM_WRITE) === 0 ? 0 : VERBS_ACCESS_REMOTE_WRITE);
@@ -131,7 +147,7 @@ export class VerbsMemory {
       connection.device.cache.release(registration);
       throw new WsaError(WSAENOBUFS, 'no memory window');
     }
-    const entry = new Entry(socket, connection, registration, true);
+    const entry = new Entry(socket, connection, registration, bytes.length);
     entry.window = window;
     entry.isWritable = (rights & VERBS_ACCESS_REMOTE_WRITE) !== 0;
     const remote = { key: keys[0] as number, bytes: bytes.length, address: registration.address + BigInt(offset) };
@@ -161,7 +177,7 @@ export class VerbsMemory {
     rights: number,
   ): RdmaRegistration {
     demandFixed(bytes.buffer);
-    const entry = new Entry(socket, connection, null, true);
+    const entry = new Entry(socket, connection, null, bytes.length);
     entry.bytes = bytes;
     entry.region = this.engine.native.register(connection.handle, bytes, rights | VERBS_ACCESS_LOCAL_WRITE, keys);
     if (entry.region < 0) throw new WsaError(WSAENOBUFS, `${bytes.length} bytes can't be registered`);
@@ -185,13 +201,14 @@ export class VerbsMemory {
     if (connection === null || connection.isGone || !(length >= 1 && length <= RDMA_BYTES_MAX)) return null;
     let block: TargetBlock | null;
     try {
-      block = connection.device.targets.borrow(connection, length);
+      const hasOthers = this.has(socket, (entry) => entry.block !== null);
+      block = connection.device.targets.borrow(connection, length, hasOthers);
     } catch (error) {
       if (error instanceof WsaError && error.wsaCode === WSAENOBUFS) return null;
       throw error;
     }
     if (block === null) return null;
-    const entry = new Entry(socket, connection, block.registration, false);
+    const entry = new Entry(socket, connection, block.registration, 0);
     entry.block = block;
     return { bytes: block.bytes, offset: 0, length: block.bytes.length, handle: this.add(entry) };
   }
@@ -227,6 +244,11 @@ export class VerbsMemory {
     return NO_ERROR;
   }
 
+  private has(socket: VerbsSocket, isMeant: (entry: Entry) => boolean): boolean {
+    for (const handle of this.bySocket.get(socket) ?? []) if (isMeant(this.entries.get(handle) as Entry)) return true;
+    return false;
+  }
+
   /** Has the socket registered memory now? */
   isUsedBy(socket: VerbsSocket): boolean {
     return (this.bySocket.get(socket)?.size ?? 0) > 0;
@@ -247,6 +269,7 @@ export class VerbsMemory {
   private add(entry: Entry): MemoryHandle {
     const handle = ++this.lastHandle;
     this.entries.set(handle, entry);
+    entry.connection.device.exposedBytes += entry.exposedBytes;
     const handles = this.bySocket.get(entry.socket);
     if (handles === undefined) this.bySocket.set(entry.socket, new Set([handle]));
     else handles.add(handle);
@@ -256,6 +279,7 @@ export class VerbsMemory {
   private giveBack(entry: Entry): void {
     const { native } = this.engine;
     const { connection, registration, window, block } = entry;
+    connection.device.exposedBytes -= entry.exposedBytes;
     if (block !== null) return connection.device.targets.giveBack(block);
     if (entry.region > 0) native.deregister(entry.region);
     // What the application is given next must not change in its hands: that takes no turn of the send queue.

@@ -10,6 +10,8 @@ import type { Registration } from './registration-cache.js';
 const BLOCK_BYTES_MIN = 64 * 1024;
 /** Bytes of all blocks of a device, lent or not. */
 const POOL_BYTES_MAX = 64 * 1024 * 1024;
+/** Bytes that are lent, up to which a connection may have several blocks. The rest is for those that have none. */
+const SEVERAL_BYTES_MAX = POOL_BYTES_MAX / 2;
 /** Blocks that nobody has borrowed for so long go. */
 const IDLE_MS = 10_000;
 
@@ -28,6 +30,7 @@ export class TargetBlock {
 /** The blocks of one device. */
 export class TargetPool {
   private totalBytes = 0;
+  private lentBytes = 0;
   /** By size; the last one given back is lent first. */
   private readonly free = new Map<number, TargetBlock[]>();
   private readonly device: Device;
@@ -39,13 +42,19 @@ export class TargetPool {
 
   /**
    * A block of at least `bytes` bytes; null: too much is lent.
+   * @param hasOthers the connection has blocks already
    * @throws WsaError WSAENOBUFS: no more memory can be locked
    */
-  borrow(connection: VerbsConnection, bytes: number): TargetBlock | null {
+  borrow(connection: VerbsConnection, bytes: number, hasOthers: boolean): TargetBlock | null {
     let size = BLOCK_BYTES_MIN;
     while (size < bytes) size *= 2;
-    const block = this.free.get(size)?.pop();
-    if (block !== undefined) return block;
+    if (hasOthers && this.lentBytes + size > SEVERAL_BYTES_MAX) return null;
+    const block = this.free.get(size)?.pop() ?? this.make(connection, size);
+    if (block !== null) this.lentBytes += size;
+    return block;
+  }
+
+  private make(connection: VerbsConnection, size: number): TargetBlock | null {
     if (this.totalBytes + size > POOL_BYTES_MAX) this.drop(Number.POSITIVE_INFINITY);
     if (this.totalBytes + size > POOL_BYTES_MAX) return null;
     const memory = new Uint8Array(size);
@@ -57,6 +66,7 @@ export class TargetPool {
   giveBack(block: TargetBlock): void {
     block.usedMs = performance.now();
     const size = block.bytes.length;
+    this.lentBytes -= size;
     const blocks = this.free.get(size);
     if (blocks === undefined) this.free.set(size, [block]);
     else blocks.push(block);

@@ -17,13 +17,13 @@ import {
   SESSION_TARGET_KEY_LOW,
 } from '../../layout/layout.gen.js';
 import { copyOut } from '../../native/bytes.js';
-import { NO_ERROR, WSAENOBUFS, type WsaCode } from '../../spi/codes.js';
+import { NO_ERROR, WSAENOBUFS, WSAEWOULDBLOCK, type WsaCode } from '../../spi/codes.js';
 import type { RdmaLocalBuffer } from '../../spi/provider.js';
 import { MEM_WRITE } from '../../spi/types.js';
 import type { StartedProvider } from '../started-provider.js';
 import { CLAIM_CONTROL } from './channel.js';
 import { readU32, writeU32 } from './messages.js';
-import { descriptorAt, mayOverlap, putDescriptor, RdmaTransfer } from './rdma-transfer.js';
+import { descriptorAt, FETCHED, mayJoin, putDescriptor, RdmaTransfer } from './rdma-transfer.js';
 import type { Session } from './session.js';
 
 const NOTHING = new Uint8Array(0);
@@ -43,21 +43,23 @@ export class Fetch extends RdmaTransfer {
   /**
    * Finds memory for `total` bytes: the application's, the provider's, or new.
    * @param first the first of the bytes
-   * @returns false: there is none (5.8)
+   * @param canWait where the provider has none to lend now, later will do
+   * @returns 0; WSAEWOULDBLOCK: later; WSAENOBUFS: there is none (5.8), or the connection has ended
    */
-  prepare(total: number, first: Uint8Array): boolean {
+  prepare(total: number, first: Uint8Array, canWait: boolean): WsaCode {
     const { session } = this;
     const own = session.ownTarget(total);
-    if (session.ended) return false;
+    if (session.ended) return WSAENOBUFS;
     this.isPlaced = own !== null;
     this.borrowed = own === null ? this.borrow(total) : null;
-    if (session.ended) return false;
+    if (session.ended) return WSAENOBUFS;
+    if (own === null && this.borrowed === null && this.lends && canWait) return WSAEWOULDBLOCK;
     const target = own ?? this.lentTarget(total) ?? session.attempt(() => new Uint8Array(total));
-    if (target === undefined) return false;
+    if (target === undefined) return WSAENOBUFS;
     this.target = target;
     target.set(first);
     session.bytesCopiedReceived += first.length;
-    return true;
+    return NO_ERROR;
   }
 
   private lentTarget(total: number): Uint8Array | undefined {
@@ -105,7 +107,7 @@ export class RdmaReceiver {
   /** Another offer may be looked at. */
   get takesOffers(): boolean {
     const bytes = this.fetches.reduce((sum, { target }) => sum + target.length, 0);
-    return mayOverlap(this.fetches.length, bytes, this.session.rdmaBytesMax);
+    return mayJoin(FETCHED, this.fetches.length, bytes, this.session.rdmaBytesMax);
   }
 
   /** The peer's bytes are still to come. */
@@ -118,16 +120,19 @@ export class RdmaReceiver {
     this.refusing = false;
   }
 
-  /** An OFFER message: everything in it comes from the peer and is checked against what our HELLO announced. */
-  offered(bytes: Uint8Array, offset: number, length: number): void {
+  /**
+   * An OFFER message: everything in it comes from the peer and is checked against what our HELLO announced.
+   * @returns false: not now; keep the message until those before it are delivered
+   */
+  offered(bytes: Uint8Array, offset: number, length: number): boolean {
     const { session } = this;
     const body = offset + SESSION_HEADER_BYTES;
     const inlineRoom = length - SESSION_HEADER_BYTES - SESSION_OFFER_BYTES;
-    if (inlineRoom < 0) return void session.violation('a short offer');
+    if (inlineRoom < 0) return session.violation('a short offer');
     const total = readU32(bytes, body + SESSION_OFFER_TOTAL_BYTES);
     const inlineBytes = readU32(bytes, body + SESSION_OFFER_INLINE_BYTES);
     if (inlineBytes !== inlineRoom || inlineBytes >= total || total > session.limits.maxRdmaBytes) {
-      return void session.violation(`an offer of ${total} bytes with ${inlineBytes} inside`);
+      return session.violation(`an offer of ${total} bytes with ${inlineBytes} inside`);
     }
     const fetch = new Fetch(session, this.provider, readU32(bytes, offset + SESSION_HEADER_VALUE));
     const first = bytes.subarray(body + SESSION_OFFER_BYTES, offset + length);
@@ -135,18 +140,21 @@ export class RdmaReceiver {
     const code = this.refusing
       ? WSAENOBUFS
       : this.begin(fetch, total, first, descriptorAt(bytes, body + SESSION_OFFER_KEY_LOW));
-    if (code === NO_ERROR || session.ended) return;
+    if (code === NO_ERROR || session.ended) return true;
     if (code === WSAENOBUFS) this.refuse(fetch);
+    else if (code === WSAEWOULDBLOCK) this.drop(fetch);
     else session.lose(code);
+    return code !== WSAEWOULDBLOCK;
   }
 
   private get reads(): boolean {
     return this.provider.extensions.WSPRdmaRead !== undefined;
   }
 
-  /** @returns 0: under way; WSAENOBUFS: no memory can be had (5.8); or what ends the connection */
+  /** @returns 0: under way; WSAEWOULDBLOCK: not now; WSAENOBUFS: no memory can be had (5.8); or what ends the connection */
   private begin(fetch: Fetch, total: number, first: Uint8Array, descriptor: Uint8Array): WsaCode {
-    if (!fetch.prepare(total, first)) return WSAENOBUFS;
+    const code = fetch.prepare(total, first, this.fetches[0] !== fetch);
+    if (code !== NO_ERROR) return code;
     if (!this.reads) return this.expose(fetch, first.length);
     const local = fetch.localPart(first.length);
     return local === undefined ? WSAENOBUFS : fetch.move('WSPRdmaRead', local, descriptor);

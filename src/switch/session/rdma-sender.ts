@@ -21,7 +21,7 @@ import { MEM_READ } from '../../spi/types.js';
 import type { StartedProvider } from '../started-provider.js';
 import type { SentCallback } from '../transport.js';
 import { readU32, writeU32 } from './messages.js';
-import { descriptorAt, mayOverlap, putDescriptor, RdmaTransfer } from './rdma-transfer.js';
+import { descriptorAt, mayJoin, OFFERED, putDescriptor, RdmaTransfer } from './rdma-transfer.js';
 import type { QueuedSend, SendQueue } from './send-queue.js';
 import type { Session } from './session.js';
 
@@ -143,7 +143,7 @@ export class RdmaSender {
     const { gap, offers, session } = this;
     if (gap !== 'none' || offers.some(({ outcome }) => outcome === 'refused')) return true;
     const bytes = offers.reduce((sum, { bytesOffered }) => sum + bytesOffered, 0);
-    return !mayOverlap(offers.length, bytes, session.rdmaBytesMax);
+    return !mayJoin(OFFERED, offers.length, bytes, session.rdmaBytesMax);
   }
 
   private offer(send: QueuedSend, start: number): number {
@@ -156,6 +156,8 @@ export class RdmaSender {
     const offer = new Offer(session, this.provider, number, send, start, out.length - fixed);
     const length = offer.write(out.bytes, out.offset + SESSION_HEADER_BYTES);
     if (length === 0) {
+      // Behind others it waits for them: the depth shrinks when memory is scarce.
+      if (!isFirst) return OFFER_NO_ROOM;
       this.goByMessages(send);
       return OFFER_BY_MESSAGES;
     }

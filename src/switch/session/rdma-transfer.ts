@@ -16,15 +16,24 @@ import { CLAIM_CONTROL } from './channel.js';
 import { readU32, writeU32 } from './messages.js';
 import type { Session } from './session.js';
 
-/** How many offers of one direction may be under way at the same time, where the peer reads. */
-const OFFERS_MAX = 4;
+/** How much of one direction may be under way at the same time, where the peer reads. */
+interface Depth {
+  readonly transfers: number;
+  /** How many of the largest transfers all of them together are at most. */
+  readonly largest: number;
+}
 
 /**
- * May one more be offered, or looked at, while so many of so many bytes are under way? While one is delivered the next is to be
- * on the wire, but no more memory is to be tied down than two of the largest take. The receiver holds what is beyond.
+ * What one side has offered. Twice of what the other fetches: there must be an offer to take up when a transfer ends, not a
+ * round trip later. It ties down memory of the application's, which has queued it in any case.
  */
-export function mayOverlap(count: number, bytes: number, largestBytes: number): boolean {
-  return count < OFFERS_MAX && bytes <= largestBytes;
+export const OFFERED: Depth = { transfers: 8, largest: 4 };
+/** What the other side fetches, or has fetched and not delivered: memory that the peer can claim. It holds what is offered beyond. */
+export const FETCHED: Depth = { transfers: 4, largest: 2 };
+
+/** May one more, of whatever size, join `count` transfers of `bytes` bytes? */
+export function mayJoin({ transfers, largest }: Depth, count: number, bytes: number, largestBytes: number): boolean {
+  return count < transfers && bytes <= (largest - 1) * largestBytes;
 }
 
 /** One large transfer on one side, and its operation. */
@@ -55,6 +64,11 @@ export class RdmaTransfer extends Overlapped {
   /** Is this message about it, with a body of that many bytes? */
   isMeant(bytes: Uint8Array, offset: number, length: number, bodyBytes: number): boolean {
     return length === SESSION_HEADER_BYTES + bodyBytes && readU32(bytes, offset + SESSION_HEADER_VALUE) === this.number;
+  }
+
+  /** The provider lends memory, if not at any time. */
+  get lends(): boolean {
+    return this.provider.spi.WSPBorrowMemory !== undefined;
   }
 
   /** Memory of the provider's for `bytes` bytes, until `giveBack`. @returns null: it lends none, or none now */

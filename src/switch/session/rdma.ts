@@ -21,11 +21,12 @@ export class Rdma {
     return this.sender.busy || this.receiver.fetching;
   }
 
-  /** OFFER, TARGET or DONE. */
-  message(kind: number, bytes: Uint8Array, offset: number, length: number): void {
-    if (kind === SESSION_OFFER) this.receiver.offered(bytes, offset, length);
-    else if (kind === SESSION_TARGET) this.sender.targeted(bytes, offset, length);
+  /** OFFER, TARGET or DONE. @returns false: not now; keep the message */
+  message(kind: number, bytes: Uint8Array, offset: number, length: number): boolean {
+    if (kind === SESSION_OFFER) return this.receiver.offered(bytes, offset, length);
+    if (kind === SESSION_TARGET) this.sender.targeted(bytes, offset, length);
     else if (!this.sender.done(bytes, offset, length)) this.receiver.done(bytes, offset, length);
+    return true;
   }
 
   /** @returns false: the operation is none of ours */

@@ -143,7 +143,7 @@ export class Session extends SessionSender implements Transport, MessageHandler,
     else if (kind === SESSION_FIN) this.peerEnded();
     else if (kind === SESSION_OFFER || kind === SESSION_TARGET || kind === SESSION_DONE) {
       if (this.rdma === null) return this.violation('a message of an RDMA transfer, for which there is no provider');
-      this.rdma.message(kind, bytes, offset, length);
+      if (!this.rdma.message(kind, bytes, offset, length)) return false;
     } else if (kind === SESSION_SUSPEND || kind === SESSION_SUSPENDED || kind === SESSION_RESUME) {
       if (!this.changesOwner(kind)) return this.violation('a change of owner out of turn');
     } else if (kind !== SESSION_CREDIT) return this.violation(`a message of unknown kind ${kind}`);
