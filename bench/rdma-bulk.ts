@@ -2,10 +2,8 @@
 import { type Variant, VERBS_COPIED, VERBS_LENT } from './harness/contest.js';
 import type { Figures } from './harness/pair.js';
 import { rdmaHost } from './harness/place.js';
-import type { Question } from './harness/question.js';
-import { runAgainstTools, toolFigures } from './harness/tool-contest.js';
+import { toolFigures, toolQuestion } from './harness/tool-contest.js';
 import { readBandwidth, rstream } from './harness/verbs-tools.js';
-import { lineTable } from './report/text.js';
 
 const SIZE = 1024 * 1024;
 const MESSAGES = 50;
@@ -39,24 +37,15 @@ const OPPONENTS = [
 ];
 
 /** The question `rdma-bulk`. */
-export const rdmaBulk: Question = {
-  name: 'rdma-bulk',
-  title: '1 MiB messages one way by RDMA between two processes',
-  target: 'at least 0.8 times the bytes per second of ib_read_bw, and as many as rstream',
-  contests: [],
-  own: {
-    async run(total_ms, observer) {
-      const lines = await runAgainstTools(
-        {
-          question: 'rdma-bulk',
-          contenders: [markedOf(VERBS_COPIED), markedOf(VERBS_LENT)],
-          opponents: OPPONENTS,
-          measure: (pair, slot) => pair.oneWay(SIZE, slot),
-        },
-        total_ms,
-        observer,
-      );
-      return { lines, table: lineTable(rdmaBulk, lines) };
-    },
+export const rdmaBulk = toolQuestion(
+  {
+    name: 'rdma-bulk',
+    title: '1 MiB messages one way by RDMA between two processes',
+    target: 'at least 0.8 times the bytes per second of ib_read_bw, and as many as rstream',
   },
-};
+  {
+    contenders: [markedOf(VERBS_COPIED), markedOf(VERBS_LENT)],
+    opponents: OPPONENTS,
+    measure: (pair, slot) => pair.oneWay(SIZE, slot),
+  },
+);

@@ -2,10 +2,8 @@
 import { LONG_SPIN_US, type Variant, VERBS_COPIED, VERBS_LENT } from './harness/contest.js';
 import type { Figures } from './harness/pair.js';
 import { rdmaHost } from './harness/place.js';
-import type { Question } from './harness/question.js';
-import { runAgainstTools, toolFigures } from './harness/tool-contest.js';
+import { toolFigures, toolQuestion } from './harness/tool-contest.js';
 import { rping, rstream, sendLatency } from './harness/verbs-tools.js';
-import { lineTable } from './report/text.js';
 
 const SIZE = 64;
 const ROUND_TRIPS = 500;
@@ -48,25 +46,16 @@ const OPPONENTS = [
 ];
 
 /** The question `rdma-rtt`. */
-export const rdmaRtt: Question = {
-  name: 'rdma-rtt',
-  title:
-    '64 B echo by RDMA between two processes, both polling (rping: two messages, a read and a write, and its start)',
-  target: "a p50 of at most twice rstream's (a ratio of 0.5)",
-  contests: [],
-  own: {
-    async run(total_ms, observer) {
-      const lines = await runAgainstTools(
-        {
-          question: 'rdma-rtt',
-          contenders: [pollingOf(VERBS_COPIED), pollingOf(VERBS_LENT)],
-          opponents: OPPONENTS,
-          measure: (pair, slot) => pair.roundTrips(SIZE, slot),
-        },
-        total_ms,
-        observer,
-      );
-      return { lines, table: lineTable(rdmaRtt, lines) };
-    },
+export const rdmaRtt = toolQuestion(
+  {
+    name: 'rdma-rtt',
+    title:
+      '64 B echo by RDMA between two processes, both polling (rping: two messages, a read and a write, and its start)',
+    target: "a p50 of at most twice rstream's (a ratio of 0.5)",
   },
-};
+  {
+    contenders: [pollingOf(VERBS_COPIED), pollingOf(VERBS_LENT)],
+    opponents: OPPONENTS,
+    measure: (pair, slot) => pair.roundTrips(SIZE, slot),
+  },
+);

@@ -1,6 +1,8 @@
 /** Contests between our variants and the programs of `verbs-tools.ts`: measured alternately, compared by medians. */
+import { lineTable } from '../report/text.js';
 import { type Line, medianFigures, type Observer, plan, significant, type Variant, worstLast } from './contest.js';
 import { type Figures, Pair, type Slot } from './pair.js';
+import type { Question } from './question.js';
 
 /** Each run of a program starts two processes and connects them: few rounds, or starting is all that is done. */
 const ROUNDS = 5;
@@ -63,4 +65,22 @@ export async function runAgainstTools(contest: ToolContest, total_ms: number, ob
     }),
   );
   return worstLast(lines);
+}
+
+/** A question that one such contest answers, with the table of all questions. */
+export function toolQuestion(
+  heading: Pick<Question, 'name' | 'title' | 'target'>,
+  contest: Omit<ToolContest, 'question'>,
+): Question {
+  const question: Question = {
+    ...heading,
+    contests: [],
+    own: {
+      async run(total_ms, observer) {
+        const lines = await runAgainstTools({ question: heading.name, ...contest }, total_ms, observer);
+        return { lines, table: lineTable(question, lines) };
+      },
+    },
+  };
+  return question;
 }

@@ -3,30 +3,20 @@
  * with, asynchronous events, a device that is removed, no memory to lock, and devices that lack something.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { StreamSocket, Switch } from 'sanswitch';
-import { createSwitch } from 'sanswitch';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type FakeVerbs, useFakeVerbs } from '../fixtures/fake-verbs.js';
+import { createSwitch, type Switch } from 'sanswitch';
+import { describe, expect, it } from 'vitest';
 import { eventually, Party } from '../shm/party.js';
 import { afterwards, listening, plainServer } from '../switch/helpers.js';
+import { FAKE_OPTIONS, fakeLibraries } from './fake-libraries.js';
 import { Round } from './round.js';
 
-const OPTIONS = { listen: 'all', addresses: ['127.0.0.0/8'], ackTimeout: 8, retryCount: 1, connectTimeoutMs: 3_000 };
 const LARGE = Buffer.alloc(300_000, 'large');
 
-let verbs: FakeVerbs;
-
-beforeAll(async () => {
-  verbs = await useFakeVerbs();
-}, 120_000);
-
-afterEach(() => {
-  verbs.control('reset');
-});
+const verbs = await fakeLibraries();
 
 /** A switch over RDMA, which is demanded, or not. */
 async function newSwitch(required = true, options: object = {}): Promise<Switch> {
-  const sw = await createSwitch({ providers: [{ name: 'verbs', required, options: { ...OPTIONS, ...options } }] });
+  const sw = await createSwitch({ providers: [{ name: 'verbs', required, options: { ...FAKE_OPTIONS, ...options } }] });
   afterwards(() => sw.close());
   return sw;
 }
@@ -40,20 +30,13 @@ interface Pair {
   readonly farPair: number;
 }
 
-function attended(socket: StreamSocket): Party {
-  const party = new Party('sink');
-  party.socket = socket;
-  socket.handlers = party.handlers;
-  return party;
-}
-
 /** Two connected sockets that have spoken with each other. */
 async function connected(options: object = {}): Promise<Pair> {
   const sw = await newSwitch(true, options);
   const { port, next } = await listening(sw);
   const [near, far] = await Promise.all([sw.connect({ port, host: '127.0.0.1' }), next()]);
   const farPair = verbs.control('last qp');
-  const pair = { sw, near: attended(near), far: attended(far), nearPair: farPair - 1, farPair };
+  const pair = { sw, near: Party.of(near, 'sink'), far: Party.of(far, 'sink'), nearPair: farPair - 1, farPair };
   near.send(Buffer.from('hello'));
   await pair.far.got(5);
   await delay(2);

@@ -6,28 +6,20 @@
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createSwitch, type Switch } from 'sanswitch';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { VerbsProvider } from '#src/providers/verbs/provider.js';
-import { type FakeVerbs, useFakeVerbs } from '../fixtures/fake-verbs.js';
 import { eventually, Party } from '../shm/party.js';
 import { afterwards } from '../switch/helpers.js';
+import { FAKE_OPTIONS, fakeLibraries } from './fake-libraries.js';
 
 const HOST = '127.0.0.1';
-const OPTIONS = { listen: 'all', addresses: ['127.0.0.0/8'], ackTimeout: 8, retryCount: 1, connectTimeoutMs: 300 };
+const OPTIONS = { ...FAKE_OPTIONS, connectTimeoutMs: 300 };
 const { EIO, ENOMEM, ENOBUFS } = constants.errno;
 const LARGE = Buffer.alloc(300_000, 'large');
 /** That a host did not answer is remembered for so long. */
 const REMEMBERED_MS = 5_000;
 
-let verbs: FakeVerbs;
-
-beforeAll(async () => {
-  verbs = await useFakeVerbs();
-}, 120_000);
-
-afterEach(() => {
-  verbs.control('reset');
-});
+const verbs = await fakeLibraries();
 
 interface World {
   readonly sw: Switch;

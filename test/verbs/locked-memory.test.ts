@@ -6,45 +6,29 @@
 import { constants } from 'node:os';
 import { createSwitch, type StreamSocket, type Switch } from 'sanswitch';
 import { NO_ERROR, type OwnerKey, WSAENOBUFS, WsaError } from 'sanswitch/spi';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ownerKey } from '#src/providers/verbs/move.js';
 import { MEM_READ, MEM_WRITE } from '#src/spi/types.js';
 import { Harness } from '../conformance/harness.js';
 import { Rig } from '../conformance/rig.js';
 import { verbs as subject } from '../conformance/verbs-subject.js';
-import { type FakeVerbs, useFakeVerbs } from '../fixtures/fake-verbs.js';
 import { eventually, Party } from '../shm/party.js';
 import { afterwards, listening } from '../switch/helpers.js';
+import { FAKE_OPTIONS, fakeLibraries } from './fake-libraries.js';
 import { ProviderRig } from './provider-rig.js';
 
-const OPTIONS = { listen: 'all', addresses: ['127.0.0.0/8'], ackTimeout: 8, retryCount: 1, connectTimeoutMs: 3_000 };
 const { ENOMEM } = constants.errno;
 const LARGE = 300_000;
 /** Bytes of the arena that are registered at a time: 128 slots. A connection receives into 40 of them at each end. */
 const CHUNK_BYTES = 1 << 20;
 const HOST = '127.0.0.1';
 
-let verbs: FakeVerbs;
-
-beforeAll(async () => {
-  verbs = await useFakeVerbs();
-}, 120_000);
-
-afterEach(() => {
-  verbs.control('reset');
-});
+const verbs = await fakeLibraries();
 
 async function newSwitch(options: object = {}): Promise<Switch> {
-  const sw = await createSwitch({ providers: [{ name: 'verbs', options: { ...OPTIONS, ...options } }] });
+  const sw = await createSwitch({ providers: [{ name: 'verbs', options: { ...FAKE_OPTIONS, ...options } }] });
   afterwards(() => sw.close());
   return sw;
-}
-
-function attended(socket: StreamSocket): Party {
-  const party = new Party('sink');
-  party.socket = socket;
-  socket.handlers = party.handlers;
-  return party;
 }
 
 /** Two ends in one switch. */
@@ -52,7 +36,7 @@ async function connected(sw: Switch): Promise<{ near: Party; far: Party; port: n
   const { port, next } = await listening(sw);
   const [near, far] = await Promise.all([sw.connect({ port, host: HOST }), next()]);
   expect(near.provider).toBe('verbs');
-  return { near: attended(near), far: attended(far), port };
+  return { near: Party.of(near, 'sink'), far: Party.of(far, 'sink'), port };
 }
 
 const reasonOf = ({ decision }: StreamSocket) => {
@@ -178,8 +162,8 @@ describe('for the next connection', () => {
 describe('for a connection that changes its owner', () => {
   /** A listener, a client, and one that takes connections over. */
   async function trio(options: object = {}) {
-    const listens = subject({ ...OPTIONS, ...options });
-    const rigs = { server: new Rig(listens), client: new Rig(subject(OPTIONS)) };
+    const listens = subject({ ...FAKE_OPTIONS, ...options });
+    const rigs = { server: new Rig(listens), client: new Rig(subject(FAKE_OPTIONS)) };
     const third = new Harness(listens.another());
     await rigs.server.start();
     await rigs.client.start();

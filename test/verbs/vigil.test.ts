@@ -4,10 +4,10 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { createSwitch } from 'sanswitch';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type FakeVerbs, useFakeVerbs } from '../fixtures/fake-verbs.js';
+import { describe, expect, it } from 'vitest';
 import { type Behaviour, eventually, Party } from '../shm/party.js';
 import { afterwards, listening } from '../switch/helpers.js';
+import { fakeLibraries } from './fake-libraries.js';
 
 // The retries of the defaults: a dead path after 1.9 s.
 const OPTIONS = { listen: 'all', addresses: ['127.0.0.0/8'], connectTimeoutMs: 3_000 };
@@ -15,15 +15,7 @@ const NOTICED_MS = 3_000;
 const SMALL = 1_000;
 const LARGE = 300_000;
 
-let verbs: FakeVerbs;
-
-beforeAll(async () => {
-  verbs = await useFakeVerbs();
-}, 120_000);
-
-afterEach(() => {
-  verbs.control('reset');
-});
+const verbs = await fakeLibraries();
 
 /** A connection whose far end does not read. */
 async function deaf(behaviour: Behaviour = 'sink', options: object = {}): Promise<{ near: Party; far: Party }> {
