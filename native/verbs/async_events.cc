@@ -67,17 +67,23 @@ void tellOwner(const abi::ibv_async_event& event, uint32_t device, EventNode* no
 
 }  // namespace
 
-bool Device::takeAsyncEvent() {
+bool Device::takeAsyncEvents() {
+  Taken taken = Taken::One;
+  while (taken == Taken::One) taken = takeAsyncEvent();
+  return taken == Taken::NothingLeft;
+}
+
+Device::Taken Device::takeAsyncEvent() {
   std::unique_lock<std::mutex> lock(mutex_);
   EventNode nodes;
   try {
-    // First, so that nothing is taken that can't be told. The loop comes again.
+    // First, so that nothing is taken that can't be told.
     nodes.resize(listeners_.size() + 1);
   } catch (const std::bad_alloc&) {
-    return false;
+    return Taken::Failed;
   }
   abi::ibv_async_event event{};
-  if (api().ibv_get_async_event(context_, &event) != 0) return false;
+  if (api().ibv_get_async_event(context_, &event) != 0) return isNothingLeft() ? Taken::NothingLeft : Taken::Failed;
   if (isOfQueuePair(event.event_type)) {
     lock.unlock();
     tellOwner(event, number_, &nodes);
@@ -92,7 +98,7 @@ bool Device::takeAsyncEvent() {
     }
   }
   api().ibv_ack_async_event(&event);
-  return true;
+  return Taken::One;
 }
 
 }  // namespace sanswitch::verbs

@@ -283,8 +283,7 @@ uint32_t CompletionQueue::takeEvents() {
   void* ignored = nullptr;
   while (api().ibv_get_cq_event(channel_, &cq, &ignored) == 0) count++;
   // What ends the loop well is that there are no more.
-  bool isOver = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-  takesFailed_ = isOver ? 0 : takesFailed_ + 1;
+  takesFailed_ = isNothingLeft() ? 0 : takesFailed_ + 1;
   if (takesFailed_ == kTakesFailed) fail();
   if (count == 0) return 0;
   api().ibv_ack_cq_events(cq_, count);

@@ -66,11 +66,14 @@ class Device {
   bool isGone() const { return isGone_; }
   void setGone() { isGone_ = true; }
 
-  // Takes one asynchronous event and tells whom it concerns. False: there is none.
-  bool takeAsyncEvent();
+  // Takes the asynchronous events and tells whom they concern. False: those that are left can't be taken.
+  bool takeAsyncEvents();
 
  private:
+  enum class Taken { One, NothingLeft, Failed };
+
   int open(abi::rdma_cm_id* id);
+  Taken takeAsyncEvent();
 
   const uint32_t number_;
   abi::ibv_context* const context_;

@@ -37,12 +37,7 @@ DeviceUse::DeviceUse(std::shared_ptr<Device> device, const std::shared_ptr<Segme
       loop_(loop),
       ring_(std::move(ring)),
       asyncEvents_(
-          loop,
-          [](void* context) {
-            while (static_cast<Device*>(context)->takeAsyncEvent()) {
-            }
-          },
-          device_.get()) {}
+          loop, [](void* context) { return static_cast<Device*>(context)->takeAsyncEvents(); }, device_.get()) {}
 
 DeviceUse::~DeviceUse() { device_->removeListener(ring_.get()); }
 
@@ -69,6 +64,7 @@ int DeviceUse::add(std::shared_ptr<CompletionQueue> queue, bool isForeign, Loop*
         // The reactor, which runs next, drains.
         auto* one = static_cast<QueueUse*>(context);
         *one->events += one->queue->takeEvents();
+        return !one->queue->isBroken();
       },
       use.get());
   int error = use->watched->start(use->queue->channelFd());

@@ -16,8 +16,8 @@ namespace sanswitch::verbs {
 // the same one.
 class Watched final : private Readable {
  public:
-  // `onReadable` is called with `context`.
-  Watched(Loop* loop, void (*onReadable)(void* context), void* context)
+  // `onReadable`, which does what Readable says, is called with `context`.
+  Watched(Loop* loop, bool (*onReadable)(void* context), void* context)
       : loop_(loop), onReadable_(onReadable), context_(context) {}
   ~Watched();
   Watched(const Watched&) = delete;
@@ -27,10 +27,10 @@ class Watched final : private Readable {
   int start(int fd);
 
  private:
-  void readable() override { onReadable_(context_); }
+  bool readable() override { return onReadable_(context_); }
 
   Loop* const loop_;
-  void (*const onReadable_)(void* context);
+  bool (*const onReadable_)(void* context);
   void* const context_;
   int fd_ = -1;
   bool isWatched_ = false;

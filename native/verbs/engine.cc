@@ -30,7 +30,10 @@ int Engine::open() {
   return alarm_.fd < 0 ? alarm_.fd : loop_->watch(alarm_.fd, &alarm_);
 }
 
-void Engine::Alarm::readable() { Transit::instance().sweep(); }
+bool Engine::Alarm::readable() {
+  Transit::instance().sweep();
+  return true;
+}
 
 void Engine::close() {
   if (isClosed_) return;

@@ -22,7 +22,8 @@ namespace sanswitch::verbs {
 // Something that waits for a descriptor to become readable.
 class Readable {
  public:
-  virtual void readable() = 0;
+  // Takes what is there. False: it can't, for now or for good, and the descriptor may stay readable.
+  virtual bool readable() = 0;
 
  protected:
   ~Readable() = default;
@@ -31,10 +32,13 @@ class Readable {
 // What an engine needs of its thread's event loop.
 class Loop {
  public:
-  // Calls `who->readable()` as long as `fd` is readable. 0 or -errno. The descriptor is the only one of its number
-  // that is watched, and is closed only after unwatch().
+  // Calls `who->readable()` as long as `fd` is readable, and after a failure of it not before a pause, so that a thread
+  // whose device fails for good does nothing else. 0 or -errno. The descriptor is the only one of its number that is
+  // watched, and is closed only after unwatch().
   virtual int watch(int fd, Readable* who) = 0;
   virtual void unwatch(Readable* who) = 0;
+  // Calls `who->readable()` at once, whatever its descriptor says; with the same pause after a failure.
+  virtual void look(Readable* who) = 0;
   // Lets the loop go on if it sleeps; from any thread, until close().
   virtual void wake() = 0;
 
@@ -139,7 +143,7 @@ class Engine final : public Source, private Readable {
   };
 
   // The event channel is readable.
-  void readable() override;
+  bool readable() override;
   void handleEvent(const abi::rdma_cm_event& event, EventNode* node);
   // A connect request's connection, or null: there is none, and the request is refused.
   Connection* adopt(const abi::rdma_cm_event& event);
@@ -192,7 +196,7 @@ class Engine final : public Source, private Readable {
   class Alarm final : public Readable {
    public:
     int fd = -1;
-    void readable() override;
+    bool readable() override;
   } alarm_;
   bool isClosed_ = false;
   HandleTable<Listener> listeners_;

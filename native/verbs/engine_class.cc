@@ -16,6 +16,10 @@ namespace sanswitch::verbs {
 
 namespace {
 
+// How long nobody looks at a descriptor that is readable, and can't be read: each time twice as long.
+constexpr uint64_t kPauseMinMs = 1;
+constexpr uint64_t kPauseMaxMs = 128;
+
 void throwSystemError(Napi::Env env, int error, const char* call) {
   std::string name = uv_err_name(error);
   Napi::Error failure = Napi::Error::New(env, std::string(call) + " " + name);
@@ -27,6 +31,7 @@ void throwSystemError(Napi::Env env, int error, const char* call) {
 
 uv_handle_t* handleOf(uv_async_t* async) { return reinterpret_cast<uv_handle_t*>(async); }
 uv_handle_t* handleOf(uv_poll_t* poll) { return reinterpret_cast<uv_handle_t*>(poll); }
+uv_handle_t* handleOf(uv_timer_t* timer) { return reinterpret_cast<uv_handle_t*>(timer); }
 
 uint8_t optionOf(Arguments& arguments, const Napi::Object& options, const char* name, int64_t high) {
   Napi::Value value = options.Get(name);
@@ -100,7 +105,11 @@ int VerbsEngine::make(uint32_t windowId, uint64_t offset, const EngineOptions& o
   if (error < 0) return error;
   awaken_.data = static_cast<LoopObject*>(this);
   opened(handleOf(&awaken_));
-  hasAwaken_ = true;
+  // Never fails.
+  uv_timer_init(loop(), &pauses_);
+  pauses_.data = this;
+  opened(handleOf(&pauses_));
+  hasHandles_ = true;
   engine_ = std::make_shared<Engine>(segment, this, options);
   *call = "rdma_create_event_channel";
   error = engine_->open();
@@ -111,22 +120,59 @@ int VerbsEngine::make(uint32_t windowId, uint64_t offset, const EngineOptions& o
 
 int VerbsEngine::watch(int fd, Readable* who) {
   watches_.reserve(watches_.size() + 1);
-  auto watch = std::make_unique<Watch>();
-  int error = uv_poll_init(loop(), &watch->poll, fd);
+  auto made = std::make_unique<Watch>();
+  int error = uv_poll_init(loop(), &made->poll, fd);
   if (error < 0) return error;
-  watch->who = who;
-  watch->poll.data = watch.get();
-  opened(handleOf(&watch->poll));
-  watches_.push_back(watch.get());
-  error = uv_poll_start(&watch.release()->poll, UV_READABLE, [](uv_poll_t* handle, int, int) {
-    static_cast<Watch*>(handle->data)->who->readable();
-  });
+  made->owner = this;
+  made->who = who;
+  opened(handleOf(&made->poll));
+  watches_.push_back(made.get());
+  error = startPoll(made.release());
   if (error < 0) unwatch(who);
   return error;
 }
 
+int VerbsEngine::startPoll(Watch* watch) {
+  return uv_poll_start(&watch->poll, UV_READABLE, [](uv_poll_t* handle, int status, int) {
+    auto* readable = reinterpret_cast<Watch*>(handle);
+    readable->owner->take(readable, status);
+  });
+}
+
+void VerbsEngine::take(Watch* watch, int status) {
+  bool isTaken = watch->who->readable();
+  // At an error of the descriptor itself libuv has stopped looking at it.
+  if (isTaken && status == 0) watch->pauseMs = 0;
+  else pause(watch);
+}
+
+void VerbsEngine::pause(Watch* watch) {
+  uv_poll_stop(&watch->poll);
+  watch->pauseMs = watch->pauseMs == 0 ? kPauseMinMs : std::min(2 * watch->pauseMs, kPauseMaxMs);
+  // Who pauses already has all go on when his pause is over.
+  if (uv_is_active(handleOf(&pauses_))) return;
+  auto over = [](uv_timer_t* timer) { static_cast<VerbsEngine*>(timer->data)->resume(); };
+  uv_timer_start(&pauses_, over, watch->pauseMs, 0);
+}
+
+void VerbsEngine::resume() {
+  // A descriptor that is readable still says so again.
+  for (Watch* watch : watches_) {
+    if (!uv_is_active(handleOf(&watch->poll)) && startPoll(watch) < 0) pause(watch);
+  }
+}
+
+void VerbsEngine::look(Readable* who) {
+  auto found = findWatch(who);
+  if (found != watches_.end()) take(*found, 0);
+}
+
+std::vector<VerbsEngine::Watch*>::iterator VerbsEngine::findWatch(const Readable* who) {
+  return std::find_if(watches_.begin(), watches_.end(), [who](Watch* one) { return one->who == who; });
+}
+
 void VerbsEngine::unwatch(Readable* who) {
-  auto found = std::find_if(watches_.begin(), watches_.end(), [who](Watch* one) { return one->who == who; });
+  auto found = findWatch(who);
   if (found == watches_.end()) return;
   Watch* watch = *found;
   watches_.erase(found);
@@ -138,11 +184,11 @@ void VerbsEngine::unwatch(Readable* who) {
 }
 
 void VerbsEngine::ref(const Napi::CallbackInfo&) {
-  if (!closing() && hasAwaken_) uv_ref(handleOf(&awaken_));
+  if (!closing() && hasHandles_) uv_ref(handleOf(&awaken_));
 }
 
 void VerbsEngine::unref(const Napi::CallbackInfo&) {
-  if (!closing() && hasAwaken_) uv_unref(handleOf(&awaken_));
+  if (!closing() && hasHandles_) uv_unref(handleOf(&awaken_));
 }
 
 void VerbsEngine::closeMethod(const Napi::CallbackInfo&) { close(); }
@@ -152,7 +198,9 @@ void VerbsEngine::closeHandles() {
     environment_->sources.remove(engine_.get());
     engine_->close();
   }
-  if (hasAwaken_) closeHandle(handleOf(&awaken_));
+  if (!hasHandles_) return;
+  closeHandle(handleOf(&awaken_));
+  closeHandle(handleOf(&pauses_));
 }
 
 void VerbsEngine::closed() { letGo(*this); }

@@ -31,7 +31,10 @@ class VerbsEngine : public Napi::ObjectWrap<VerbsEngine>, public LoopObject, pub
   // A descriptor in the loop. Freed when libuv lets go of it.
   struct Watch {
     uv_poll_t poll;
+    VerbsEngine* owner;
     Readable* who;
+    // The last pause, which the next one doubles; 0: what was there could be taken.
+    uint64_t pauseMs;
   };
 
   template <int (VerbsEngine::*kMethod)(Arguments&)>
@@ -66,7 +69,17 @@ class VerbsEngine : public Napi::ObjectWrap<VerbsEngine>, public LoopObject, pub
 
   int watch(int fd, Readable* who) override;
   void unwatch(Readable* who) override;
+  void look(Readable* who) override;
   void wake() override { uv_async_send(&awaken_); }
+
+  std::vector<Watch*>::iterator findWatch(const Readable* who);
+  // 0 or -errno.
+  int startPoll(Watch* watch);
+  // Has whoever watches take what is there; if that fails, pauses.
+  void take(Watch* watch, int status);
+  void pause(Watch* watch);
+  // All pauses are over.
+  void resume();
 
   // Makes segment and engine. 0 or -errno, and in `call` which system call has failed.
   int make(uint32_t windowId, uint64_t offset, const EngineOptions& options, const char** call);
@@ -76,9 +89,11 @@ class VerbsEngine : public Napi::ObjectWrap<VerbsEngine>, public LoopObject, pub
   Environment* environment_;
   std::shared_ptr<Engine> engine_;
   uv_async_t awaken_;
+  // Runs while a watch pauses, or several.
+  uv_timer_t pauses_;
   // Its segment is in a window of JavaScript's.
   bool isMapped_ = false;
-  bool hasAwaken_ = false;
+  bool hasHandles_ = false;
   std::vector<Watch*> watches_;
 };
 

@@ -64,17 +64,17 @@ void write(const abi::rdma_cm_event& event, uint32_t connection, uint32_t listen
 
 }  // namespace
 
-void Engine::readable() {
+bool Engine::readable() {
   for (int i = 0; i < kEventsPerTurn; i++) {
     EventNode node;
     try {
-      // First, so that nothing is taken that can't be kept. The loop comes again.
+      // First, so that nothing is taken that can't be kept.
       node.emplace_back();
     } catch (const std::bad_alloc&) {
-      return;
+      return false;
     }
     abi::rdma_cm_event* event = nullptr;
-    if (api().rdma_get_cm_event(channel_->get(), &event) != 0) return;
+    if (api().rdma_get_cm_event(channel_->get(), &event) != 0) return isNothingLeft();
     abi::rdma_cm_id* refused = nullptr;
     if (event->event == abi::RDMA_CM_EVENT_CONNECT_REQUEST && adopt(*event) == nullptr) refused = event->id;
     else handleEvent(*event, &node);
@@ -85,6 +85,7 @@ void Engine::readable() {
       api().rdma_destroy_id(refused);
     }
   }
+  return true;
 }
 
 void Engine::handleEvent(const abi::rdma_cm_event& event, EventNode* node) {

@@ -87,7 +87,7 @@ int Engine::attach(uint64_t token, const int32_t* slots, uint32_t count, uint32_
     return error;
   }
   // The kernel moves events that wait along with the id, and wakes nobody for them.
-  readable();
+  loop_->look(this);
   return static_cast<int>(connection->handle);
 }
 

@@ -15,6 +15,9 @@ inline int failureOf(int result) {
   return result > 0 ? -result : lastFailure();
 }
 
+// Whether a call that takes what has come, and has just failed, has merely found nothing more.
+inline bool isNothingLeft() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
+
 // 0 or -errno.
 inline int setNonBlocking(int fd) {
   int flags = fcntl(fd, F_GETFL);

@@ -38,6 +38,7 @@ struct SmallLoop final : Loop {
     return 0;
   }
   void unwatch(Readable* who) override { watched.erase(who); }
+  void look(Readable* who) override { who->readable(); }
   void wake() override {}
 
   void run() {

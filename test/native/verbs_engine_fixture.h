@@ -43,6 +43,8 @@ class PollLoop final : public Loop {
     }
   }
 
+  void look(Readable* who) override { who->readable(); }
+
   void wake() override {
     uint64_t one = 1;
     CHECK(write(wake_, &one, sizeof one) == sizeof one);
