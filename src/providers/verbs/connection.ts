@@ -85,6 +85,7 @@ export class VerbsConnection implements Tenant, Due, Poster {
   /** That queue is this engine's. */
   private sharesReceives = false;
   private isClosed = false;
+  private probeCookie = -1;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(host: ConnectionHost, handle: number, device: Device, owner: ConnectionOwner) {
@@ -197,10 +198,14 @@ export class VerbsConnection implements Tenant, Due, Poster {
 
   /**
    * Asks the peer's device, unless something is under way already, by an RDMA write of nothing: its processor never sees it. One
-   * that is not answered ends the connection.
+   * that is not answered ends the connection, whoever owns it by then: it does not keep it from moving (rule 8.1).
    */
   probe(): void {
-    if (this.stands && this.endCode === NO_ERROR && this.pending === 0) this.start(new Work(VERBS_OP_WRITE, null, 0));
+    if (!this.stands || this.endCode !== NO_ERROR || this.pending > 0 || this.work.has(this.probeCookie)) return;
+    const probe = new Work(VERBS_OP_WRITE, null, 0);
+    this.submit(probe);
+    this.probeCookie = probe.cookie;
+    this.copied.settle(probe);
   }
 
   /** A slot's first `length` bytes. */
@@ -409,17 +414,13 @@ export class VerbsConnection implements Tenant, Due, Poster {
   close(): Overlapped[] {
     const aborted: Overlapped[] = [];
     let usesMemory = false;
-    for (let work = this.work.head; work !== null; work = work.next) {
+    for (const work of [...this.work, ...this.waiting]) {
       if (work.overlapped !== null) aborted.push(work.overlapped);
       work.overlapped = null;
       usesMemory ||= work.region !== 0;
     }
-    for (const work of this.waiting) if (work.overlapped !== null) aborted.push(work.overlapped);
-    usesMemory ||= this.waiting.some(({ region }) => region !== 0);
-    for (const work of this.waiting) work.overlapped = null;
     this.isClosed = true;
-    if (this.isGone) return aborted;
-    if (!this.stands || this.endCode !== NO_ERROR) {
+    if (this.isGone || !this.stands || this.endCode !== NO_ERROR) {
       this.destroy();
       return aborted;
     }
@@ -445,9 +446,8 @@ export class VerbsConnection implements Tenant, Due, Poster {
 
   private wait(timeMs: number, then: () => void): void {
     clearTimeout(this.timer);
-    this.timer = setTimeout(then, timeMs);
     // What waits for a peer keeps no process alive.
-    this.timer.unref();
+    this.timer = setTimeout(then, timeMs).unref();
   }
 
   /** Gives everything back, at any step. */
@@ -472,7 +472,7 @@ export class VerbsConnection implements Tenant, Due, Poster {
     engine.evict(handle, this.sharesReceives);
     this.posted.giveBack();
     this.device.left(handle);
-    for (const work of [...this.waiting.splice(0)]) this.finish(work, VERBS_STATUS_FLUSHED);
+    for (const work of this.waiting.splice(0)) this.finish(work, VERBS_STATUS_FLUSHED);
     for (let work = this.work.shift(); work !== null; work = this.work.shift()) this.finish(work, VERBS_STATUS_FLUSHED);
     if (this.host.lingering.delete(this) && this.host.lingering.size === 0) this.host.lingered();
   }

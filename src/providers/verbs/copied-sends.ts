@@ -1,6 +1,7 @@
 /**
- * The messages of one connection that its device copies as they are posted: they need no completion, for their slots are free
- * at once. One that never arrives gets one all the same, as every operation that fails.
+ * The operations of one connection for whose end nobody waits: above all the messages that its device copies as they are posted,
+ * which need no completion, for their slots are free at once. One that never arrives gets one all the same, as every operation
+ * that fails.
  */
 import type { Work } from './work-queue.js';
 

@@ -53,8 +53,9 @@ export class WorkQueue {
   /** Of the operation that is entered next. */
   nextCookie = 0;
 
-  get head(): Work | null {
-    return this.first;
+  /** Oldest first. */
+  *[Symbol.iterator](): Generator<Work> {
+    for (let work = this.first; work !== null; work = work.next) yield work;
   }
 
   /** Enters an operation. @returns the cookie for its completion */
