@@ -66,6 +66,13 @@ export class UnknownProviderError extends SanswitchError {
   }
 }
 
+/** A line of the rules file (`SANSWITCH_RULES`) can't be meant, or the file can't be read. The message begins with the file and the line. */
+export class InvalidRuleError extends SanswitchError {
+  constructor(message: string, details?: ErrorDetails) {
+    super('ERR_SANSWITCH_INVALID_RULE', message, details);
+  }
+}
+
 /** An option has a value that it cannot have (out of range, of the wrong type, contradictory). */
 export class InvalidOptionError extends SanswitchError {
   constructor(message: string) {

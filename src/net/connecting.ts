@@ -6,13 +6,17 @@ import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { SwitchSocket } from '../socket/socket.js';
 import type { DecisionRecord } from '../switch/decisions.js';
+import type { Objection, Ruling } from '../switch/policy.js';
 import type { Switch } from '../switch/switch.js';
 import { describe } from './info.js';
 import type { ConnectRequest, Handle, InnerSocket, Status } from './internals.js';
 import { PlainHandle } from './plain-handle.js';
-import { type Platform, platformOf } from './platform.js';
+import { type Platform, platformObjection, platformOf } from './platform.js';
 import { streamHandle } from './stream-handle.js';
-import { current, start } from './thread-face.js';
+import { current, rulingFor, start } from './thread-face.js';
+
+/** A port that the application has bound is TCP/IP's. */
+const LOCAL_PORT: Objection = { reason: 'local-port' };
 
 /** Handles whose connects are ours already. */
 const hooked = new WeakSet<Handle>();
@@ -23,9 +27,8 @@ export function watchConnect(given: Socket): void {
   const handle = socket._handle;
   // A pipe knows no IPv6, a handle that is no stream is one of ours.
   if (!handle || hooked.has(handle) || handle.isStreamBase !== true || typeof handle.connect6 !== 'function') return;
-  if (typeof platformOf(handle) === 'string') return;
   hooked.add(handle);
-  new Connecting(socket, handle, platformOf(handle) as Platform).begin();
+  new Connecting(socket, handle).begin();
 }
 
 type Step = (request: ConnectRequest, address: string, port: number) => Status;
@@ -34,15 +37,13 @@ type Step = (request: ConnectRequest, address: string, port: number) => Status;
 class Connecting {
   private readonly socket: InnerSocket;
   private readonly handle: Handle;
-  private readonly platform: Platform;
   private readonly abort = new AbortController();
   private localAddress: string | undefined;
   private hasLocalPort = false;
 
-  constructor(socket: InnerSocket, handle: Handle, platform: Platform) {
+  constructor(socket: InnerSocket, handle: Handle) {
     this.socket = socket;
     this.handle = handle;
-    this.platform = platform;
   }
 
   begin(): void {
@@ -87,25 +88,31 @@ class Connecting {
   private connect(name: 'connect' | 'connect6', request: ConnectRequest, address: string, port: number): Status {
     const sw = current();
     const byTcp: Step = (...args) => this.original(name)(...args);
-    // A port that the application has bound is TCP/IP's.
-    if (this.hasLocalPort || (sw !== null && !sw.reaches(address))) {
+    const objection = platformObjection(this.handle) ?? (this.hasLocalPort ? LOCAL_PORT : null);
+    const ruling = rulingFor('connect', address, port, objection);
+    const decision = sw === null ? null : sw.decideTcp(address, port, ruling);
+    if (decision !== null) {
       this.restore();
+      describe(this.socket, decision);
       return byTcp(request, address, port);
     }
-    void this.decide(sw, byTcp, request, address, port);
+    void this.decide(sw ?? start(), ruling, byTcp, request, address, port);
     return 0;
   }
 
-  private async decide(sw: Switch | null, byTcp: Step, request: ConnectRequest, address: string, port: number) {
+  private async decide(
+    sw: Switch | Promise<Switch>,
+    ruling: Ruling | null,
+    byTcp: Step,
+    request: ConnectRequest,
+    address: string,
+    port: number,
+  ): Promise<void> {
     let outcome: SwitchSocket | DecisionRecord;
     try {
-      const ready = sw ?? (await start());
-      outcome = await ready.connectBeside({
-        host: address,
-        port,
-        localAddress: this.localAddress,
-        signal: this.abort.signal,
-      });
+      const { localAddress } = this;
+      const { signal } = this.abort;
+      outcome = await (await sw).connectBeside({ host: address, port, localAddress, signal }, ruling);
     } catch (error) {
       if (!this.abort.signal.aborted) this.failed(request, error as NodeJS.ErrnoException);
       return;
@@ -132,7 +139,9 @@ class Connecting {
   }
 
   private serve(stream: SwitchSocket, request: ConnectRequest): void {
-    const { socket, platform } = this;
+    const { socket } = this;
+    // Otherwise it has been objected to.
+    const platform = platformOf(this.handle) as Platform;
     const handle = '_parent' in this.handle ? streamHandle(stream, platform) : new PlainHandle(stream, platform);
     (socket[platform.reinitialize] as (handle: Handle) => void)(handle);
     request.oncomplete?.(0, socket._handle as Handle, request, true, true);

@@ -2,6 +2,8 @@
 import type { Socket } from 'node:net';
 import type { SwitchSocket } from '../socket/socket.js';
 import type { DecisionRecord } from '../switch/decisions.js';
+import type { InnerSocket } from './internals.js';
+import { tell } from './thread-face.js';
 
 /** Who serves a socket, and why. */
 export interface SocketInfo {
@@ -60,5 +62,18 @@ class TcpInfo implements SocketInfo {
 /** Notes who serves a socket. @param by the connection, or the decision that it is TCP/IP */
 export function describe(socket: object, by: SwitchSocket | DecisionRecord): void {
   const value = 'candidates' in by ? new TcpInfo(socket as Socket, by) : new SanInfo(by);
+  if ((socket as InnerSocket).sanswitch?.decision !== value.decision) tell(value.decision);
   Object.defineProperty(socket, 'sanswitch', { value, configurable: true });
+}
+
+/** What a server says of who serves its callers (`server.sanswitch`). */
+export interface ServerInfo {
+  /** Which companions listen beside TCP/IP, and why others don't; as it is now. */
+  readonly decision: DecisionRecord;
+}
+
+/** Notes who serves a server's callers. */
+export function describeServer(server: object, info: ServerInfo): void {
+  tell(info.decision);
+  Object.defineProperty(server, 'sanswitch', { value: info, configurable: true });
 }

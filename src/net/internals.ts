@@ -3,6 +3,7 @@
  * are found by their descriptions. Nothing here is documented by the platform, so everything is looked for before it is used.
  */
 import type { Server, Socket } from 'node:net';
+import type { DecisionRecord } from '../switch/decisions.js';
 
 /** What a handle's functions return: 0, or a negated errno. */
 export type Status = number;
@@ -47,8 +48,8 @@ export interface InnerSocket extends Omit<Socket, 'connecting'> {
   _pendingEncoding: string;
   _unrefTimer(): void;
   _writeGeneric(writev: boolean, data: unknown, encoding: string, done: WriteDone): unknown;
-  /** Of a SAN connection: who serves it. */
-  sanswitch?: unknown;
+  /** Who serves it. */
+  sanswitch?: { readonly decision: DecisionRecord };
   [symbol: symbol]: unknown;
 }
 

@@ -3,27 +3,37 @@ import { AsyncResource } from 'node:async_hooks';
 import type { AddressInfo, Server } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import type { SwitchSocket } from '../socket/socket.js';
+import type { DecisionRecord } from '../switch/decisions.js';
+import type { Objection } from '../switch/policy.js';
+import type { Companions } from '../switch/requests.js';
 import type { Switch } from '../switch/switch.js';
+import { describeServer } from './info.js';
 import type { Handle, InnerServer } from './internals.js';
 import { PlainHandle } from './plain-handle.js';
-import { type Platform, platformOf } from './platform.js';
+import { type Platform, platformObjection, platformOf } from './platform.js';
 import { canStream, streamHandle } from './stream-handle.js';
-import { current, start } from './thread-face.js';
+import { current, rulingFor, start } from './thread-face.js';
+
+/** Somebody else has the descriptor, and will take callers or hand it on. */
+const HANDED_OVER: Objection = { reason: 'handle-handed-over' };
 
 const watched = new WeakSet<Handle>();
+const besides = new WeakMap<Server, Beside>();
 
-/** Companions beside a server that has just begun to listen. Idempotent. */
-export function watchListen(given: Server): void {
+/**
+ * Companions beside a server that has just begun to listen. Idempotent.
+ * @param objection to anything but TCP/IP, because of how it came to listen
+ */
+export function watchListen(given: Server, objection: Objection | null): void {
   const server = given as InnerServer;
   const handle = server._handle;
-  if (!handle || watched.has(handle) || typeof handle.connect6 !== 'function') return;
-  const platform = platformOf(handle);
-  if (typeof platform === 'string') return;
+  if (!handle || watched.has(handle) || !isTcp(server)) return;
   watched.add(handle);
+  const beside = new Beside(server, handle, objection ?? platformObjection(handle));
+  besides.set(server, beside);
   const sw = current();
-  if (sw !== null) new Beside(server, handle, platform).open(sw);
+  if (sw !== null) beside.open(sw);
   else {
-    const beside = new Beside(server, handle, platform);
     // `listening` waits, so that who hears of it can be reached by the SAN as well.
     beside.hold();
     start().then(
@@ -33,19 +43,33 @@ export function watchListen(given: Server): void {
   }
 }
 
+/** From now on TCP/IP alone serves a server, because its descriptor or one of its connections goes to another process. */
+export function stayOnTcp(server: Server): void {
+  besides.get(server)?.stayOnTcp();
+}
+
+/** Pipes have a name for an address. */
+function isTcp(server: InnerServer): boolean {
+  const address = server.address();
+  return typeof address === 'object' && address !== null && 'port' in address;
+}
+
+/** Accepts by the platform's own code. */
 class Beside {
   private readonly server: InnerServer;
   private readonly handle: Handle;
-  private readonly platform: Platform;
+  private objection: Objection | null;
   private readonly resource = new AsyncResource('TCPSERVERWRAP');
+  private sw: Switch | null = null;
+  private companions: Companions | null = null;
   private isClosed = false;
   private isHolding = false;
   private owed = false;
 
-  constructor(server: InnerServer, handle: Handle, platform: Platform) {
+  constructor(server: InnerServer, handle: Handle, objection: Objection | null) {
     this.server = server;
     this.handle = handle;
-    this.platform = platform;
+    this.objection = objection;
   }
 
   hold(): void {
@@ -60,34 +84,66 @@ class Beside {
   }
 
   open(sw: Switch): void {
-    if (!this.isClosed && this.server._handle === this.handle) this.listen(sw);
+    this.sw = sw;
+    if (!this.isClosed && this.server._handle === this.handle) this.begin(sw);
     if (!this.isHolding) return;
     this.isHolding = false;
     delete (this.server as Partial<InnerServer>).emit;
     if (this.owed && this.server._handle !== null) this.server.emit('listening');
   }
 
+  stayOnTcp(): void {
+    if (this.isClosed || this.objection !== null) return;
+    this.objection = HANDED_OVER;
+    this.companions?.close();
+    if (this.sw !== null) this.listen(this.sw);
+  }
+
+  get decision(): DecisionRecord {
+    return (this.companions as Companions).decision;
+  }
+
+  private begin(sw: Switch): void {
+    const { server, handle } = this;
+    const { close } = handle;
+    handle.close = (closed) => {
+      this.isClosed = true;
+      this.companions?.close();
+      Reflect.apply(close, handle, [closed]);
+    };
+    try {
+      this.listen(sw);
+    } catch (error) {
+      // As when the port is taken: the server does not listen.
+      server.close();
+      process.nextTick(() => server.emit('error', error));
+      return;
+    }
+    // The platform has told of `listening` by then; whoever is to have the handle, as `cluster` does, has taken it.
+    setImmediate(() => {
+      if (!this.isClosed && server._handle !== handle) this.stayOnTcp();
+    });
+  }
+
+  /** @throws ProviderRequiredError */
   private listen(sw: Switch): void {
     const { server, handle } = this;
-    const companions = sw.listenBeside<null>({
-      address: server.address() as AddressInfo,
+    const address = addressOf(server, handle);
+    this.companions = sw.listenBeside<null>({
+      address,
       descriptor: handle.fd ?? -1,
+      ruling: rulingFor('listen', address.address, address.port, this.objection) ?? undefined,
       place: () => null,
       connected: (stream) => this.connected(stream),
       handedOver() {},
       failed: (error) => process.emitWarning(error),
     });
-    const { close } = handle;
-    handle.close = (closed) => {
-      this.isClosed = true;
-      companions.close();
-      Reflect.apply(close, handle, [closed]);
-    };
+    describeServer(server, this);
   }
 
   private connected(stream: SwitchSocket): void {
-    const { server, handle, platform } = this;
-    if (this.isClosed || typeof handle.onconnection !== 'function') {
+    const { server, handle } = this;
+    if (this.isClosed || server._handle !== handle || typeof handle.onconnection !== 'function') {
       stream.abort();
       return;
     }
@@ -96,7 +152,18 @@ class Beside {
       stream.abort();
       return;
     }
+    // Otherwise it has been objected to.
+    const platform = platformOf(handle) as Platform;
     const own = isTls ? streamHandle(stream, platform) : new PlainHandle(stream, platform);
     this.resource.runInAsyncScope(handle.onconnection, handle, 0, own);
   }
+}
+
+/** Where it listens; the server itself may have lost its handle by now. */
+function addressOf(server: InnerServer, handle: Handle): AddressInfo {
+  const known = server.address();
+  if (known !== null) return known as AddressInfo;
+  const out = {} as AddressInfo;
+  (handle as { getsockname?(out: AddressInfo): unknown }).getsockname?.(out);
+  return out;
 }

@@ -1,6 +1,8 @@
 /** Looks the platform's inner symbols up, once: a Node.js that has others stays on TCP/IP, and says so. */
 import { Socket } from 'node:net';
+import type { Objection } from '../switch/policy.js';
 import { symbolOf } from './internals.js';
+import { warn } from './thread-face.js';
 
 /** The symbols that a SAN connection needs. */
 export interface Platform {
@@ -15,6 +17,9 @@ export interface Platform {
   /** Of a socket: bytes of the last write that waits, which its time-out looks at. */
   readonly lastWriteQueueSize: symbol;
 }
+
+/** What stands against any provider but TCP/IP on this thread. */
+let objection: Objection | null | undefined;
 
 let known: Platform | string | undefined;
 
@@ -40,4 +45,23 @@ function find(handle: object): Platform | string {
 export function platformOf(handle: object): Platform | string {
   known ??= find(handle);
   return known;
+}
+
+/** Node's permission model forbids what no face of ours could ask for in the platform's place. */
+function permissionModel(): Objection | null {
+  if ((process as { permission?: unknown }).permission === undefined) return null;
+  return { reason: 'permission-model', detail: "Node's permission model is on" };
+}
+
+/**
+ * Why nothing but TCP/IP serves on this thread; null: there is no reason.
+ * @param handle as for `platformOf`
+ */
+export function platformObjection(handle: object): Objection | null {
+  if (objection === undefined) {
+    const platform = platformOf(handle);
+    objection = typeof platform === 'string' ? { reason: 'unknown-platform', detail: platform } : permissionModel();
+    if (objection !== null) warn(objection.detail as string);
+  }
+  return objection;
 }

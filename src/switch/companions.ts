@@ -11,6 +11,7 @@ import { StepFailure } from './downcalls.js';
 import { establish } from './establish.js';
 import { SanOptions } from './options.js';
 import type { SocketHandOver } from './owner.js';
+import { Policy } from './policy.js';
 import type { Caller, Placed } from './requests.js';
 import type { RunningProvider } from './running-provider.js';
 import { type Accepted, type Answer, type Redirected, SanListener } from './san-listener.js';
@@ -62,6 +63,7 @@ export class CompanionSet<T> {
   private readonly request: CheckedBeside;
   private readonly place: ListenerPlace;
   private readonly owner: CompanionsOwner<T>;
+  private readonly policy: Policy;
   private readonly listeners: Listening<T>[] = [];
   /** Providers that could not go on, which the owner has been told. */
   private readonly lost = new Set<RunningProvider>();
@@ -72,6 +74,7 @@ export class CompanionSet<T> {
     this.request = request;
     this.place = place;
     this.owner = owner;
+    this.policy = request.ruling === undefined ? context.policy : new Policy(context.config.demanded, request.ruling);
   }
 
   /**
@@ -81,7 +84,7 @@ export class CompanionSet<T> {
   open(draft: DecisionDraft): void {
     const { context } = this;
     this.consider(draft);
-    const missing = context.tcpAllowed ? undefined : this.missingProvider();
+    const missing = this.policy.takesTcp ? undefined : this.missingProvider();
     const { address, port } = this.place.address;
     this.decided = record(context, draft, missing === undefined ? 'tcp' : null, port);
     if (missing === undefined) return;
@@ -120,14 +123,17 @@ export class CompanionSet<T> {
     for (const provider of context.running) {
       if (this.request.withheld !== undefined) draft.add(provider.name, 'not-serving', this.request.withheld);
       else if (this.lost.has(provider)) draft.add(provider.name, 'failed', 'provider-fault', provider.lastFault);
-      else if (context.isCandidate(provider)) this.add(provider, draft);
-      else draft.add(provider.name, 'not-serving', 'not-demanded');
+      else {
+        const objection = this.policy.objection(provider.name);
+        if (objection === null) this.add(provider, draft);
+        else draft.add(provider.name, 'not-serving', objection.reason, objection.detail);
+      }
     }
   }
 
   /** A demanded provider whose companion does not listen. */
   private missingProvider(): string | undefined {
-    return [...this.context.config.demanded].find((name) => {
+    return [...this.policy.demanded].find((name) => {
       return !this.listeners.some(({ provider }) => provider.name === name);
     });
   }

@@ -12,10 +12,13 @@ import { DecisionDraft, type DecisionRecord, explainDecision } from './decisions
 import { endsOf, establish } from './establish.js';
 import { Operation } from './operation.js';
 import { SanOptions, TcpOptions } from './options.js';
+import type { Objection, Policy } from './policy.js';
 import type { RunningProvider } from './running-provider.js';
 import { AttemptFailure, connectBySan, isFinal, type SanConnection } from './san-connect.js';
 import type { SourceBinding } from './source.js';
 import type { CheckedConnect } from './validate.js';
+
+const NO_SUBNET: Objection = { reason: 'no-subnet' };
 
 /** An address of the destination, as text and as the routes compare it. */
 interface Destination {
@@ -47,11 +50,51 @@ export function connect(context: SwitchContext, request: CheckedConnect): Promis
 
 /**
  * Connects by a SAN, for whoever has a TCP/IP socket of the platform's ready for when none serves.
+ * @param policy who may serve
  * @returns the socket; or the decision that TCP/IP is to serve
  * @throws as `connect`
  */
-export function connectBeside(context: SwitchContext, request: CheckedConnect): Promise<SwitchSocket | DecisionRecord> {
-  return new Attempt(context, request, new Operation(context.operations, request.signal)).runBeside();
+export function connectBeside(
+  context: SwitchContext,
+  request: CheckedConnect,
+  policy: Policy,
+): Promise<SwitchSocket | DecisionRecord> {
+  return new Attempt(context, request, new Operation(context.operations, request.signal), policy).runBeside();
+}
+
+/**
+ * The decision for an address that no SAN provider may serve, if TCP/IP may.
+ * @returns null: there is a reason to ask
+ */
+export function decideTcp(
+  context: SwitchContext,
+  address: string,
+  port: number,
+  policy: Policy,
+): DecisionRecord | null {
+  if (!policy.takesTcp) return null;
+  const parsed = parseAddress(address);
+  const serving = parsed === null ? [] : context.routes.lookup(parsed);
+  if (serving.some(({ name }) => policy.objection(name) === null)) return null;
+  const draft = new DecisionDraft('connect', address, port);
+  draft.candidates.push(...context.leftOut);
+  noteIdle(context, draft, policy);
+  draft.add('tcp', 'chosen', tcpReason(context, draft, policy));
+  return record(context, draft, 'tcp');
+}
+
+/** Names the providers that had no part in a decision, so that the record is complete. */
+function noteIdle(context: SwitchContext, draft: DecisionDraft, policy: Policy): void {
+  for (const { name } of context.running) {
+    if (draft.candidates.some(({ provider }) => provider === name)) continue;
+    const { reason, detail } = policy.objection(name) ?? NO_SUBNET;
+    draft.add(name, 'not-serving', reason, detail);
+  }
+}
+
+function tcpReason(context: SwitchContext, draft: DecisionDraft, policy: Policy): string {
+  if (draft.candidates.some(({ outcome }) => outcome === 'failed')) return 'fallback';
+  return context.running.some(({ name }) => policy.objection(name) === null) ? 'not-served' : 'no-san-provider';
 }
 
 /** What one connect has learnt so far. */
@@ -59,6 +102,7 @@ class Attempt {
   private readonly context: SwitchContext;
   private readonly request: CheckedConnect;
   private readonly operation: Operation;
+  private readonly policy: Policy;
   private readonly draft: DecisionDraft;
   /** Errors of addresses for which a provider promised that TCP/IP would fail too (rule 3.3). */
   private readonly final: NodeJS.ErrnoException[] = [];
@@ -68,10 +112,11 @@ class Attempt {
   private source: SourceBinding | null = null;
   private found: LookupAddress[] | null = null;
 
-  constructor(context: SwitchContext, request: CheckedConnect, operation: Operation) {
+  constructor(context: SwitchContext, request: CheckedConnect, operation: Operation, policy = context.policy) {
     this.context = context;
     this.request = request;
     this.operation = operation;
+    this.policy = policy;
     this.draft = new DecisionDraft('connect', request.host, request.port);
     this.draft.candidates.push(...context.leftOut);
   }
@@ -83,22 +128,22 @@ class Attempt {
   runBeside(): Promise<SwitchSocket | DecisionRecord> {
     return this.decide(() => {
       this.source?.release();
-      const { context, draft } = this;
-      draft.add('tcp', 'chosen', this.tcpReason);
+      const { context, draft, policy } = this;
+      draft.add('tcp', 'chosen', tcpReason(context, draft, policy));
       return record(context, draft, 'tcp');
     });
   }
 
   /** @param otherwise if no SAN serves and TCP/IP may */
   private async decide<T>(otherwise: () => T | Promise<T>): Promise<SwitchSocket | T> {
-    const { context, draft, operation } = this;
+    const { context, draft, operation, policy } = this;
     try {
       // Nothing ever listens on port 0, and the system has its own error for that.
       if (this.request.port === 0) return await otherwise();
-      const socket = context.routable.length > 0 ? await this.trySan() : null;
+      const socket = context.running.length > 0 ? await this.trySan() : null;
       if (socket !== null) return socket;
       if (!this.tcpMayServe && this.final.length > 0) throw this.finalError();
-      if (!context.tcpAllowed) throw this.requiredError();
+      if (!policy.takesTcp) throw this.requiredError();
       return await otherwise();
     } catch (error) {
       this.source?.release();
@@ -123,7 +168,9 @@ class Attempt {
     const destinations = texts.map(destinationOf).filter((destination) => destination !== null);
     this.tcpMayServe = destinations.length === 0;
     for (const destination of destinations) {
-      const serving = this.context.routes.lookup(destination.parsed).filter(this.context.isCandidate);
+      const serving = this.context.routes
+        .lookup(destination.parsed)
+        .filter(({ name }) => this.policy.objection(name) === null);
       if (serving.length === 0) {
         this.tcpMayServe = true;
         continue;
@@ -137,9 +184,9 @@ class Attempt {
       }
       this.tcpMayServe ||= left;
       // Rule 3.3: TCP/IP may reach this address, so it has its turn before a later one.
-      if (left && this.context.tcpAllowed) break;
+      if (left && this.policy.takesTcp) break;
     }
-    this.noteIdle();
+    noteIdle(this.context, this.draft, this.policy);
     return null;
   }
 
@@ -206,17 +253,6 @@ class Attempt {
     }
   }
 
-  /** Names the providers that had no part in this, so that the record is complete. */
-  private noteIdle(): void {
-    const named = new Set(this.draft.candidates.map(({ provider }) => provider));
-    for (const { name } of this.context.running) {
-      if (!named.has(name)) {
-        const allowed = this.context.routable.some((provider) => provider.name === name);
-        this.draft.add(name, 'not-serving', allowed ? 'no-subnet' : 'not-demanded');
-      }
-    }
-  }
-
   /** Several addresses that all failed look as they do in `net.connect`. */
   private finalError(): Error {
     record(this.context, this.draft, null);
@@ -228,19 +264,13 @@ class Attempt {
   private requiredError(): ProviderRequiredError {
     const { host, port } = this.request;
     const decision = record(this.context, this.draft, null);
-    const demanded = [...this.context.config.demanded].join(' or ');
+    const demanded = [...this.policy.demanded].join(' or ');
     const error = new ProviderRequiredError(
       `the configuration demands ${demanded} for ${host}:${port}: ${explainDecision(decision)}`,
       { syscall: 'connect', address: host, port },
     );
     error.decision = decision;
     return error;
-  }
-
-  private get tcpReason(): string {
-    const { context, draft } = this;
-    if (draft.candidates.some(({ outcome }) => outcome === 'failed')) return 'fallback';
-    return context.routable.length > 0 ? 'not-served' : 'no-san-provider';
   }
 
   private async byTcp(): Promise<SwitchSocket> {
@@ -250,7 +280,7 @@ class Attempt {
     const descriptor = isIP(request.host) !== 0 ? (this.source?.takeDescriptor() ?? -1) : -1;
     this.source?.release();
     this.source = null;
-    const reason = this.tcpReason;
+    const reason = tcpReason(context, draft, this.policy);
     const counters = context.counters.of('tcp');
     try {
       const { transport, socket } = await context.tcp.connect({

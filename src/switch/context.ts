@@ -5,6 +5,7 @@ import type { SwitchConfig } from './config.js';
 import type { DecisionCandidate, DecisionDraft, DecisionHistory, DecisionRecord } from './decisions.js';
 import type { Operation } from './operation.js';
 import type { OwnerKeys } from './owner.js';
+import type { Policy } from './policy.js';
 import type { ProviderSet } from './provider-set.js';
 import type { TcpProvider } from './registry.js';
 import type { Roster } from './roster.js';
@@ -19,12 +20,8 @@ export interface SwitchContext {
   readonly providers: ProviderSet;
   /** SAN providers that have started, in the order of preference; others may join them (rule 1.3). */
   readonly running: readonly RunningProvider[];
-  /** Those that may serve: all, or the demanded ones. */
-  readonly routable: readonly RunningProvider[];
-  /** Whether a provider is among `routable`. */
-  readonly isCandidate: (provider: RunningProvider) => boolean;
-  /** TCP/IP may serve: nothing is demanded, or it is. */
-  readonly tcpAllowed: boolean;
+  /** What the configuration says of who may serve. */
+  readonly policy: Policy;
   /** Those left out, as every decision lists them. */
   readonly leftOut: readonly DecisionCandidate[];
   readonly routes: RouteTable;

@@ -171,7 +171,7 @@ export class SwitchListener {
   /** Why an arrival by TCP/IP is reset; null: it is welcome. */
   private refusalOf(ends: Ends): string | null {
     // What a switch that demands a provider gets by TCP/IP is a fallback of the peer's.
-    if (!this.context.tcpAllowed) return 'provider-required';
+    if (!this.context.policy.takesTcp) return 'provider-required';
     if (this.request.admit === undefined) return null;
     const family = ends.family === 'IPv6' ? 6 : 4;
     const caller: Caller = {

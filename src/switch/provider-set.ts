@@ -21,8 +21,6 @@ interface Entry {
 /** The lists are the same arrays all the time. All of them are in the order of the configuration. */
 export class ProviderSet {
   readonly running: RunningProvider[] = [];
-  /** Of those that run, who may serve: all, or the demanded ones. */
-  readonly routable: RunningProvider[] = [];
   readonly leftOut: LeftOutProvider[] = [];
   /** These as every decision lists them. */
   readonly leftOutCandidates: DecisionCandidate[] = [];
@@ -95,9 +93,7 @@ export class ProviderSet {
     const outcomes = this.entries.map(({ outcome }) => outcome);
     const running = outcomes.filter(isRunning);
     const leftOut = outcomes.filter((outcome): outcome is LeftOutProvider => !isRunning(outcome));
-    const { demanded } = this.config;
     replace(this.running, running);
-    replace(this.routable, demanded.size > 0 ? running.filter(({ name }) => demanded.has(name)) : running);
     replace(this.leftOut, leftOut);
     replace(
       this.leftOutCandidates,

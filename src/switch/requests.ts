@@ -5,6 +5,7 @@ import type { AnyBytes, LentBytes, ReceiveBuffer, SocketHandlers } from '../sock
 import type { CallerData } from '../spi/types.js';
 import type { DecisionRecord } from './decisions.js';
 import type { SocketHandOver, SwitchOwner } from './owner.js';
+import type { Ruling } from './policy.js';
 
 /** Options that both ends of a connection know. */
 export interface CommonOptions<Bytes extends AnyBytes = Uint8Array> {
@@ -104,6 +105,8 @@ export interface BesideOptions<T> extends CommonOptions<AnyBytes> {
   readonly ipv6Only?: boolean | undefined;
   /** No companion is to listen, for this reason: it stands in the decision. */
   readonly withheld?: string | undefined;
+  /** What stands above the configuration here. */
+  readonly ruling?: Ruling | undefined;
   /**
    * Asked once per caller, before anything is said to it (rule 4.3): false rejects it, null keeps it on this thread. Another
    * owner gets it by `handedOver`, if its provider can hand over; otherwise it is kept, and `connected` has the tag. If it

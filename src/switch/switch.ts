@@ -7,17 +7,17 @@ import type { SwitchSocket } from '../socket/socket.js';
 import type { AnyBytes, LentBytes, StreamSocket } from '../socket/stream-socket.js';
 import { Counters, type SwitchStats } from '../stats/counters.js';
 import { type WatchAddresses, watchSystemAddresses } from './address-changes.js';
-import { parseAddress } from './addresses.js';
 import { adopt } from './adopt.js';
 import { type AdoptTcpOptions, adoptTcp } from './adopt-tcp.js';
 import { CompanionSet } from './companions.js';
 import { checkConfig, integerOption, type SwitchOptions } from './config.js';
-import { connect, connectBeside } from './connect.js';
+import { connect, connectBeside, decideTcp } from './connect.js';
 import type { SwitchContext } from './context.js';
 import { DecisionDraft, DecisionHistory, type DecisionRecord } from './decisions.js';
 import { discardHandOver, HAND_OVER_TIMEOUT_MS, handOver } from './hand-over.js';
 import { SwitchListener } from './listener.js';
 import { OwnerKeys, type SocketHandOver, type SwitchOwner } from './owner.js';
+import { Policy, type Ruling } from './policy.js';
 import { checkProviders, ProviderSet, RELEASE_TIMEOUT_MS } from './provider-set.js';
 import { deviceDriven, tcp } from './registry.js';
 import { Requery } from './requery.js';
@@ -95,17 +95,22 @@ export class Switch {
 
   /**
    * Connects by a SAN, for a caller that has a TCP/IP socket of its own for when none serves.
+   * @param ruling stands above the configuration
    * @returns the socket, or the decision that TCP/IP is to serve @throws as `connect`
    */
-  connectBeside(options: ConnectOptions<AnyBytes>): Promise<SwitchSocket | DecisionRecord> {
+  connectBeside(
+    options: ConnectOptions<AnyBytes>,
+    ruling: Ruling | null = null,
+  ): Promise<SwitchSocket | DecisionRecord> {
     this.assertOpen();
-    return connectBeside(this.context, checkConnect(options, this.context.config.highWaterMarkBytes));
+    const { context } = this;
+    const request = checkConnect(options, context.config.highWaterMarkBytes);
+    return connectBeside(context, request, this.policyFor(ruling));
   }
 
-  /** Whether some SAN provider may serve an address now (rule 3.1): there is a reason to ask. */
-  reaches(address: string): boolean {
-    const parsed = parseAddress(address);
-    return parsed !== null && this.context.routes.lookup(parsed).some(this.context.isCandidate);
+  /** For such a caller: the decision that TCP/IP serves an address; null: there is a reason to ask a SAN provider (rule 3.1). */
+  decideTcp(address: string, port: number, ruling: Ruling | null): DecisionRecord | null {
+    return decideTcp(this.context, address, port, this.policyFor(ruling));
   }
 
   /** This switch for others that hand connections over to it (section 8). */
@@ -173,7 +178,7 @@ export class Switch {
 
   /** TCP/IP may serve. False: the configuration demands other providers, and not `tcp!`. */
   get takesTcp(): boolean {
-    return this.context.tcpAllowed;
+    return this.context.policy.takesTcp;
   }
 
   /**
@@ -269,6 +274,11 @@ export class Switch {
     while (sockets.size > 0 && performance.now() < end) await nextTurn();
   }
 
+  private policyFor(ruling: Ruling | null): Policy {
+    const { policy, config } = this.context;
+    return ruling === null ? policy : new Policy(config.demanded, ruling);
+  }
+
   private assertOpen(): void {
     if (this.closing !== null) throw new SwitchClosedError();
   }
@@ -293,7 +303,7 @@ export async function createSwitchWith(options: SwitchOptions, watchAddresses: W
   );
   const counters = new Counters();
   const providers = await ProviderSet.start(config, counters);
-  const { running, routable } = providers;
+  const { running } = providers;
   counters.of('tcp');
   for (const { name } of running) counters.of(name);
   const context: SwitchContext = {
@@ -301,9 +311,7 @@ export async function createSwitchWith(options: SwitchOptions, watchAddresses: W
     tcp,
     providers,
     running,
-    routable,
-    isCandidate: (provider) => routable.includes(provider),
-    tcpAllowed: config.demanded.size === 0 || config.demanded.has('tcp'),
+    policy: new Policy(config.demanded),
     leftOut: providers.leftOutCandidates,
     routes: new RouteTable(running),
     owners: new OwnerKeys(running),

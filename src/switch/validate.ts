@@ -9,6 +9,7 @@ import { checkHandlers } from '../socket/misuse.js';
 import type { AnyBytes, ReceiveBuffer, SocketHandlers, SocketOptionName } from '../socket/stream-socket.js';
 import type { KeepAlive } from '../spi/types.js';
 import { highWaterMarkOption, integerOption } from './config.js';
+import type { Ruling } from './policy.js';
 import type { AdoptOptions, BesideOptions, CommonOptions, ConnectOptions, ListenOptions } from './requests.js';
 
 const NO_HANDLERS: SocketHandlers<AnyBytes> = {};
@@ -44,6 +45,7 @@ export interface CheckedConnect extends CheckedCommon {
 export interface CheckedBeside extends CheckedCommon {
   readonly ipv6Only: boolean;
   readonly withheld?: string | undefined;
+  readonly ruling?: Ruling | undefined;
 }
 
 /** A checked listen. */
@@ -141,7 +143,18 @@ const CONNECT_NAMES = new Set([
 const ADOPT_NAMES = new Set(['highWaterMarkBytes', 'handlers', 'lend', 'receiveBuffer', 'signal']);
 const BESIDE_NAMES = new Set([
   ...COMMON,
-  ...['address', 'descriptor', 'ipv6Only', 'withheld', 'place', 'connected', 'handedOver', 'withdrawn', 'failed'],
+  ...[
+    'address',
+    'descriptor',
+    'ipv6Only',
+    'withheld',
+    'ruling',
+    'place',
+    'connected',
+    'handedOver',
+    'withdrawn',
+    'failed',
+  ],
 ]);
 const LISTEN_NAMES = new Set([...COMMON, 'port', 'host', 'backlog', 'ipv6Only', 'admit', 'failed']);
 
@@ -287,7 +300,7 @@ export function checkBeside<T>(options: BesideOptions<T>, usualMarkBytes: number
   checkFunction('withdrawn', options.withdrawn);
   checkFunction('failed', options.failed);
   const ipv6Only = boolean('ipv6Only', options.ipv6Only, false);
-  return { ...new Checked(options, usualMarkBytes), ipv6Only, withheld: options.withheld };
+  return { ...new Checked(options, usualMarkBytes), ipv6Only, withheld: options.withheld, ruling: options.ruling };
 }
 
 /** @throws TypeError, InvalidOptionError */
