@@ -11,15 +11,19 @@ import { fair } from './fair.js';
 import { usage } from './harness/options.js';
 import type { Question } from './harness/question.js';
 import { hostile } from './hostile.js';
+import { http, http2, https } from './http.js';
 import { idle } from './idle.js';
 import { mail } from './mail.js';
 import { many } from './many.js';
+import { netRtt } from './net-rtt.js';
+import { netStream } from './net-stream.js';
 import { poller } from './poller.js';
 import { rdmaActor } from './rdma-actor.js';
 import { rdmaBulk } from './rdma-bulk.js';
 import { rdmaCopy } from './rdma-copy.js';
 import { rdmaFallback } from './rdma-fallback.js';
 import { rdmaRtt } from './rdma-rtt.js';
+import { registerCost } from './register-cost.js';
 import { rtt } from './rtt.js';
 import { spawn } from './spawn.js';
 import { stall } from './stall.js';
@@ -54,6 +58,12 @@ export const QUESTIONS: readonly Question[] = [
   rdmaBulk,
   rdmaCopy,
   rdmaFallback,
+  netRtt,
+  netStream,
+  http,
+  https,
+  http2,
+  registerCost,
 ];
 
 /** The question that a command line names. @throws BenchFailure unless it names one that exists */

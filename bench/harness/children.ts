@@ -5,6 +5,7 @@ import { type PeerSetup, SETUP_VARIABLE } from './messages.js';
 
 const PEER_FILE = fileURLToPath(new URL('./peer.js', import.meta.url));
 const running = new Set<ChildProcess>();
+const REGISTER = import.meta.resolve('sanswitch/register');
 const PROFILE_INTERVAL_US = 250;
 let profileDirectory: string | undefined;
 
@@ -15,10 +16,12 @@ export function profileInto(directory: string): void {
 
 /** The folder of a process's CPU profiles. */
 export function profileName(setup: PeerSetup): string {
-  const { transport, lend, ownBuffer, actors, actorWorkers, highWaterMarkBytes, label, role } = setup;
+  const { transport, lend, ownBuffer, actors, actorWorkers, program, register, highWaterMarkBytes, label, role } =
+    setup;
+  const layers = [program, register && `register-${register}`].filter(Boolean).map((name) => `-${name}`);
   const mark = highWaterMarkBytes === undefined ? '' : `-${highWaterMarkBytes}`;
   const also = label === undefined ? '' : `-${label}`;
-  return `${transport}${lend ? '-lent' : ''}${ownBuffer ? '-own-buffer' : ''}${actors ? '-actors' : ''}${actorWorkers === undefined ? '' : `-workers-${actorWorkers}`}${mark}${also}.${role}`;
+  return `${transport}${layers.join('')}${lend ? '-lent' : ''}${ownBuffer ? '-own-buffer' : ''}${actors ? '-actors' : ''}${actorWorkers === undefined ? '' : `-workers-${actorWorkers}`}${mark}${also}.${role}`;
 }
 
 /** Starts one process of a pair. Its standard output goes where our standard error goes: ours carries results only. */
@@ -28,9 +31,14 @@ export function forkPeer(setup: PeerSetup): ChildProcess {
     `--cpu-prof-interval=${PROFILE_INTERVAL_US}`,
     `--cpu-prof-dir=${profileDirectory}/${profileName(setup)}`,
   ];
+  const isRegistered = setup.register === 'both' || setup.register === setup.role;
   const child = fork(PEER_FILE, [], {
     env: { ...process.env, [SETUP_VARIABLE]: JSON.stringify(setup) },
-    execArgv: ['--expose-gc', ...(profileDirectory === undefined ? [] : profile)],
+    execArgv: [
+      '--expose-gc',
+      ...(isRegistered ? ['--import', REGISTER] : []),
+      ...(profileDirectory === undefined ? [] : profile),
+    ],
     stdio: ['ignore', 2, 2, 'ipc'],
   });
   running.add(child);

@@ -51,6 +51,22 @@ export const NODE_NET: Variant = {
   judged: false,
 };
 
+/** The same program, unmodified, with `sanswitch/register` at both ends. */
+export const NET_SHM: Variant = {
+  name: 'register, shm',
+  spec: { ...NODE_NET.spec, register: 'both' },
+  provider: 'shm',
+  judged: true,
+};
+
+/** The same program with `sanswitch/register` at one end: the other knows nothing but TCP/IP. */
+export const NET_REGISTERED: Variant = {
+  name: 'register, TCP/IP',
+  spec: { ...NODE_NET.spec, register: 'client' },
+  provider: 'node:net',
+  judged: true,
+};
+
 /** The shared-memory provider, as users get it. */
 export const SHM_COPIED: Variant = {
   name: 'shm copied',

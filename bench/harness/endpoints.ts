@@ -8,6 +8,10 @@ export async function makeEndpoint(spec: PeerSetup): Promise<Endpoint> {
     const { WorkerEndpoint } = await import('./worker-endpoint.js');
     return new WorkerEndpoint(spec, spec.actorWorkers);
   }
+  if (spec.program !== undefined) {
+    const { ProgramEndpoint } = await import('./program-endpoint.js');
+    return ProgramEndpoint.make(spec.program);
+  }
   if (spec.transport === 'net') {
     const { NetEndpoint } = await import('./net-channel.js');
     return new NetEndpoint(spec);

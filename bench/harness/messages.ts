@@ -5,6 +5,9 @@ import type { Stretches } from './computing.js';
 /** `net`: the platform's sockets, the baseline. `tcp`, `shm`, `verbs`: through the switch. `ring`: two bare rings, no switch. */
 export type TransportName = 'net' | 'tcp' | 'shm' | 'verbs' | 'ring';
 
+/** A program on top of `net`: its requests take the place of messages, which they are answered with. */
+export type ProgramName = 'http' | 'https' | 'http2';
+
 /** What a pair talks over. */
 export interface TransportSpec {
   readonly transport: TransportName;
@@ -24,6 +27,10 @@ export interface TransportSpec {
   readonly threads?: number;
   /** How long the switch's thread polls before it sleeps, µs, where it is not the default. */
   readonly spinBudgetUs?: number;
+  /** The ends whose process has `sanswitch/register` loaded (of no meaning but for `net`). */
+  readonly register?: 'both' | 'client';
+  /** What is spoken on the connection by programs of the platform's, where it is not mere messages (for `net` alone). */
+  readonly program?: ProgramName;
   /** Another high-water mark for sending than the transport's own default. */
   readonly highWaterMarkBytes?: number;
   /** Tells two pairs of one contest apart that differ in nothing else. */

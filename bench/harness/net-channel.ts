@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Server, Socket, type SocketConstru
 import { Channel, type DriverEnd, type Endpoint, type ServiceEnd } from './channel.js';
 import { CrowdService } from './crowd.js';
 import type { Connected, TransportSpec } from './messages.js';
+import { describeSocket } from './served-by.js';
 import { Driver, Service } from './workloads.js';
 
 const HOST = '127.0.0.1';
@@ -40,7 +41,7 @@ class NetChannel extends Channel {
   }
 
   describe(): Connected {
-    return { provider: 'node:net', decision: 'no switch: TCP loopback by the platform' };
+    return describeSocket(this.#socket);
   }
 }
 

@@ -144,6 +144,8 @@ class Connecting {
     const platform = platformOf(this.handle) as Platform;
     const handle = '_parent' in this.handle ? streamHandle(stream, platform) : new PlainHandle(stream, platform);
     (socket[platform.reinitialize] as (handle: Handle) => void)(handle);
+    // A TLS socket keeps its own handle above ours, and is ours all the same.
+    describe(socket, stream);
     request.oncomplete?.(0, socket._handle as Handle, request, true, true);
   }
 

@@ -3,6 +3,7 @@
  * JavaScript transports (`JSStream`, what `tls` puts below a Duplex), with our connection behind it.
  */
 import type { Buffer } from 'node:buffer';
+import { constants } from 'node:os';
 import { Duplex } from 'node:stream';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import { systemError } from '../native/os.js';
@@ -80,6 +81,8 @@ class Behind implements WireEvents {
   }
 
   write(request: object, buffers: readonly Uint8Array[]): Status {
+    // TLS and HTTP/2 have their last words when the connection is gone already.
+    if (this.isClosed) return -constants.errno.EPIPE;
     let left = buffers.length;
     let failure: Error | null = null;
     for (const buffer of buffers) {
