@@ -8,18 +8,22 @@ import type { SwitchSocket } from '../socket/socket.js';
 import type { DecisionRecord } from '../switch/decisions.js';
 import type { Objection, Ruling } from '../switch/policy.js';
 import type { Switch } from '../switch/switch.js';
+import { isOfHttp2 } from './http2.js';
 import { describe } from './info.js';
 import type { ConnectRequest, Handle, InnerSocket, Status } from './internals.js';
 import { PlainHandle } from './plain-handle.js';
 import { type Platform, platformObjection, platformOf } from './platform.js';
-import { streamHandle } from './stream-handle.js';
+import { askAgain, streamHandle } from './stream-handle.js';
 import { current, rulingFor, start } from './thread-face.js';
 
 /** A port that the application has bound is TCP/IP's. */
 const LOCAL_PORT: Objection = { reason: 'local-port' };
 
+/** Native code took the handle before it was known who serves, as TLS over a socket that still connects. */
+const TAKEN: Objection = { reason: 'handle-taken' };
+
 /** Handles whose connects are ours already. */
-const hooked = new WeakSet<Handle>();
+const hooked = new WeakMap<Handle, Connecting>();
 
 /** Has the switch asked first when this socket's handle is told to connect. Idempotent. */
 export function watchConnect(given: Socket): void {
@@ -27,8 +31,14 @@ export function watchConnect(given: Socket): void {
   const handle = socket._handle;
   // A pipe knows no IPv6, a handle that is no stream is one of ours.
   if (!handle || hooked.has(handle) || handle.isStreamBase !== true || typeof handle.connect6 !== 'function') return;
-  hooked.add(handle);
-  new Connecting(socket, handle).begin();
+  const connecting = new Connecting(socket, handle);
+  hooked.set(handle, connecting);
+  connecting.begin();
+}
+
+/** Native code has taken this handle for good: only TCP/IP can serve, if that is not settled yet. */
+export function keepHandle(handle: Handle): void {
+  hooked.get(handle)?.keep();
 }
 
 type Step = (request: ConnectRequest, address: string, port: number) => Status;
@@ -37,9 +47,12 @@ type Step = (request: ConnectRequest, address: string, port: number) => Status;
 class Connecting {
   private readonly socket: InnerSocket;
   private readonly handle: Handle;
-  private readonly abort = new AbortController();
+  private abort = new AbortController();
   private localAddress: string | undefined;
   private hasLocalPort = false;
+  private isTaken = false;
+  /** What has been asked of the switch. */
+  private again: (() => Status) | null = null;
 
   constructor(socket: InnerSocket, handle: Handle) {
     this.socket = socket;
@@ -65,6 +78,15 @@ class Connecting {
     };
   }
 
+  keep(): void {
+    const { again } = this;
+    this.isTaken = true;
+    if (again === null) return;
+    this.abort.abort();
+    this.abort = new AbortController();
+    again();
+  }
+
   /** What the handle's class has under a name. */
   private original(name: 'connect' | 'connect6' | 'bind' | 'bind6'): (...args: unknown[]) => Status {
     const proto = Object.getPrototypeOf(this.handle) as Record<string, (...args: unknown[]) => Status>;
@@ -72,6 +94,7 @@ class Connecting {
   }
 
   private restore(): void {
+    this.again = null;
     const own = this.handle as Partial<Handle>;
     delete own.connect;
     delete own.connect6;
@@ -88,7 +111,8 @@ class Connecting {
   private connect(name: 'connect' | 'connect6', request: ConnectRequest, address: string, port: number): Status {
     const sw = current();
     const byTcp: Step = (...args) => this.original(name)(...args);
-    const objection = platformObjection(this.handle) ?? (this.hasLocalPort ? LOCAL_PORT : null);
+    const ownObjection = this.isTaken ? TAKEN : this.hasLocalPort ? LOCAL_PORT : null;
+    const objection = platformObjection(this.handle) ?? ownObjection;
     const ruling = rulingFor('connect', address, port, objection);
     const decision = sw === null ? null : sw.decideTcp(address, port, ruling);
     if (decision !== null) {
@@ -96,6 +120,7 @@ class Connecting {
       describe(this.socket, decision);
       return byTcp(request, address, port);
     }
+    if (!this.isTaken) this.again = () => this.connect(name, request, address, port);
     void this.decide(sw ?? start(), ruling, byTcp, request, address, port);
     return 0;
   }
@@ -108,16 +133,16 @@ class Connecting {
     address: string,
     port: number,
   ): Promise<void> {
+    const { localAddress } = this;
+    const { signal } = this.abort;
     let outcome: SwitchSocket | DecisionRecord;
     try {
-      const { localAddress } = this;
-      const { signal } = this.abort;
       outcome = await (await sw).connectBeside({ host: address, port, localAddress, signal }, ruling);
     } catch (error) {
-      if (!this.abort.signal.aborted) this.failed(request, error as NodeJS.ErrnoException);
+      if (!signal.aborted) this.failed(request, error as NodeJS.ErrnoException);
       return;
     }
-    if (this.abort.signal.aborted) {
+    if (signal.aborted) {
       if (!('candidates' in outcome)) outcome.abort();
       return;
     }
@@ -142,10 +167,12 @@ class Connecting {
     const { socket } = this;
     // Otherwise it has been objected to.
     const platform = platformOf(this.handle) as Platform;
-    const handle = '_parent' in this.handle ? streamHandle(stream, platform) : new PlainHandle(stream, platform);
+    const isNative = '_parent' in this.handle || isOfHttp2(socket);
+    const handle = isNative ? streamHandle(stream, platform) : new PlainHandle(stream, platform);
     (socket[platform.reinitialize] as (handle: Handle) => void)(handle);
     // A TLS socket keeps its own handle above ours, and is ours all the same.
     describe(socket, stream);
+    askAgain(socket);
     request.oncomplete?.(0, socket._handle as Handle, request, true, true);
   }
 

@@ -7,6 +7,7 @@ import type { DecisionRecord } from '../switch/decisions.js';
 import type { Objection } from '../switch/policy.js';
 import type { Companions } from '../switch/requests.js';
 import type { Switch } from '../switch/switch.js';
+import { servesHttp2 } from './http2.js';
 import { describeServer } from './info.js';
 import type { Handle, InnerServer } from './internals.js';
 import { PlainHandle } from './plain-handle.js';
@@ -154,7 +155,8 @@ class Beside {
     }
     // Otherwise it has been objected to.
     const platform = platformOf(handle) as Platform;
-    const own = isTls ? streamHandle(stream, platform) : new PlainHandle(stream, platform);
+    const isNative = isTls || (servesHttp2(server) && canStream());
+    const own = isNative ? streamHandle(stream, platform) : new PlainHandle(stream, platform);
     this.resource.runInAsyncScope(handle.onconnection, handle, 0, own);
   }
 }

@@ -5,6 +5,7 @@ import type { Objection } from '../switch/policy.js';
 import { watchConnect } from './connecting.js';
 import type { InnerServer } from './internals.js';
 import { watchListen } from './listening.js';
+import { patchTls } from './securing.js';
 
 /** On `Socket.prototype` and known to all copies of this package that a thread has loaded: it is patched. */
 const PATCHED = Symbol.for('sanswitch.patched');
@@ -45,5 +46,6 @@ export function patch(): boolean {
     Reflect.apply(listen, this, args);
     watchListen(this, objection);
   };
+  patchTls();
   return true;
 }

@@ -31,7 +31,7 @@ export class PlainHandle implements Handle, WireEvents {
   readonly stream: SwitchSocket;
   /** What is told runs in the context in which the socket was made. */
   private readonly resource = new AsyncResource('TCPWRAP');
-  private readonly platform: Platform;
+  readonly platform: Platform;
   private socket: InnerSocket | null = null;
   private isClosed = false;
   /** What `onread` has not had yet, because its callback has stopped it. */
@@ -106,6 +106,14 @@ export class PlainHandle implements Handle, WireEvents {
     if (!this.isClosed) this.stream.abort();
     this.over(closed);
     return 0;
+  }
+
+  /** Leaves the connection to another handle, which is to take it now. */
+  leave(): SwitchSocket {
+    const { socket } = this;
+    if (socket !== null) delete (socket as Partial<InnerSocket>)._writeGeneric;
+    this.isClosed = true;
+    return this.stream;
   }
 
   setNoDelay(isOn: boolean): Status {

@@ -58,6 +58,7 @@ class Behind implements WireEvents {
   private readonly stream: SwitchSocket;
   private readonly handle: JsStream;
   private readonly platform: Platform;
+  private isEnded = false;
   private isClosed = false;
 
   constructor(stream: SwitchSocket, handle: JsStream, platform: Platform) {
@@ -82,7 +83,7 @@ class Behind implements WireEvents {
 
   write(request: object, buffers: readonly Uint8Array[]): Status {
     // TLS and HTTP/2 have their last words when the connection is gone already.
-    if (this.isClosed) return -constants.errno.EPIPE;
+    if (this.isClosed || this.isEnded) return -constants.errno.EPIPE;
     let left = buffers.length;
     let failure: Error | null = null;
     for (const buffer of buffers) {
@@ -97,6 +98,7 @@ class Behind implements WireEvents {
   }
 
   shutdown(request: object): Status {
+    this.isEnded = true;
     this.stream.end();
     setImmediate(() => {
       if (!this.isClosed) this.handle.finishShutdown(request, 0);
@@ -163,4 +165,17 @@ export function streamHandle(stream: SwitchSocket, platform: Platform): Handle {
   });
   attach(stream, behind);
   return handle;
+}
+
+/** A TLS handle, as far as it has to be told what a socket listens for. */
+interface TlsHandle extends Handle {
+  enableSessionCallbacks?: () => void;
+  enableKeylogCallback?: () => void;
+}
+
+/** Asks a TLS socket's new handle for the events that only its former one has been asked for. */
+export function askAgain(socket: InnerSocket): void {
+  const handle = socket._handle as TlsHandle;
+  if (socket.listenerCount('session') > 0) handle.enableSessionCallbacks?.();
+  if (socket.listenerCount('keylog') > 0) handle.enableKeylogCallback?.();
 }
