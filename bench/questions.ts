@@ -11,7 +11,6 @@ import { fair } from './fair.js';
 import { usage } from './harness/options.js';
 import type { Question } from './harness/question.js';
 import { hostile } from './hostile.js';
-import { http, http2, https } from './http.js';
 import { idle } from './idle.js';
 import { mail } from './mail.js';
 import { many } from './many.js';
@@ -30,6 +29,7 @@ import { stall } from './stall.js';
 import { stream } from './stream.js';
 import { sync } from './sync.js';
 import { tcp } from './tcp.js';
+import { grpc, http, http2, https, httpUndici, ws } from './unmodified.js';
 
 /** In the order in which `--help` lists them. */
 export const QUESTIONS: readonly Question[] = [
@@ -63,6 +63,9 @@ export const QUESTIONS: readonly Question[] = [
   http,
   https,
   http2,
+  httpUndici,
+  ws,
+  grpc,
   registerCost,
 ];
 

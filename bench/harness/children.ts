@@ -33,7 +33,11 @@ export function forkPeer(setup: PeerSetup): ChildProcess {
   ];
   const isRegistered = setup.register === 'both' || setup.register === setup.role;
   const child = fork(PEER_FILE, [], {
-    env: { ...process.env, [SETUP_VARIABLE]: JSON.stringify(setup) },
+    env: {
+      ...process.env,
+      ...(setup.register === 'both' ? { SANSWITCH_PROVIDERS: 'shm!' } : {}),
+      [SETUP_VARIABLE]: JSON.stringify(setup),
+    },
     execArgv: [
       '--expose-gc',
       ...(isRegistered ? ['--import', REGISTER] : []),

@@ -6,7 +6,7 @@ import type { Stretches } from './computing.js';
 export type TransportName = 'net' | 'tcp' | 'shm' | 'verbs' | 'ring';
 
 /** A program on top of `net`: its requests take the place of messages, which they are answered with. */
-export type ProgramName = 'http' | 'https' | 'http2';
+export type ProgramName = 'http' | 'https' | 'http2' | 'undici' | 'ws' | 'grpc';
 
 /** What a pair talks over. */
 export interface TransportSpec {

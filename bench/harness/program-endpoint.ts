@@ -14,16 +14,27 @@ export type Ask = (done: (error: Error | null, answer: Buffer, socket: Socket) =
 
 /** A program of the platform's. */
 export interface Program {
-  /** A server that does not listen yet. */
-  makeServer(): Server;
+  /** Starts a server. @returns its port */
+  listen(host: string): Promise<number>;
   /** A client of the server at `port`. Calls of the function that it returns give one requester each. */
   makeClient(host: string, port: number): () => Ask;
+}
+
+/** Has a server of the platform's kind listen. @returns its port */
+export function listenOn(server: Server, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, host, () => resolve((server.address() as AddressInfo).port));
+  });
 }
 
 const PROGRAMS: Readonly<Record<ProgramName, () => Promise<Program>>> = {
   http: async () => (await import('./programs.js')).HTTP,
   https: async () => (await import('./programs.js')).HTTPS,
   http2: async () => (await import('./programs.js')).HTTP2,
+  undici: async () => (await import('./foreign-programs.js')).UNDICI,
+  ws: async () => (await import('./foreign-programs.js')).WS,
+  grpc: async () => (await import('./foreign-programs.js')).GRPC,
 };
 
 /** One requester: each message, whatever it is, is a request, whose answer comes back. */
@@ -91,7 +102,6 @@ class ServedChannel extends Channel {
 /** An endpoint of a program. */
 export class ProgramEndpoint implements Endpoint {
   readonly #program: Program;
-  #server: Server | undefined;
   #open: (() => Ask) | undefined;
   #first: Connected | undefined;
   /** Its members are the program's. */
@@ -105,13 +115,8 @@ export class ProgramEndpoint implements Endpoint {
     this.#program = program;
   }
 
-  listen(): Promise<string> {
-    const server = this.#program.makeServer();
-    this.#server = server;
-    return new Promise((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(0, HOST, () => resolve(String((server.address() as AddressInfo).port)));
-    });
+  async listen(): Promise<string> {
+    return String(await this.#program.listen(HOST));
   }
 
   serve(): Promise<ServiceEnd> {
@@ -139,7 +144,6 @@ export class ProgramEndpoint implements Endpoint {
     return channel;
   }
 
-  async close(): Promise<void> {
-    this.#server?.close();
-  }
+  /** What is left ends with the process. */
+  async close(): Promise<void> {}
 }

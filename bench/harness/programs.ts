@@ -11,7 +11,7 @@ import { connect, createSecureServer } from 'node:http2';
 import { createServer as createTlsServer, Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import { CERTIFICATE } from './certificate.js';
-import type { Ask, Program } from './program-endpoint.js';
+import { type Ask, listenOn, type Program } from './program-endpoint.js';
 import { patterned } from './workloads.js';
 
 const BODY = patterned(64);
@@ -39,7 +39,7 @@ function keepAlive(ask: typeof request, options: RequestOptions): Ask {
 
 /** `node:http`. */
 export const HTTP: Program = {
-  makeServer: () => createServer(answer),
+  listen: (host) => listenOn(createServer(answer), host),
   makeClient: (host, port) => () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     return keepAlive(request, { host, port, agent });
@@ -48,7 +48,7 @@ export const HTTP: Program = {
 
 /** `node:https`. */
 export const HTTPS: Program = {
-  makeServer: () => createTlsServer(CERTIFICATE, answer),
+  listen: (host) => listenOn(createTlsServer(CERTIFICATE, answer), host),
   makeClient: (host, port) => () => {
     const agent = new TlsAgent({ keepAlive: true, maxSockets: 1, ca: CERTIFICATE.cert, servername: 'localhost' });
     return keepAlive(tlsRequest, { host, port, agent });
@@ -57,13 +57,13 @@ export const HTTPS: Program = {
 
 /** `node:http2` over TLS: one connection, on which every requester has one stream at a time. */
 export const HTTP2: Program = {
-  makeServer() {
+  listen(host) {
     const server = createSecureServer(CERTIFICATE);
     server.on('stream', (stream) => {
       stream.respond({ ':status': 200, ...HEADERS });
       stream.end(BODY);
     });
-    return server;
+    return listenOn(server, host);
   },
   makeClient(host, port) {
     const session = connect(`https://${host}:${port}`, { ca: CERTIFICATE.cert, servername: 'localhost' });

@@ -24,6 +24,9 @@ describe('npm run bench, unmodified programs', () => {
     ['http', ['1 connection', '64 connections'], 1.5],
     ['https', ['1 connection', '64 connections'], 1],
     ['http2', ['100 streams'], 1],
+    ['http-undici', ['64 connections'], 1.3],
+    ['ws', ['64 connections'], 2],
+    ['grpc', ['64 calls in flight'], 1],
   ] as const)(
     '%s: over shared memory, both ends',
     { timeout: LIMIT_MS, retry: RETRIES },
