@@ -3,9 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { type Command, UsageError } from './command.js';
 import { doctorCommand } from './doctor.js';
+import { runCommand } from './run.js';
 
 /** All commands by name. */
-const COMMANDS: Readonly<Record<string, Command>> = { doctor: doctorCommand };
+const COMMANDS: Readonly<Record<string, Command>> = { doctor: doctorCommand, run: runCommand };
 
 function help(): string {
   const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`);

@@ -1,5 +1,6 @@
 /** Listening: the platform's server listens on TCP/IP, and companions beside it (rule 4.1); it takes the callers of both. */
 import { AsyncResource } from 'node:async_hooks';
+import cluster from 'node:cluster';
 import type { AddressInfo, Server } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import type { SwitchSocket } from '../socket/socket.js';
@@ -20,6 +21,20 @@ const HANDED_OVER: Objection = { reason: 'handle-handed-over' };
 
 const watched = new WeakSet<Handle>();
 const besides = new WeakMap<Server, Beside>();
+
+/** Of what `_listen2` is given: address, port, family, backlog, descriptor, flags. */
+const DESCRIPTOR = 4;
+
+/**
+ * Why a server that is about to listen has to stay on TCP/IP, whatever serves here; null: it has not to. Others may listen on a
+ * descriptor that came from elsewhere, and take its callers.
+ */
+export function objectionToListen(server: Server, args: readonly unknown[]): Objection | null {
+  if (cluster.isWorker) return { reason: 'cluster-worker' };
+  const fd = args[DESCRIPTOR];
+  if (typeof fd === 'number' && fd >= 0) return { reason: 'file-descriptor' };
+  return (server as InnerServer)._handle === null ? null : { reason: 'foreign-handle' };
+}
 
 /**
  * Companions beside a server that has just begun to listen. Idempotent.

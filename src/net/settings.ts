@@ -19,7 +19,7 @@ export interface Settings {
 const isSet = (value: string | undefined): boolean => value !== undefined && value !== '' && value !== '0';
 
 /** Checks what `createSwitch` would. @throws InvalidOptionError, UnknownProviderError */
-function checkOptions(options: SwitchOptions): SwitchConfig {
+export function checkOptions(options: SwitchOptions): SwitchConfig {
   const config = checkConfig(options);
   checkProviders(config);
   return config;

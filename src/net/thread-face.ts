@@ -1,21 +1,35 @@
 /** The switch behind the sockets and servers of one thread, and what stands above it. */
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
+import { InvalidOptionError } from '../errors.js';
+import type { SwitchOptions } from '../switch/config.js';
 import { type DecisionRecord, explainDecision } from '../switch/decisions.js';
 import type { Objection, Ruling } from '../switch/policy.js';
 import { createSwitch, type Switch } from '../switch/switch.js';
 import type { Direction } from './rules.js';
-import { readSettings, type Settings } from './settings.js';
+import { checkOptions, readSettings, type Settings } from './settings.js';
 
 /** Set once some thread of this process has warned. */
 const WARNED = 'sanswitch.warned';
 
+let configured: SwitchOptions | null = null;
 let settings: Settings | null = null;
 let starting: Promise<Switch> | null = null;
 let started: Switch | null = null;
 
+/**
+ * Says what this thread's switch is to be made with; instead of `SANSWITCH_PROVIDERS`. Rules hold in any case.
+ * @throws InvalidOptionError: wrong, or too late: a socket or a server has been in use; UnknownProviderError
+ */
+export function configure(options: SwitchOptions): void {
+  if (starting !== null) throw new InvalidOptionError('the switch of this thread is in use: configure it before that');
+  checkOptions(options);
+  configured = { ...options };
+  settings = null;
+}
+
 /** The settings of this thread, read once. @throws InvalidOptionError, UnknownProviderError, InvalidRuleError */
 export function settingsOf(): Settings {
-  settings ??= readSettings(null);
+  settings ??= readSettings(configured);
   return settings;
 }
 

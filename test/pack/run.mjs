@@ -117,7 +117,7 @@ function compileAndRun(folder, name, code) {
   run(process.execPath, [`${name}.mjs`], { cwd: folder });
 }
 
-const entryPoints = ['sanswitch', 'sanswitch/spi', 'sanswitch/sync'];
+const entryPoints = ['sanswitch', 'sanswitch/net', 'sanswitch/spi', 'sanswitch/sync'];
 /** What is needed for `sanswitch/prometheus` alone, and must not be needed otherwise. */
 const optionalPeers = ['prom-client', '@opentelemetry/api', 'tdigest', 'bintrees'];
 

@@ -3,10 +3,16 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 
 /** What `sanswitch/register` is. */
 export const REGISTER = new URL('../../dist/register/index.js', import.meta.url).href;
+/** What `sanswitch/net` is. */
+export const NET = new URL('../../dist/net/index.js', import.meta.url).href;
+/** What `npx sanswitch` runs. */
+export const COMMAND = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
 const folder = mkdtempSync(join(tmpdir(), 'sanswitch-register-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
