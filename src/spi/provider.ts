@@ -137,7 +137,8 @@ export interface SanProvider {
    * SO_MAX_RDMA_SIZE) bytes, whose `handle` is good for `WSPRdmaRead`, and whose bytes `WSPRegisterRdmaMemory` takes. What it
    * holds at first means nothing. It is the switch's until `WSPReturnMemory` or the close of the socket; after either the
    * provider gives it to others. The switch may keep several, and one for as long as the application does not read.
-   * @returns null: there is none now; the switch then registers memory of its own (`WSPRegisterMemory`)
+   * @returns null: there is none now, or memory is scarce and this socket has some already; the switch then waits until it has
+   * not, and only then registers memory of its own (`WSPRegisterMemory`)
    */
   WSPBorrowMemory?(socket: Socket, bytes: number): RdmaLocalBuffer | null;
   /**
@@ -190,7 +191,11 @@ export interface RdmaLocalBuffer extends WsaBuffer {
 export type WSPRegisterMemory = (socket: Socket, bytes: Uint8Array, access: number) => MemoryHandle;
 /** Ends a local registration; never while an operation uses it (rule 6.3). */
 export type WSPDeregisterMemory = (socket: Socket, handle: MemoryHandle) => WsaCode;
-/** Registers memory for the one peer of this connection (rule 6.1). @throws WsaError WSAENOBUFS */
+/**
+ * Registers memory for the one peer of this connection (rule 6.1).
+ * @throws WsaError WSAENOBUFS: no memory can be locked, or memory is scarce and this connection has some for its peer already; the
+ * switch then waits until it has not
+ */
 export type WSPRegisterRdmaMemory = (socket: Socket, bytes: Uint8Array, access: number) => RdmaRegistration;
 /** Ends a remote registration. */
 export type WSPDeregisterRdmaMemory = (socket: Socket, handle: MemoryHandle) => WsaCode;
