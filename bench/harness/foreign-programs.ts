@@ -20,6 +20,8 @@ import { patterned } from './workloads.js';
 const BODY = patterned(64);
 const NOTHING = Buffer.alloc(0);
 const POOLED = 64;
+/** Connections rest while the others of a contest are measured. */
+const KEPT_MS = 60_000;
 
 /** These libraries keep their sockets to themselves; the platform tells of each. */
 let latest: Socket | undefined;
@@ -36,7 +38,7 @@ export const UNDICI: Program = {
     return listenOn(app.server, host);
   },
   makeClient(host, port) {
-    const pool = new Pool(`http://${host}:${port}`, { connections: POOLED });
+    const pool = new Pool(`http://${host}:${port}`, { connections: POOLED, keepAliveTimeout: KEPT_MS });
     let connected: Socket | undefined;
     subscribe('undici:client:connected', (message) => {
       connected = (message as { socket: Socket }).socket;

@@ -17,6 +17,8 @@ import { patterned } from './workloads.js';
 const BODY = patterned(64);
 const HEADERS = { 'content-type': 'application/octet-stream', 'content-length': BODY.length };
 const NOTHING = Buffer.alloc(0);
+/** Its connections rest while the others of a contest are measured: 0, they are kept however long that takes. */
+const KEPT = { keepAliveTimeout: 0 };
 
 function answer(_request: IncomingMessage, response: ServerResponse): void {
   response.writeHead(200, HEADERS);
@@ -39,7 +41,7 @@ function keepAlive(ask: typeof request, options: RequestOptions): Ask {
 
 /** `node:http`. */
 export const HTTP: Program = {
-  listen: (host) => listenOn(createServer(answer), host),
+  listen: (host) => listenOn(createServer(KEPT, answer), host),
   makeClient: (host, port) => () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     return keepAlive(request, { host, port, agent });
@@ -48,7 +50,7 @@ export const HTTP: Program = {
 
 /** `node:https`. */
 export const HTTPS: Program = {
-  listen: (host) => listenOn(createTlsServer(CERTIFICATE, answer), host),
+  listen: (host) => listenOn(createTlsServer({ ...CERTIFICATE, ...KEPT }, answer), host),
   makeClient: (host, port) => () => {
     const agent = new TlsAgent({ keepAlive: true, maxSockets: 1, ca: CERTIFICATE.cert, servername: 'localhost' });
     return keepAlive(tlsRequest, { host, port, agent });
