@@ -27,6 +27,11 @@ export function invalidArgType(name: string, expected: string, value: unknown): 
   return nodeCoded(new TypeError(message), 'ERR_INVALID_ARG_TYPE');
 }
 
+/** `ERR_INVALID_HANDLE_TYPE`, as Node words it. */
+export function invalidHandleType(): TypeError {
+  return nodeCoded(new TypeError('This handle type cannot be sent'), 'ERR_INVALID_HANDLE_TYPE');
+}
+
 /** `ERR_OUT_OF_RANGE`, as Node words it. */
 export function outOfRange(name: string, range: string, value: unknown): RangeError {
   const message = `The value of "${name}" is out of range. It must be ${range}. Received ${showValue(value)}`;

@@ -4,7 +4,7 @@
  */
 import { ChildProcess } from 'node:child_process';
 import { Server, Socket } from 'node:net';
-import { nodeCoded } from '../misuse.js';
+import { invalidHandleType } from '../misuse.js';
 import type { InnerSocket } from './internals.js';
 import { stayOnTcp } from './listening.js';
 import { PlainHandle } from './plain-handle.js';
@@ -23,7 +23,7 @@ function check(handle: unknown): void {
   const { server } = handle as { server?: Server | null };
   if (server) stayOnTcp(server);
   if ((handle as unknown as InnerSocket)._handle instanceof PlainHandle) {
-    throw nodeCoded(new TypeError('This handle type cannot be sent'), 'ERR_INVALID_HANDLE_TYPE');
+    throw invalidHandleType();
   }
 }
 

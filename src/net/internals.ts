@@ -3,7 +3,7 @@
  * are found by their descriptions. Nothing here is documented by the platform, so everything is looked for before it is used.
  */
 import type { Server, Socket } from 'node:net';
-import type { DecisionRecord } from '../switch/decisions.js';
+import type { SocketInfo } from './info.js';
 
 /** What a handle's functions return: 0, or a negated errno. */
 export type Status = number;
@@ -49,7 +49,7 @@ export interface InnerSocket extends Omit<Socket, 'connecting'> {
   _unrefTimer(): void;
   _writeGeneric(writev: boolean, data: unknown, encoding: string, done: WriteDone): unknown;
   /** Who serves it. */
-  sanswitch?: { readonly decision: DecisionRecord };
+  readonly sanswitch?: SocketInfo;
   [symbol: symbol]: unknown;
 }
 

@@ -4,7 +4,7 @@
  */
 import { AsyncResource } from 'node:async_hooks';
 import { Buffer } from 'node:buffer';
-import { nodeCoded } from '../misuse.js';
+import { invalidHandleType, nodeCoded } from '../misuse.js';
 import { systemError } from '../native/os.js';
 import type { SwitchSocket } from '../socket/socket.js';
 import { describe } from './info.js';
@@ -27,13 +27,13 @@ export class PlainHandle implements Handle, WireEvents {
   readonly isStreamBase = false;
   /** The platform's own note of whether it reads. */
   reading = false;
-  onread: unknown;
   readonly stream: SwitchSocket;
   /** What is told runs in the context in which the socket was made. */
   private readonly resource = new AsyncResource('TCPWRAP');
   readonly platform: Platform;
   private socket: InnerSocket | null = null;
   private isClosed = false;
+  private reader: unknown;
   /** What `onread` has not had yet, because its callback has stopped it. */
   private held: Buffer | null = null;
   [symbol: symbol]: unknown;
@@ -46,6 +46,17 @@ export class PlainHandle implements Handle, WireEvents {
       get: () => this.socket,
       set: (socket: InnerSocket | null) => this.belongTo(socket),
     });
+  }
+
+  /** What the platform reads by. */
+  get onread(): unknown {
+    return this.reader;
+  }
+
+  /** @throws TypeError as the platform's for what can't be sent: of an open handle it is changed only to send that to another process */
+  set onread(reader: unknown) {
+    if (this.reader !== undefined && reader !== this.reader && !this.isClosed) throw invalidHandleType();
+    this.reader = reader;
   }
 
   get bytesRead(): number {

@@ -149,6 +149,41 @@ function usePrometheus(folder, label) {
   useEntryPoints(folder, label, ['sanswitch/prometheus']);
 }
 
+/** A program that knows nothing of sanswitch; it prints who serves its socket. */
+const unmodified = `
+const net = require('node:net');
+const server = net.createServer((peer) => peer.end()).listen(0, '127.0.0.1', () => {
+  const socket = net.connect(server.address().port, '127.0.0.1', () => console.log(socket.sanswitch.provider));
+  socket.resume().on('close', () => server.close());
+});
+`;
+
+/** `sanswitch/register`, in each of the ways in which a program gets it, and its types. */
+function useRegister(folder, label, provider) {
+  writeFileSync(join(folder, 'unmodified.cjs'), unmodified);
+  const expectProvider = ({ stdout }) => expect(stdout === `${provider}\n`, `it said: ${stdout}`);
+  const quiet = { SANSWITCH_NO_WARNING: '1' };
+  check(`${label}: node --import sanswitch/register`, () => {
+    const env = cleanEnv(quiet);
+    expectProvider(run(process.execPath, ['--import', 'sanswitch/register', 'unmodified.cjs'], { cwd: folder, env }));
+  });
+  check(`${label}: NODE_OPTIONS=--import=sanswitch/register`, () => {
+    const env = cleanEnv({ ...quiet, NODE_OPTIONS: '--import=sanswitch/register' });
+    expectProvider(run(process.execPath, ['unmodified.cjs'], { cwd: folder, env }));
+  });
+  check(`${label}: npx sanswitch run`, () => {
+    const args = [npmProgram, 'exec', '--offline', '--', 'sanswitch', 'run', '--', 'node', 'unmodified.cjs'];
+    expectProvider(run(process.execPath, args, { cwd: folder, env: cleanEnv(quiet) }));
+  });
+  check(`${label}: sanswitch/register has types`, () => {
+    compileAndRun(
+      folder,
+      'register',
+      "import 'sanswitch/register';\nimport net from 'node:net';\nconst { sanswitch } = new net.Socket();\nconst provider: string | undefined = sanswitch?.provider;\nvoid provider;\n",
+    );
+  });
+}
+
 /** `npx sanswitch`, as npm makes it from the package's `bin`. */
 function useCommand(folder, label, shm) {
   check(`${label}: npx sanswitch doctor`, () => {
@@ -196,6 +231,7 @@ function main() {
     useEntryPoints(folder, 'without compiler');
     usePrometheus(folder, 'without compiler');
     useCommand(folder, 'without compiler', hasPrebuilt ? 'used' : 'not used');
+    useRegister(folder, 'without compiler', hasPrebuilt ? 'shm' : 'tcp');
     useExamples(folder, 'without compiler');
   });
   if (process.platform !== 'linux') return;
@@ -206,6 +242,7 @@ function main() {
     useEntryPoints(folder, 'with compiler');
     usePrometheus(folder, 'with compiler');
     useCommand(folder, 'with compiler', 'used');
+    useRegister(folder, 'with compiler', 'shm');
     useExamples(folder, 'with compiler');
   });
 }

@@ -110,6 +110,22 @@ describe('its sockets and servers', () => {
   });
 });
 
+describe('what it can’t do', () => {
+  it('sending a connection over shared memory to another process is refused', async () => {
+    const code = `import net from '${NET}'; import { fork } from 'node:child_process';
+      if (process.argv[2] === 'child') process.on('message', () => {});
+      else {
+        const child = fork(process.argv[1], ['child']);
+        const server = net.createServer((peer) => {
+          try { child.send('socket', peer); } catch ({ code, name }) { console.log(JSON.stringify([code, name])); }
+          child.kill();
+          process.exit();
+        }).listen(0, '127.0.0.1', () => net.connect(server.address().port, '127.0.0.1'));
+      }`;
+    expect(await answer(code, plain)).toEqual(['ERR_INVALID_HANDLE_TYPE', 'TypeError']);
+  });
+});
+
 describe('configure', () => {
   it('says who may serve, before the first use', async () => {
     const code = `${ONE}
