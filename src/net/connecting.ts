@@ -12,7 +12,7 @@ import { isOfHttp2 } from './http2.js';
 import { describe } from './info.js';
 import type { ConnectRequest, Handle, InnerSocket, Status } from './internals.js';
 import { PlainHandle } from './plain-handle.js';
-import { type Platform, platformObjection, platformOf } from './platform.js';
+import { type Platform, platformObjection, platformOf, replaceHandle } from './platform.js';
 import { askAgain, streamHandle } from './stream-handle.js';
 import { current, rulingFor, start } from './thread-face.js';
 
@@ -169,7 +169,7 @@ class Connecting {
     const platform = platformOf(this.handle) as Platform;
     const isNative = '_parent' in this.handle || isOfHttp2(socket);
     const handle = isNative ? streamHandle(stream, platform) : new PlainHandle(stream, platform);
-    (socket[platform.reinitialize] as (handle: Handle) => void)(handle);
+    replaceHandle(socket, handle, platform);
     // A TLS socket keeps its own handle above ours, and is ours all the same.
     describe(socket, stream);
     askAgain(socket);

@@ -41,11 +41,14 @@ export interface Handle {
 }
 
 /** A socket, with what is not in its types. */
-export interface InnerSocket extends Omit<Socket, 'connecting'> {
+export interface InnerSocket extends Omit<Socket, 'connecting' | 'resetAndDestroy'> {
+  resetAndDestroy(): unknown;
   connecting: boolean;
   _handle: Handle | null;
   _pendingData: unknown;
   _pendingEncoding: string;
+  _reset(): unknown;
+  _undestroy(): void;
   _unrefTimer(): void;
   _writeGeneric(writev: boolean, data: unknown, encoding: string, done: WriteDone): unknown;
   /** Who serves it. */

@@ -9,8 +9,9 @@ import { systemError } from '../native/os.js';
 import type { SwitchSocket } from '../socket/socket.js';
 import { describe } from './info.js';
 import type { Handle, HandleAddress, InnerSocket, ShutdownRequest, Status, WriteDone } from './internals.js';
+import { letGo } from './orphan.js';
 import type { Platform } from './platform.js';
-import { attach, letGo, type WireEvents, writeError } from './wire.js';
+import { Wire, type WireEvents } from './wire.js';
 
 /** Bytes of several writes that are sent as one. */
 const GATHER_MAX_BYTES = 65_536;
@@ -28,6 +29,7 @@ export class PlainHandle implements Handle, WireEvents {
   /** The platform's own note of whether it reads. */
   reading = false;
   readonly stream: SwitchSocket;
+  private readonly wire: Wire;
   /** What is told runs in the context in which the socket was made. */
   private readonly resource = new AsyncResource('TCPWRAP');
   readonly platform: Platform;
@@ -36,12 +38,16 @@ export class PlainHandle implements Handle, WireEvents {
   private reader: unknown;
   /** What `onread` has not had yet, because its callback has stopped it. */
   private held: Buffer | null = null;
+  /** The end of the stream stands behind that. */
+  private endsLater = false;
+  /** A reset that only who reads hears of, and nobody has since. */
+  private unheard: Status = 0;
   [symbol: symbol]: unknown;
 
   constructor(stream: SwitchSocket, platform: Platform) {
     this.stream = stream;
     this.platform = platform;
-    attach(stream, this);
+    this.wire = new Wire(stream, this);
     Object.defineProperty(this, platform.owner, {
       get: () => this.socket,
       set: (socket: InnerSocket | null) => this.belongTo(socket),
@@ -88,8 +94,8 @@ export class PlainHandle implements Handle, WireEvents {
   }
 
   readStart(): Status {
-    if (this.held === null) this.stream.resume();
-    else setImmediate(() => this.goOn());
+    if (this.held !== null || this.unheard !== 0) setImmediate(() => this.goOn());
+    else this.stream.resume();
     return 0;
   }
 
@@ -109,7 +115,7 @@ export class PlainHandle implements Handle, WireEvents {
   }
 
   close(closed?: () => void): void {
-    if (!this.isClosed) letGo(this.stream);
+    if (!this.isClosed) letGo(this.stream, !this.reading);
     this.over(closed);
   }
 
@@ -150,6 +156,10 @@ export class PlainHandle implements Handle, WireEvents {
   }
 
   ended(): void {
+    if (this.held !== null) {
+      this.endsLater = true;
+      return;
+    }
     this.resource.runInAsyncScope(() => {
       const { socket } = this;
       if (socket === null || socket.destroyed) return;
@@ -159,6 +169,10 @@ export class PlainHandle implements Handle, WireEvents {
   }
 
   failed(status: Status): void {
+    if (!this.reading) {
+      this.unheard = status;
+      return;
+    }
     this.resource.runInAsyncScope(() => {
       this.socket?.destroy(systemError(status, 'read'));
     });
@@ -167,9 +181,9 @@ export class PlainHandle implements Handle, WireEvents {
   /** What `_writeGeneric` of the socket does for a connection of ours. */
   write(socket: InnerSocket, bytes: Uint8Array, done: WriteDone): void {
     const { stream } = this;
-    stream.send(bytes, (error) => {
-      if (error) done(writeError(error));
-      else done();
+    this.wire.send(bytes, (status) => {
+      if (status === 0) done();
+      else done(systemError(status, 'write'));
     });
     if (stream.queuedBytes > 0) socket[this.platform.lastWriteQueueSize] = stream.queuedBytes;
   }
@@ -202,10 +216,13 @@ export class PlainHandle implements Handle, WireEvents {
 
   private goOn(): void {
     const { held } = this;
-    if (!this.reading || this.isClosed || held === null) return;
+    if (!this.reading || this.isClosed) return;
     this.held = null;
-    this.received(held);
-    if (this.reading) this.stream.resume();
+    if (held !== null) this.received(held);
+    if (!this.reading) return;
+    if (this.endsLater) this.ended();
+    else if (this.unheard !== 0) this.failed(this.unheard);
+    else this.stream.resume();
   }
 
   private stopReading(): void {
@@ -217,6 +234,7 @@ export class PlainHandle implements Handle, WireEvents {
     this.socket = socket;
     if (socket === null) return;
     socket._writeGeneric = writeGeneric;
+    socket.resetAndDestroy = resetAndDestroy;
     describe(socket, this.stream);
   }
 
@@ -249,6 +267,13 @@ function writeSeveral(handle: PlainHandle, socket: InnerSocket, pieces: readonly
     if (left === 0) done(failure);
   };
   for (const buffer of buffers) handle.write(socket, buffer, sent);
+}
+
+/** `resetAndDestroy` of a socket on a SAN connection: the platform's takes only a handle of its own. */
+function resetAndDestroy(this: InnerSocket): InnerSocket {
+  if (this._handle === null) this.destroy(nodeCoded(new Error('Socket is closed'), 'ERR_SOCKET_CLOSED'));
+  else this._reset();
+  return this;
 }
 
 /** `_writeGeneric` of a socket on a SAN connection. */

@@ -1,7 +1,7 @@
 /** Looks the platform's inner symbols up, once: a Node.js that has others stays on TCP/IP, and says so. */
 import { Socket } from 'node:net';
 import type { Objection } from '../switch/policy.js';
-import { symbolOf } from './internals.js';
+import { type Handle, type InnerSocket, symbolOf } from './internals.js';
 import { warn } from './thread-face.js';
 
 /** The symbols that a SAN connection needs. */
@@ -64,4 +64,12 @@ export function platformObjection(handle: object): Objection | null {
     if (objection !== null) warn(objection.detail as string);
   }
   return objection;
+}
+
+/** Puts a handle in the place of a socket's own, which is closed. */
+export function replaceHandle(socket: InnerSocket, handle: Handle, platform: Platform): void {
+  // The platform would forget that the socket has been ended, as it may have been before it was connected.
+  socket._undestroy = () => {};
+  (socket[platform.reinitialize] as (handle: Handle) => void)(handle);
+  delete (socket as Partial<InnerSocket>)._undestroy;
 }

@@ -3,6 +3,7 @@ import { TLSSocket } from 'node:tls';
 import { keepHandle } from './connecting.js';
 import type { Handle, InnerSocket } from './internals.js';
 import { PlainHandle } from './plain-handle.js';
+import { replaceHandle } from './platform.js';
 import { streamHandle } from './stream-handle.js';
 
 /** A `TLSSocket`, with what is not in its types. */
@@ -18,7 +19,7 @@ function nativeHandle(socket: InnerSocket, handle: Handle): Handle {
   }
   const { platform } = handle;
   const native = streamHandle(handle.leave(), platform);
-  (socket[platform.reinitialize] as (handle: Handle) => void)(native);
+  replaceHandle(socket, native, platform);
   return native;
 }
 

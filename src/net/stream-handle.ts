@@ -10,8 +10,9 @@ import { systemError } from '../native/os.js';
 import type { SwitchSocket } from '../socket/socket.js';
 import { describe } from './info.js';
 import type { Handle, HandleAddress, InnerSocket, Status } from './internals.js';
+import { letGo } from './orphan.js';
 import type { Platform } from './platform.js';
-import { attach, letGo, type WireEvents } from './wire.js';
+import { Wire, type WireEvents } from './wire.js';
 
 /** The platform's stream for JavaScript transports. */
 interface JsStream extends Handle {
@@ -59,12 +60,14 @@ class Behind implements WireEvents {
   private readonly handle: JsStream;
   private readonly platform: Platform;
   private isEnded = false;
+  private readonly wire: Wire;
   private isClosed = false;
 
   constructor(stream: SwitchSocket, handle: JsStream, platform: Platform) {
     this.stream = stream;
     this.handle = handle;
     this.platform = platform;
+    this.wire = new Wire(stream, this);
   }
 
   received(bytes: Buffer): void {
@@ -85,10 +88,10 @@ class Behind implements WireEvents {
     // TLS and HTTP/2 have their last words when the connection is gone already.
     if (this.isClosed || this.isEnded) return -constants.errno.EPIPE;
     let left = buffers.length;
-    let failure: Error | null = null;
+    let failure: Status = 0;
     for (const buffer of buffers) {
-      this.stream.send(buffer, (error) => {
-        failure ??= error;
+      this.wire.send(buffer, (status) => {
+        failure ||= status;
         left -= 1;
         // Native code does not expect its answer before the call has returned.
         if (left === 0) setImmediate(() => this.written(request, failure));
@@ -109,15 +112,14 @@ class Behind implements WireEvents {
   close(closed: (() => void) | undefined, isReset: boolean): void {
     if (!this.isClosed) {
       if (isReset) this.stream.abort();
-      else letGo(this.stream);
+      else letGo(this.stream, false);
     }
     this.isClosed = true;
     if (closed !== undefined) setImmediate(closed);
   }
 
-  private written(request: object, failure: Error | null): void {
-    if (this.isClosed) return;
-    this.handle.finishWrite(request, failure === null ? 0 : -32);
+  private written(request: object, status: Status): void {
+    if (!this.isClosed) this.handle.finishWrite(request, status);
   }
 }
 
@@ -163,7 +165,6 @@ export function streamHandle(stream: SwitchSocket, platform: Platform): Handle {
       if (socket !== null) describe(socket, stream);
     },
   });
-  attach(stream, behind);
   return handle;
 }
 

@@ -36,12 +36,30 @@ export const WSAESHUTDOWN = 10058;
 export const WSAETIMEDOUT = 10060;
 export const WSAECONNREFUSED = 10061;
 export const WSAEHOSTUNREACH = 10065;
+/**
+ * The peer has ended with its process, which had read all that was sent to it, and without a reset. Where this is the answer,
+ * WSAECONNRESET would be as right: it tells the faces of the switch more, and the application the same.
+ */
+export const WSAEDISCON = 10101;
 /** `WSPStartupEx`: what the provider needs is not there yet. It is asked again when the host's addresses or devices change. */
 export const WSASYSNOTREADY = 10091;
 export const WSAEPROVIDERFAILEDINIT = 10106;
 
 /** A Winsock code; 0 is success. */
 export type WsaCode = number;
+
+/** Whether a code says of a connection that its peer is gone. */
+export function isPeerGone(code: WsaCode): boolean {
+  return code === WSAECONNRESET || code === WSAEDISCON;
+}
+
+/** Errors made of WSAEDISCON. */
+const departures = new WeakSet<Error>();
+
+/** Whether an error of a connection, an ECONNRESET to look at, says that the peer ended with its process: TCP/IP would tell an end. */
+export function isDeparture(error: Error): boolean {
+  return departures.has(error);
+}
 
 const EDGE: ReadonlyMap<WsaCode, readonly [name: string, node: keyof typeof constants.errno]> = new Map([
   [WSA_OPERATION_ABORTED, ['WSA_OPERATION_ABORTED', 'ECANCELED']],
@@ -68,6 +86,7 @@ const EDGE: ReadonlyMap<WsaCode, readonly [name: string, node: keyof typeof cons
   [WSAETIMEDOUT, ['WSAETIMEDOUT', 'ETIMEDOUT']],
   [WSAECONNREFUSED, ['WSAECONNREFUSED', 'ECONNREFUSED']],
   [WSAEHOSTUNREACH, ['WSAEHOSTUNREACH', 'EHOSTUNREACH']],
+  [WSAEDISCON, ['WSAEDISCON', 'ECONNRESET']],
   [WSASYSNOTREADY, ['WSASYSNOTREADY', 'ENETDOWN']],
   [WSAEPROVIDERFAILEDINIT, ['WSAEPROVIDERFAILEDINIT', 'EIO']],
   [WSA_IO_PENDING, ['WSA_IO_PENDING', 'EINPROGRESS']],
@@ -101,6 +120,7 @@ export function nodeError(code: WsaCode, place: EdgePlace): NodeJS.ErrnoExceptio
   error.syscall = place.syscall;
   if (place.address !== undefined) error.address = place.address;
   if (place.port !== undefined) error.port = place.port;
+  if (code === WSAEDISCON) departures.add(error);
   return error;
 }
 

@@ -21,7 +21,7 @@ import {
 import type { Watch } from '../../reactor/reactor.js';
 import { RingConsumer } from '../../ring/consumer.js';
 import { RingProducer } from '../../ring/producer.js';
-import { NO_ERROR, WSAECONNRESET, WSAEWOULDBLOCK, type WsaCode } from '../../spi/codes.js';
+import { NO_ERROR, WSAECONNRESET, WSAEDISCON, WSAEWOULDBLOCK, type WsaCode } from '../../spi/codes.js';
 import type { Overlapped, WsaBuffer } from '../../spi/types.js';
 import type { Link } from './link.js';
 import type { Move } from './move-record.js';
@@ -36,6 +36,8 @@ const BULK_BYTES = 32_768;
 const WHOLE_SHARE = 3;
 /** Bytes kept for a SWITCH record. */
 const SWITCH_RESERVE_BYTES = 16;
+/** Bytes that a peer may leave unread and have all of the stream: a record so short tells the session's end at most. */
+const END_RECORD_BYTES = 16;
 
 /** What a connection tells the socket that it serves. */
 export interface ConnectionOwner {
@@ -67,6 +69,8 @@ export class ShmConnection implements SlotHolder {
   closeSent = false;
   /** The peer has written CLOSE, or the link is gone. */
   peerDone = false;
+  /** Why nothing can be sent or received any more, once `peerDone`. */
+  endCode: WsaCode = WSAECONNRESET;
   /** Opened by the peer, who has said nothing yet: counted by the link. */
   isSilent = false;
   /** It has been accepted, here or by the peer. */
@@ -157,7 +161,7 @@ export class ShmConnection implements SlotHolder {
   /** WSPClaimMessageBuffer. */
   claim(minBytes: number, maxBytes: number, out: WsaBuffer): WsaCode {
     try {
-      return this.peerDone ? WSAECONNRESET : this.claimRoom(minBytes, maxBytes, out);
+      return this.peerDone ? this.endCode : this.claimRoom(minBytes, maxBytes, out);
     } catch (error) {
       this.link.distrust(error);
       return WSAECONNRESET;
@@ -426,6 +430,22 @@ export class ShmConnection implements SlotHolder {
     const { posted } = this;
     this.posted = null;
     return posted;
+  }
+
+  /** The peer's process has ended: as a reset only where it has left something unread, as the system's own sockets do. */
+  endProcess(): void {
+    if (!this.peerDone && this.isTaken()) this.endCode = WSAEDISCON;
+    this.endPeer();
+  }
+
+  /** Has the peer consumed everything that we have sent? */
+  private isTaken(): boolean {
+    try {
+      return this.producer.used() <= END_RECORD_BYTES;
+    } catch (error) {
+      this.link.distrust(error);
+      return false;
+    }
   }
 
   /** The peer has closed or is gone: what it sent before is still delivered, then receives fail (rule 7.3). */

@@ -454,7 +454,8 @@ export class Link implements WritingLink {
     closeDescriptor(this.fd);
     for (const connection of this.connections) {
       if (connection === undefined) continue;
-      connection.endPeer();
+      if (this.isBroken) connection.endPeer();
+      else connection.endProcess();
       if (connection.closeSent) this.drop(connection);
     }
     this.owner.died(this, reason);

@@ -129,7 +129,7 @@ export class ShmSocket extends EventSocket implements ConnectionOwner, Claimant,
   // ----------------------------------------------------------------- events
 
   protected override get closeError(): WsaCode {
-    return WSAECONNRESET;
+    return this.connection?.endCode ?? WSAECONNRESET;
   }
 
   override select(event: WsaEvent | null, mask: number): void {
@@ -402,7 +402,7 @@ export class ShmSocket extends EventSocket implements ConnectionOwner, Claimant,
   }
 
   receiveFailed(overlapped: Overlapped): void {
-    this.context.upcalls.WPUCompleteOverlappedRequest(this.handle, overlapped, WSAECONNRESET, 0);
+    this.context.upcalls.WPUCompleteOverlappedRequest(this.handle, overlapped, this.closeError, 0);
   }
 
   // ----------------------------------------------------------------- closing

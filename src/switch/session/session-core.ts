@@ -11,10 +11,10 @@ import { ProviderFaultError, SessionProtocolError } from '../../errors.js';
 import { keepAlive } from '../../reactor/keep-alive.js';
 import {
   type EdgePlace,
+  isPeerGone,
   NO_ERROR,
   nodeError,
   WSAECONNABORTED,
-  WSAECONNRESET,
   type WsaCode,
   WsaError,
 } from '../../spi/codes.js';
@@ -161,7 +161,7 @@ export abstract class SessionCore {
   /** The connection is gone (7.3): in order if both ends of the stream have passed, with the error otherwise. */
   lose(code: WsaCode): void {
     // The provider did connect: a reset while the session is negotiated is not what one of a connect means (rule 3.3).
-    const syscall = this.setup === null || code === WSAECONNRESET ? 'read' : 'connect';
+    const syscall = this.setup === null || isPeerGone(code) ? 'read' : 'connect';
     this.finish(this.orderly || code === NO_ERROR ? null : nodeError(code, this.place(syscall)), code);
   }
 

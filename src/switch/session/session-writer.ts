@@ -4,10 +4,10 @@
  */
 import { SESSION_CREDIT, SESSION_HEADER_BYTES } from '../../layout/layout.gen.js';
 import {
+  isPeerGone,
   NO_ERROR,
   nodeError,
   WSAECONNABORTED,
-  WSAECONNRESET,
   WSAENOBUFS,
   WSAEWOULDBLOCK,
   type WsaCode,
@@ -76,7 +76,7 @@ export abstract class SessionWriter extends SessionCore implements CompletionSin
   protected abstract hasLapsed(): boolean;
   abstract readonly waitsForPeer: boolean;
   /** Nothing that is sent arrives any more. */
-  protected abstract peerClosed(): void;
+  protected abstract peerClosed(code: WsaCode): void;
 
   /** The room of the last successful claim. */
   get out(): WsaBuffer {
@@ -166,7 +166,7 @@ export abstract class SessionWriter extends SessionCore implements CompletionSin
   /** The peer is gone: what it sent before is still to be read, and the receives tell when that is over (7.3). */
   protected sendFailed(code: WsaCode): void {
     if (this.phase >= CLOSING) return;
-    if (code === WSAECONNRESET) this.peerClosed();
+    if (isPeerGone(code)) this.peerClosed(code);
     else this.lose(code);
   }
 

@@ -375,7 +375,7 @@ export class Session extends SessionSender implements Transport, MessageHandler,
    * While the application does not read, no receive tells that the peer is gone. If nothing is to be sent, what has come
    * waits for the application; if something is, it may have paused until that has left, and must not wait for ever.
    */
-  protected peerClosed(code: WsaCode = WSAECONNRESET): void {
+  protected peerClosed(code: WsaCode): void {
     if (this.finReceived) return;
     this.peerGone = true;
     if (code !== NO_ERROR) this.goneCode = code;

@@ -1,0 +1,53 @@
+/** Runs programs that use `net` in each of the worlds in which they must behave the same. */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Played, Scene } from '../fixtures/net/stage.js';
+
+const run = promisify(execFile);
+const register = new URL('../../dist/register/index.js', import.meta.url).href;
+const LIMIT_MS = 120_000;
+
+/** `plain`: both ends as they are. `mixed`: only the one that listens has the switch. `tcp`, `shm`: both have it, and that is demanded. */
+export const worlds = ['plain', 'mixed', 'tcp', 'shm'] as const;
+export type World = (typeof worlds)[number];
+
+const environments: Readonly<Record<World, Record<string, string>>> = {
+  plain: {},
+  mixed: { STAGE_PLAIN_GUEST: '1' },
+  tcp: { SANSWITCH_PROVIDERS: 'tcp!' },
+  shm: { SANSWITCH_PROVIDERS: 'shm!' },
+};
+
+/** Who serves the sockets; `none`: nobody but the platform. */
+export const servedBy: Readonly<Record<World, string>> = { plain: 'none', mixed: 'none', tcp: 'tcp', shm: 'shm' };
+
+/** Runs a program of `test/fixtures/net`. @returns what it prints @throws Error with all that it said if it fails */
+export async function runIn(world: World, program: string, ...args: string[]): Promise<string> {
+  const path = fileURLToPath(new URL(`../../build/test/fixtures/net/${program}.js`, import.meta.url));
+  const env = { ...process.env, ...environments[world] };
+  const node = world === 'plain' ? [] : ['--import', register];
+  const { stdout } = await run(process.execPath, [...node, path, ...args], { env, timeout: LIMIT_MS });
+  return stdout;
+}
+
+/** Declares the tests of a program's scenes: in each world they are noted down as they are over `node:net` alone. */
+export function describeScenes(program: string, scenes: Readonly<Record<string, Scene>>): void {
+  describe(program, () => {
+    const played = {} as Record<World, Record<string, Played>>;
+    beforeAll(async () => {
+      for (const world of worlds) played[world] = JSON.parse(await runIn(world, program));
+    }, LIMIT_MS);
+
+    describe.each(worlds)('%s', (world) => {
+      it.each(Object.entries(scenes))('%s', (name, scene) => {
+        const plain = played.plain[name] as Played;
+        const { server, client, providers } = played[world][name] as Played;
+        expect({ server, client }).toEqual(scene.notes ?? { server: plain.server, client: plain.client });
+        expect(new Set(providers)).toEqual(new Set(plain.providers.length > 0 ? [servedBy[world]] : []));
+        expect([...server, ...client].filter((note) => /HANGS|THROWS/.test(note))).toEqual([]);
+      });
+    });
+  });
+}
