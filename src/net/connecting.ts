@@ -2,7 +2,7 @@
  * Connecting: the platform checks, looks up and chooses addresses as always, and asks its handle to connect to one of them. There
  * we ask the switch first; where no SAN serves, that very handle connects by TCP/IP.
  */
-import type { Socket } from 'node:net';
+import { Socket as PlatformSocket, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { SwitchSocket } from '../socket/socket.js';
 import type { DecisionRecord } from '../switch/decisions.js';
@@ -25,15 +25,60 @@ const TAKEN: Objection = { reason: 'handle-taken' };
 /** Handles whose connects are ours already. */
 const hooked = new WeakMap<Handle, Connecting>();
 
-/** Has the switch asked first when this socket's handle is told to connect. Idempotent. */
-export function watchConnect(given: Socket): void {
+/**
+ * Has the switch asked first when a handle of this socket's is told to connect. The platform makes handles as it goes, one for
+ * each address that it tries, and may have told one before its `connect` returns.
+ * @param connect the platform's
+ */
+export function watchConnect(given: Socket, connect: () => unknown): void {
   const socket = given as unknown as InnerSocket;
-  const handle = socket._handle;
+  watchHandle(socket, socket._handle);
+  const place = Object.getOwnPropertyDescriptor(PlatformSocket.prototype, '_handle');
+  if (place?.set !== undefined) {
+    const { get, set } = place;
+    Object.defineProperty(socket, '_handle', {
+      configurable: true,
+      get,
+      set(this: InnerSocket, handle: Handle | null) {
+        set.call(this, handle);
+        watchHandle(this, handle);
+      },
+    });
+  }
+  try {
+    connect();
+  } finally {
+    if (place?.set !== undefined) delete (socket as Partial<InnerSocket>)._handle;
+  }
+  watchHandle(socket, socket._handle);
+}
+
+/** Watches the handles that follow on this one, which was tried in vain. */
+function watchNext(socket: InnerSocket, handle: Handle): void {
+  const platform = platformOf(handle);
+  if (typeof platform === 'string') return;
+  const { reinitialize } = platform;
+  Object.defineProperty(socket, reinitialize, {
+    configurable: true,
+    value(this: InnerSocket, next: Handle): void {
+      stopWatchingNext(socket, platform);
+      (this[reinitialize] as (handle: Handle) => void)(next);
+      watchHandle(socket, socket._handle);
+    },
+  });
+}
+
+function stopWatchingNext(socket: InnerSocket, platform: Platform): void {
+  delete socket[platform.reinitialize];
+}
+
+function watchHandle(socket: InnerSocket, handle: Handle | null): void {
   // A pipe knows no IPv6, a handle that is no stream is one of ours.
   if (!handle || hooked.has(handle) || handle.isStreamBase !== true || typeof handle.connect6 !== 'function') return;
   const connecting = new Connecting(socket, handle);
   hooked.set(handle, connecting);
   connecting.begin();
+  watchNext(socket, handle);
 }
 
 /** Native code has taken this handle for good: only TCP/IP can serve, if that is not settled yet. */
@@ -105,7 +150,7 @@ class Connecting {
 
   private bound(address: string, port: number): void {
     this.localAddress = address;
-    this.hasLocalPort = port !== 0;
+    this.hasLocalPort = Boolean(port);
   }
 
   private connect(name: 'connect' | 'connect6', request: ConnectRequest, address: string, port: number): Status {
@@ -169,6 +214,7 @@ class Connecting {
     const platform = platformOf(this.handle) as Platform;
     const isNative = '_parent' in this.handle || isOfHttp2(socket);
     const handle = isNative ? streamHandle(stream, platform) : new PlainHandle(stream, platform);
+    stopWatchingNext(socket, platform);
     replaceHandle(socket, handle, platform);
     // A TLS socket keeps its own handle above ours, and is ours all the same.
     describe(socket, stream);

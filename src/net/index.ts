@@ -90,8 +90,7 @@ export const Server = derive(net.Server, {
 /** `net.Socket` over the switch. What a `Server` of here has accepted is an instance, too. */
 export const Socket = derive(net.Socket, {
   connect(this: net.Socket, ...args: unknown[]) {
-    Reflect.apply(net.Socket.prototype.connect, this, args);
-    watchConnect(this);
+    watchConnect(this, () => Reflect.apply(net.Socket.prototype.connect, this, args));
     return this;
   },
 }) as unknown as SocketConstructor;

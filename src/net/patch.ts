@@ -17,9 +17,8 @@ export function patch(): boolean {
   Object.defineProperty(Socket.prototype, PATCHED, { value: true });
   const { connect } = Socket.prototype;
   Socket.prototype.connect = function patched(this: Socket, ...args: unknown[]) {
-    const result = Reflect.apply(connect, this, args) as Socket;
-    watchConnect(this);
-    return result;
+    watchConnect(this, () => Reflect.apply(connect, this, args));
+    return this;
   } as typeof connect;
   const prototype = Server.prototype as InnerServer;
   const listen = prototype._listen2;

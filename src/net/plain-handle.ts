@@ -108,9 +108,14 @@ export class PlainHandle implements Handle, WireEvents {
   useUserBuffer(): void {}
 
   shutdown(request: ShutdownRequest): Status {
-    this.stream.end();
-    // Never from inside of the call, as with a native one.
-    setImmediate(() => this.resource.runInAsyncScope(request.oncomplete, request, 0));
+    const { stream } = this;
+    stream.end();
+    // Told before what the peer answers. Never from inside of the call, as with a native one, and in the caller's context.
+    stream.pause();
+    setImmediate(() => {
+      request.oncomplete(0);
+      if (this.reading && !this.isClosed) stream.resume();
+    });
     return 0;
   }
 
@@ -181,10 +186,16 @@ export class PlainHandle implements Handle, WireEvents {
   /** What `_writeGeneric` of the socket does for a connection of ours. */
   write(socket: InnerSocket, bytes: Uint8Array, done: WriteDone): void {
     const { stream } = this;
+    // What waits is told in the writer's context.
+    let context: AsyncResource | null = null;
+    let isSent = false;
     this.wire.send(bytes, (status) => {
-      if (status === 0) done();
-      else done(systemError(status, 'write'));
+      isSent = true;
+      const error = status === 0 ? null : systemError(status, 'write');
+      if (context === null) done(error);
+      else context.runInAsyncScope(done, null, error);
     });
+    if (!isSent) context = new AsyncResource('WRITEWRAP');
     if (stream.queuedBytes > 0) socket[this.platform.lastWriteQueueSize] = stream.queuedBytes;
   }
 

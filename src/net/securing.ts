@@ -4,10 +4,10 @@ import { keepHandle } from './connecting.js';
 import type { Handle, InnerSocket } from './internals.js';
 import { PlainHandle } from './plain-handle.js';
 import { replaceHandle } from './platform.js';
-import { streamHandle } from './stream-handle.js';
+import { layBelow, streamHandle } from './stream-handle.js';
 
 /** A `TLSSocket`, with what is not in its types. */
-interface InnerTlsSocket {
+interface InnerTlsSocket extends InnerSocket {
   _wrapHandle(wrap: InnerSocket | null, handle: Handle | undefined, ...more: unknown[]): unknown;
 }
 
@@ -28,9 +28,10 @@ export function patchTls(): void {
   const prototype = TLSSocket.prototype as unknown as InnerTlsSocket;
   const wrapHandle = prototype._wrapHandle;
   prototype._wrapHandle = function patched(this: InnerTlsSocket, wrap, handle, ...more) {
-    if (!wrap || !handle) return Reflect.apply(wrapHandle, this, [wrap, handle, ...more]);
-    const result = Reflect.apply(wrapHandle, this, [wrap, nativeHandle(wrap, handle), ...more]);
-    if (wrap.sanswitch !== undefined) {
+    const native = wrap && handle ? nativeHandle(wrap, handle) : handle;
+    const result = Reflect.apply(wrapHandle, this, [wrap, native, ...more]);
+    if (native) layBelow(native, this);
+    if (wrap?.sanswitch !== undefined) {
       Object.defineProperty(this, 'sanswitch', { get: () => wrap.sanswitch, configurable: true });
     }
     return result;

@@ -62,6 +62,8 @@ class Behind implements WireEvents {
   private isEnded = false;
   private readonly wire: Wire;
   private isClosed = false;
+  /** The TLS socket that native code lies below. */
+  upper: InnerSocket | null = null;
 
   constructor(stream: SwitchSocket, handle: JsStream, platform: Platform) {
     this.stream = stream;
@@ -81,7 +83,7 @@ class Behind implements WireEvents {
   failed(status: Status): void {
     if (this.isClosed) return;
     const owner = this.handle[this.platform.owner] as InnerSocket | null | undefined;
-    owner?.destroy(systemError(status, 'read'));
+    (this.upper ?? owner)?.destroy(systemError(status, 'read'));
   }
 
   write(request: object, buffers: readonly Uint8Array[]): Status {
@@ -123,11 +125,15 @@ class Behind implements WireEvents {
   }
 }
 
+/** What the handles that were made here have behind them. */
+const behinds = new WeakMap<Handle, Behind>();
+
 /** Makes one. The class must be there (`canStream`). */
 export function streamHandle(stream: SwitchSocket, platform: Platform): Handle {
   const JsStream = jsStream() as new () => JsStream;
   const handle = new JsStream();
   const behind = new Behind(stream, handle, platform);
+  behinds.set(handle, behind);
   const ends = (address: string, port: number) => (out: HandleAddress) => {
     Object.assign(out, { address, family: stream.family, port });
     return 0;
@@ -179,4 +185,10 @@ export function askAgain(socket: InnerSocket): void {
   const handle = socket._handle as TlsHandle;
   if (socket.listenerCount('session') > 0) handle.enableSessionCallbacks?.();
   if (socket.listenerCount('keylog') > 0) handle.enableKeylogCallback?.();
+}
+
+/** Has a TLS socket hear of a reset below it: native code that reads from JavaScript knows of ends only. Of other handles nothing. */
+export function layBelow(handle: Handle, socket: InnerSocket): void {
+  const behind = behinds.get(handle);
+  if (behind !== undefined) behind.upper = socket;
 }

@@ -9,7 +9,7 @@ const run = promisify(execFile);
 const register = new URL('../../dist/register/index.js', import.meta.url).href;
 const LIMIT_MS = 120_000;
 
-/** `plain`: both ends as they are. `mixed`: only the one that listens has the switch. `tcp`, `shm`: both have it, and that is demanded. */
+/** `plain`: both ends as they are. `mixed`: only the one that listens has the switch. `tcp`, `shm`: both have it, with that provider. */
 export const worlds = ['plain', 'mixed', 'tcp', 'shm'] as const;
 export type World = (typeof worlds)[number];
 
@@ -17,7 +17,7 @@ const environments: Readonly<Record<World, Record<string, string>>> = {
   plain: {},
   mixed: { STAGE_PLAIN_GUEST: '1' },
   tcp: { SANSWITCH_PROVIDERS: 'tcp!' },
-  shm: { SANSWITCH_PROVIDERS: 'shm!' },
+  shm: { SANSWITCH_PROVIDERS: 'shm' },
 };
 
 /** Who serves the sockets; `none`: nobody but the platform. */
