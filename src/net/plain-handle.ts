@@ -16,6 +16,9 @@ import { Wire, type WireEvents } from './wire.js';
 /** Bytes of several writes that are sent as one. */
 const GATHER_MAX_BYTES = 65_536;
 
+/** What the platform has read from a handle on its way to another process: a function that does nothing. */
+const SENT: unknown = Function.prototype;
+
 /** One piece of several that are written together. */
 interface Piece {
   readonly chunk: string | Buffer;
@@ -59,9 +62,9 @@ export class PlainHandle implements Handle, WireEvents {
     return this.reader;
   }
 
-  /** @throws TypeError as the platform's for what can't be sent: of an open handle it is changed only to send that to another process */
+  /** @throws TypeError as the platform's for what can't be sent. Others put functions here, too: HTTP's agent has a guard. */
   set onread(reader: unknown) {
-    if (this.reader !== undefined && reader !== this.reader && !this.isClosed) throw invalidHandleType();
+    if (reader === SENT && !this.isClosed) throw invalidHandleType();
     this.reader = reader;
   }
 

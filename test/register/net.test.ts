@@ -111,6 +111,20 @@ describe('its sockets and servers', () => {
 });
 
 describe('what it can’t do', () => {
+  it('whoever guards an idle connection, as HTTP’s agent of Node.js 24 does, may', async () => {
+    const code = `import net from '${NET}';
+      const server = net.createServer((peer) => peer.end('pong')).listen(0, '127.0.0.1', () => {
+        const socket = net.connect(server.address().port, '127.0.0.1', () => {
+          const { onread } = socket._handle;
+          socket._handle.onread = function freeSocketDataGuard() {};
+          socket._handle.onread = onread;
+          socket.on('data', (bytes) => console.log(JSON.stringify([String(bytes), socket.sanswitch.provider])));
+          server.close();
+        });
+      });`;
+    expect(await answer(code, plain)).toEqual(['pong', 'shm']);
+  });
+
   it('sending a connection over shared memory to another process is refused', async () => {
     const code = `import net from '${NET}'; import { fork } from 'node:child_process';
       if (process.argv[2] === 'child') process.on('message', () => {});
