@@ -19,13 +19,14 @@ describe('processes that end', () => {
   const seen = {} as Record<World, Record<string, Seen>>;
   beforeAll(async () => {
     for (const world of worlds) seen[world] = JSON.parse(await runIn(world, 'deaths'));
-  }, 120_000);
+  }, 300_000);
 
   describe.each(worlds)('%s', (world) => {
     it.each(Object.keys(deaths))('%s', (name) => {
-      const { bytes, ...rest } = seen[world][name] as Seen;
+      const { bytes, provider, ...rest } = seen[world][name] as Seen;
       const plain = seen.plain[name] as Seen;
-      expect(rest).toEqual({ notes: plain.notes, exit: plain.exit, isPrompt: true, provider: servedBy[world] });
+      expect(rest).toEqual({ notes: plain.notes, exit: plain.exit, isPrompt: true });
+      expect(servedBy[world]).toContain(provider);
       if (partial.has(name)) expect(bytes).toBeGreaterThan(0);
       else expect(bytes).toBe(plain.bytes);
     });

@@ -7,7 +7,7 @@ import type { Played, Scene } from '../fixtures/net/stage.js';
 
 const run = promisify(execFile);
 const register = new URL('../../dist/register/index.js', import.meta.url).href;
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 300_000;
 
 /** `plain`: both ends as they are. `mixed`: only the one that listens has the switch. `tcp`, `shm`: both have it, with that provider. */
 export const worlds = ['plain', 'mixed', 'tcp', 'shm'] as const;
@@ -20,8 +20,13 @@ const environments: Readonly<Record<World, Record<string, string>>> = {
   shm: { SANSWITCH_PROVIDERS: 'shm' },
 };
 
-/** Who serves the sockets; `none`: nobody but the platform. */
-export const servedBy: Readonly<Record<World, string>> = { plain: 'none', mixed: 'none', tcp: 'tcp', shm: 'shm' };
+/** Who serves the sockets; `none`: the platform, which says nothing, as of any that a server has accepted by TCP/IP. */
+export const servedBy: Readonly<Record<World, readonly string[]>> = {
+  plain: ['none'],
+  mixed: ['none'],
+  tcp: ['none', 'tcp'],
+  shm: ['shm'],
+};
 
 /** Runs a program of `test/fixtures/net`. @returns what it prints @throws Error with all that it said if it fails */
 export async function runIn(world: World, program: string, ...args: string[]): Promise<string> {
@@ -45,7 +50,8 @@ export function describeScenes(program: string, scenes: Readonly<Record<string, 
         const plain = played.plain[name] as Played;
         const { server, client, providers } = played[world][name] as Played;
         expect({ server, client }).toEqual(scene.notes ?? { server: plain.server, client: plain.client });
-        expect(new Set(providers)).toEqual(new Set(plain.providers.length > 0 ? [servedBy[world]] : []));
+        expect(providers).toHaveLength(plain.providers.length);
+        expect(providers.filter((provider) => !servedBy[world].includes(provider))).toEqual([]);
         expect([...server, ...client].filter((note) => /HANGS|THROWS/.test(note))).toEqual([]);
       });
     });
