@@ -7,6 +7,8 @@ const LIMIT_MS = 60_000;
 const RETRIES = 2;
 /** Of what must be reached on a quiet machine: these runs are short. */
 const TENTH = 0.1;
+/** Both ends spin while they wait: less than this shows that they did not have a processor each, and then nobody can be hot. */
+const HOT_CPU_PERCENT = 150;
 
 async function ask(question: string, duration_s: string): Promise<Line[]> {
   const { exitCode, stdout, stderr } = await runToEnd('main', [question, '--json', '--duration', duration_s]);
@@ -40,7 +42,8 @@ describe('npm run bench, unmodified programs', () => {
           expect(figures.msgs_per_s).toBeGreaterThan(0);
           expect(figures.p99_us ?? 0).toBeGreaterThanOrEqual(figures.p50_us ?? 0);
         }
-        expect(line.ratio).toBeGreaterThan(least * TENTH);
+        expect(line.ratio).toBeGreaterThan(0);
+        if (line.cpu_percent > HOT_CPU_PERCENT) expect(line.ratio).toBeGreaterThan(least * TENTH);
       }
     },
   );
