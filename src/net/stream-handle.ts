@@ -72,6 +72,15 @@ class Behind implements WireEvents {
     this.wire = new Wire(stream, this);
   }
 
+  /** TLS stops reading once more when it is closed already; the connection, which reads on to its end, is no longer its. */
+  read(isOn: boolean): Status {
+    if (!this.isClosed) {
+      if (isOn) this.stream.resume();
+      else this.stream.pause();
+    }
+    return 0;
+  }
+
   received(bytes: Buffer): void {
     if (!this.isClosed) this.handle.readBuffer(bytes);
   }
@@ -141,14 +150,8 @@ export function streamHandle(stream: SwitchSocket, platform: Platform): Handle {
   const ok = (): Status => 0;
   Object.assign(handle, {
     isClosing: () => false,
-    onreadstart: () => {
-      stream.resume();
-      return 0;
-    },
-    onreadstop: () => {
-      stream.pause();
-      return 0;
-    },
+    onreadstart: () => behind.read(true),
+    onreadstop: () => behind.read(false),
     onwrite: (request: object, buffers: readonly Uint8Array[]) => behind.write(request, buffers),
     onshutdown: (request: object) => behind.shutdown(request),
     getpeername: ends(stream.remoteAddress, stream.remotePort),
