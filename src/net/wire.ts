@@ -32,7 +32,8 @@ export class Wire {
       received: (_, bytes) => events.received(bytes as Buffer),
       ended: () => {
         this.isEnded = true;
-        events.ended();
+        // As over TCP/IP, where it is read in a later turn: what answers the last data must not find the end before it.
+        setImmediate(() => events.ended());
       },
       closed: (_, error) => {
         if (error === null || this.isEnded) return;
