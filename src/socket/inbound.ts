@@ -8,12 +8,11 @@ import { copyBytes } from '../native/bytes.js';
 import { rethrowLater } from '../rethrow.js';
 import type { Transport, TransportEvents } from '../switch/transport.js';
 import { ReceiveBuffers } from './receive-buffers.js';
+import { Standstill } from './standstill.js';
 import type { AnyBytes, ReceiveBuffer, SocketHandlers, StreamSocket } from './stream-socket.js';
 
 /** Bytes that `receive()` lets gather before the peer is slowed down. */
 const PULL_QUEUE_BYTES = 65_536;
-/** Bytes that may gather while a connection changes its owner: whoever sends more holds the move up. */
-const FROZEN_QUEUE_BYTES = 16 * 1024 * 1024;
 
 type Handlers = SocketHandlers<AnyBytes>;
 type Owner = StreamSocket<AnyBytes>;
@@ -46,12 +45,6 @@ export interface InboundState {
   readonly drained: boolean;
   /** Whether the peer has ended, and the application knows. */
   readonly peerEnded: 'no' | 'waits' | 'told';
-}
-
-/** What has come while nothing reaches the application, besides bytes and the end. */
-interface Frozen {
-  readonly urgent: Uint8Array[];
-  drained: boolean;
 }
 
 /** Told of what changes the socket's own state. */
@@ -93,7 +86,7 @@ export class Inbound implements TransportEvents {
   private flushScheduled = false;
   private endHeld = false;
   /** The connection changes its owner: it is read, and the application is told nothing. */
-  private frozen: Frozen | null = null;
+  private standstill: Standstill | null = null;
   /** It has changed its owner, and the new one has not been told anything yet. */
   private isArriving = false;
   private closedTold = false;
@@ -115,7 +108,7 @@ export class Inbound implements TransportEvents {
     this.transport = transport;
     this.update();
     // Who adopts it may set its handlers a moment later.
-    if (this.frozen !== null) setImmediate(arriveLater, this);
+    if (this.standstill !== null) setImmediate(arriveLater, this);
     else if (this.isClosed || this.endHeld) process.nextTick(flushLater, this);
   }
 
@@ -165,8 +158,8 @@ export class Inbound implements TransportEvents {
   }
 
   drained(): void {
-    if (this.frozen !== null) {
-      this.frozen.drained = true;
+    if (this.standstill !== null) {
+      this.standstill.drained = true;
       return;
     }
     const handlers = this.handlers;
@@ -179,8 +172,8 @@ export class Inbound implements TransportEvents {
   }
 
   urgent(bytes: Uint8Array): void {
-    if (this.frozen !== null) {
-      this.frozen.urgent.push(bytes);
+    if (this.standstill !== null) {
+      this.standstill.urgent.push(bytes);
       return;
     }
     const handlers = this.handlers;
@@ -193,7 +186,7 @@ export class Inbound implements TransportEvents {
   }
 
   ended(): void {
-    if (this.queue.length > 0 || this.owner === null || this.frozen !== null) this.endHeld = true;
+    if (this.queue.length > 0 || this.owner === null || this.standstill !== null) this.endHeld = true;
     else this.tellEnded(this.owner);
   }
 
@@ -204,14 +197,14 @@ export class Inbound implements TransportEvents {
     this.direct = false;
     // Whoever has just adopted it hears of that first.
     if (this.isArriving) return;
-    if (this.frozen !== null) this.thaw();
+    if (this.standstill !== null) this.thaw();
     if (this.owner !== null) this.closeWhenRead(this.owner);
   }
 
   /** The connection begins to change its owner: it is read on, and nothing reaches the application. */
   freeze(): void {
     this.isArriving = false;
-    this.frozen ??= { urgent: [], drained: false };
+    this.standstill ??= new Standstill(() => this.update());
     this.update();
   }
 
@@ -222,12 +215,13 @@ export class Inbound implements TransportEvents {
 
   /** It stays: what has come meanwhile reaches the application. */
   thaw(): void {
-    const { frozen } = this;
-    if (frozen === null) return;
-    this.frozen = null;
+    const { standstill } = this;
+    if (standstill === null) return;
+    standstill.end();
+    this.standstill = null;
     this.isArriving = false;
-    for (const bytes of frozen.urgent) this.urgent(bytes);
-    if (frozen.drained) this.drained();
+    for (const bytes of standstill.urgent) this.urgent(bytes);
+    if (standstill.drained) this.drained();
     while (this.waiters.length > 0 && this.queue.length > 0) {
       const bytes = this.queue.shift() as Uint8Array;
       this.queuedBytes -= bytes.length;
@@ -239,9 +233,10 @@ export class Inbound implements TransportEvents {
 
   /** It has gone: `receive()` ends with zero bytes (rule 8.1). @param error what `receive()` says from now on */
   leave(error: Error): InboundState {
-    const { frozen, bytesReceived, queue } = this;
+    const { standstill, bytesReceived, queue } = this;
     const peerEnded = this.peerEnded ? 'told' : this.endHeld ? 'waits' : 'no';
-    this.frozen = null;
+    standstill?.end();
+    this.standstill = null;
     this.isClosed = true;
     this.closeError = error;
     this.closedTold = true;
@@ -252,13 +247,21 @@ export class Inbound implements TransportEvents {
     for (const waiter of this.waiters.splice(0)) waiter.resolve(new Uint8Array(0));
     // What the platform has read lies in memory that is shared with more, all of which would be cloned.
     const unread = queue.map((bytes) => new Uint8Array(bytes));
-    return { bytesReceived, unread, urgent: frozen?.urgent ?? [], drained: frozen?.drained === true, peerEnded };
+    return {
+      bytesReceived,
+      unread,
+      urgent: standstill?.urgent ?? [],
+      drained: standstill?.drained === true,
+      peerEnded,
+    };
   }
 
   /** Goes on where another owner was; before `attach`, after which what has come reaches the application. */
   restore({ bytesReceived, unread, urgent, drained, peerEnded }: InboundState): void {
     this.bytesReceived = bytesReceived;
-    this.frozen = { urgent: [...urgent], drained };
+    this.standstill = new Standstill(() => this.update());
+    this.standstill.urgent.push(...urgent);
+    this.standstill.drained = drained;
     this.isArriving = true;
     this.queue = [...unread];
     for (const bytes of unread) this.queuedBytes += bytes.length;
@@ -296,7 +299,7 @@ export class Inbound implements TransportEvents {
 
   /** The next chunk for `receive()`; the caller has checked that there is no `received` handler. */
   pull(signal: AbortSignal | undefined): Promise<Uint8Array | null> {
-    const bytes = this.frozen === null ? this.queue.shift() : undefined;
+    const bytes = this.standstill === null ? this.queue.shift() : undefined;
     if (bytes !== undefined) {
       this.queuedBytes -= bytes.length;
       if (this.queue.length === 0) this.queueEmptied();
@@ -330,7 +333,7 @@ export class Inbound implements TransportEvents {
   /** Delivers what had gathered before a handler was set, then what had been held back behind it. */
   flush(): void {
     this.flushScheduled = false;
-    if (this.frozen !== null) return;
+    if (this.standstill !== null) return;
     const owner = this.owner as InboundOwner;
     while (this.queue.length > 0 && this.handlers.received !== undefined && !this.isHeldUp && !this.aborted) {
       const bytes = this.queue.shift() as Uint8Array;
@@ -357,7 +360,7 @@ export class Inbound implements TransportEvents {
 
   /** The application is to be told nothing now. */
   private get isHeldUp(): boolean {
-    return this.pausedByUser || this.frozen !== null;
+    return this.pausedByUser || this.standstill !== null;
   }
 
   /**
@@ -402,7 +405,7 @@ export class Inbound implements TransportEvents {
     if (this.discarding) return;
     const kept = this.borrows ? new Uint8Array(bytes) : bytes;
     if (this.borrows) this.bytesCopied += bytes.length;
-    const waiter = this.frozen === null ? this.waiters.shift() : undefined;
+    const waiter = this.standstill === null ? this.waiters.shift() : undefined;
     if (waiter !== undefined) {
       waiter.resolve(kept);
       return;
@@ -423,20 +426,20 @@ export class Inbound implements TransportEvents {
     const transport = this.transport;
     if (transport === null) return;
     const hasHandler = this.handlers.received !== undefined;
-    const isFrozen = this.frozen !== null;
-    const wanted = isFrozen
-      ? this.queuedBytes < FROZEN_QUEUE_BYTES
+    const { standstill } = this;
+    const wanted = standstill
+      ? standstill.takes(this.queuedBytes)
       : hasHandler
         ? !this.pausedByUser && this.queue.length === 0
         : this.pulling && this.queuedBytes < PULL_QUEUE_BYTES;
-    this.direct = hasHandler && wanted && !this.discarding && !isFrozen;
+    this.direct = hasHandler && wanted && !this.discarding && standstill === null;
     const flow = wanted || this.discarding;
     if (flow !== this.flowing && !this.isClosed) {
       this.flowing = flow;
       if (flow) transport.resume();
       else transport.pause();
     }
-    if (hasHandler && this.queue.length > 0 && !this.pausedByUser && !this.flushScheduled && !isFrozen) {
+    if (hasHandler && this.queue.length > 0 && !this.pausedByUser && !this.flushScheduled && standstill === null) {
       this.flushScheduled = true;
       process.nextTick(flushLater, this);
     }

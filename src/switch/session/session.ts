@@ -39,8 +39,6 @@ export class Session extends SessionSender implements Transport, MessageHandler,
   protected readonly receiver: Receiver;
   protected readonly rdma: Rdma | null;
   private finReceived = false;
-  /** The application has paused, which has to wait until a change of owner is over. */
-  private pausesLater = false;
   private eventQueued = false;
   /** Why the peer is gone, as far as the provider says. */
   private goneCode: WsaCode = WSAECONNRESET;
@@ -202,14 +200,11 @@ export class Session extends SessionSender implements Transport, MessageHandler,
   // ---------------------------------------------------------------- receiving
 
   pause(): void {
-    this.pausesLater = this.suspension?.readsOn === true;
-    if (this.pausesLater) return;
     this.reading = false;
     this.loseIfStuck();
   }
 
   resume(): void {
-    this.pausesLater = false;
     if (this.reading || this.phase >= CLOSING) return;
     this.reading = true;
     if (this.rdma === null) this.unblock();
@@ -262,17 +257,6 @@ export class Session extends SessionSender implements Transport, MessageHandler,
   keep(): void {
     if (this.phase !== OPEN) return;
     this.suspension?.keep();
-  }
-
-  readOn(): void {
-    if (this.reading) return;
-    this.resume();
-    this.pausesLater = true;
-  }
-
-  /** The application, if it has paused meanwhile, has its way again. */
-  stopReadingOn(): void {
-    if (this.pausesLater) this.pause();
   }
 
   private get movable(): boolean {

@@ -27,10 +27,6 @@ export interface Suspendable {
   wake(): void;
   /** The peer's next word must come through, whether or not the application reads. */
   expectControl(): void;
-  /** All that the peer has sent must be read, whether or not the application reads; it is not much any more. */
-  readOn(): void;
-  /** The application decides again. */
-  stopReadingOn(): void;
   /** The peer's new owner has not come in time. */
   resumeTimedOut(): void;
 }
@@ -81,11 +77,6 @@ export class Suspension {
     return this.suspendDue || this.answerDue || this.resumeDue || this.open;
   }
 
-  /** The session is read to the peer's last word. */
-  get readsOn(): boolean {
-    return this.open && !this.resumeDue;
-  }
-
   /** Our move has begun and is not over. */
   get moves(): boolean {
     return this.suspendDue || this.done !== null || this.quiet;
@@ -114,7 +105,6 @@ export class Suspension {
     this.suspendDue = false;
     this.quiet = false;
     this.resumeDue ||= this.open;
-    this.session.stopReadingOn();
     this.session.wake();
   }
 
@@ -137,7 +127,6 @@ export class Suspension {
       this.suspendDue = false;
       this.awaitsSuspended = true;
       this.open = true;
-      session.readOn();
     }
     return !this.open;
   }
@@ -166,7 +155,7 @@ export class Suspension {
     if (!this.awaitsSuspended) return false;
     this.awaitsSuspended = false;
     // Otherwise this move was given up; another may begin now.
-    this.quiet = this.readsOn;
+    this.quiet = this.open && !this.resumeDue;
     if (this.quiet) this.sendCompleted();
     else this.session.wake();
     return true;
