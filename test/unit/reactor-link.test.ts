@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { closeDescriptor, sendMessage, unixAccept, unixConnect, unixListen } from '#src/native/os.js';
 import { LINK_OVERDONE, Reactor } from '#src/reactor/reactor.js';
 import { threadWindows } from '#src/reactor/window.js';
+import { idleShare } from '../fixtures/idleness.js';
 import { acceptEnds, connectEnds, type Ends, EPOCH_WORD, WordLink } from '../fixtures/word-link.js';
 
 const peerModule = join(process.cwd(), 'build', 'test', 'fixtures', 'word-peer.js');
@@ -127,10 +128,7 @@ describe('two processes', () => {
     const link = openLink(await connectEnds(name));
     await bounce(link, 1_000, 10_000, () => -1);
     await delay(50);
-    const before = process.cpuUsage();
-    await delay(1_000);
-    const used = process.cpuUsage(before);
-    expect((used.user + used.system) / 1_000_000).toBeLessThan(0.05);
+    expect(await idleShare()).toBeLessThan(0.05);
     link.close();
   });
 });

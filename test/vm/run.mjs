@@ -60,10 +60,14 @@ class Lines {
   }
 }
 
-/** What runs a suite's tests, anywhere. @param {import('./suites.mjs').Suite} suite @param {string} address */
+/**
+ * What runs a suite's tests, anywhere: all files in one process, for there it takes seconds to load the product again.
+ * @param {import('./suites.mjs').Suite} suite @param {string} address
+ */
 function commandOf({ name, tests, title, env }, address) {
-  const vitest = [process.execPath, join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '--no-file-parallelism'];
+  const vitest = [process.execPath, join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run'];
   const options = [
+    ...['--no-file-parallelism', '--no-isolate'],
     '--reporter=./test/vm/reporter.mjs',
     `--testTimeout=${testTimeout_ms}`,
     `--hookTimeout=${testTimeout_ms}`,

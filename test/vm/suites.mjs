@@ -36,8 +36,12 @@ const fakeTests = ['fake_verbs_test', 'fake_verbs_memory_test', 'fake_verbs_even
 /** @type {Suite[]} */
 export const suites = [
   { name: 'network', network: 'veth', tests: ['test/rdma/network'], limit_s: 60, machine: true },
-  { name: 'tools', network: 'dummy', tests: ['test/rdma/tools'], limit_s: 90 },
-  { name: 'doctor', network: 'dummy', tests: ['test/rdma/doctor', 'test/rdma/examples'], limit_s: 120 },
+  {
+    name: 'tools',
+    network: 'dummy',
+    tests: ['test/rdma/tools', 'test/rdma/doctor', 'test/rdma/examples'],
+    limit_s: 200,
+  },
   { name: 'addresses', network: 'dummy', tests: ['test/rdma/addresses'], limit_s: 150, machine: true },
   { name: 'bench', network: 'dummy', tests: ['test/rdma/bench'], limit_s: 240 },
   {
@@ -62,9 +66,11 @@ export const suites = [
   {
     name: 'actors',
     network: 'dummy',
-    tests: ['sockets.test', 'socket-transfers', 'socket-processes'].map((name) => `test/actor/${name}`),
+    tests: ['sockets.test', 'socket-transfers', 'socket-processes', 'runtime-processes'].map(
+      (name) => `test/actor/${name}`,
+    ),
     title: 'verbs',
-    limit_s: 300,
+    limit_s: 480,
   },
   { name: 'actors-crash', network: 'dummy', tests: ['test/actor/crash-matrix'], limit_s: 480 },
   {
@@ -74,7 +80,6 @@ export const suites = [
     title: 'verbs',
     limit_s: 480,
   },
-  { name: 'actors-processes', network: 'dummy', tests: ['test/actor/runtime-processes'], title: 'verbs', limit_s: 300 },
   { name: 'kill', network: 'veth', tests: ['test/rdma/kill'], limit_s: 300, machine: true },
   { name: 'netem', network: 'veth', tests: ['test/rdma/netem'], limit_s: 300, machine: true },
   { name: 'resources', network: 'veth', tests: ['test/rdma/resources'], limit_s: 300, machine: true },
