@@ -13,7 +13,7 @@ interface Seen {
 }
 
 /** Where the buffers between the two end, and what is dropped behind them, is the carrier's affair. */
-const partial = new Set(['a destroy behind much that nobody reads']);
+const partial = new Set(['a destroy behind much that nobody reads', 'a signal in the middle of an upload']);
 
 describe('processes that end', () => {
   const seen = {} as Record<World, Record<string, Seen>>;

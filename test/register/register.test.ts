@@ -32,6 +32,43 @@ describe('the program', () => {
     expect(await answer(code, { nodeArgs: [], environment })).toMatchObject([SHM, SHM, SHM]);
   });
 
+  it('may lose a worker thread: its connections end as they do by TCP/IP', async () => {
+    const code = `import { isMainThread, parentPort, Worker } from 'node:worker_threads'; import net from 'node:net';
+      import { once } from 'node:events';
+      if (isMainThread) {
+        const worker = new Worker(new URL(import.meta.url));
+        const [port] = await once(worker, 'message');
+        const seen = [];
+        const socket = net.connect(port, '127.0.0.1');
+        for (const event of ['end', 'error', 'close']) socket.on(event, (what) => seen.push([event, what?.code ?? what]));
+        socket.once('data', () => setTimeout(() => worker.terminate(), 50));
+        socket.write('ping');
+        await new Promise((resolve) => socket.on('close', resolve));
+        console.log(JSON.stringify([seen, socket.sanswitch?.provider]));
+      } else {
+        const server = net.createServer((peer) => peer.pipe(peer));
+        server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
+      }`;
+    const [[plain], [ours, provider]] = (await Promise.all([answer(code, { nodeArgs: [] }), answer(code)])) as [
+      unknown[],
+      unknown[],
+    ];
+    expect(ours).toEqual(plain);
+    expect(provider).toBe('shm');
+  });
+
+  it('may end while a server that is unref’d listens and has a connection', async () => {
+    const code = `import net from 'node:net';
+      const server = net.createServer((peer) => peer.unref());
+      server.listen(0, '127.0.0.1', () => {
+        const socket = net.connect(server.address().port, '127.0.0.1', () => {
+          socket.unref();
+          console.log(JSON.stringify([server.unref() === server, socket.sanswitch.provider]));
+        });
+      });`;
+    expect(await answer(code)).toEqual([true, 'shm']);
+  });
+
   it('may be told twice, in whichever way', async () => {
     expect(await answer(ONE, imports(REGISTER, `${REGISTER}?again`))).toMatchObject(SHM);
     const environment = { NODE_OPTIONS: `--import=${REGISTER}` };
