@@ -36,8 +36,12 @@ function guard(target: Channelled): void {
   };
 }
 
+let areGuarded = false;
+
 /** Watches over the channels of this process: to its parent, and to the children that it will have. */
 export function guardChannels(): void {
+  if (areGuarded) return;
+  areGuarded = true;
   guard(process as Channelled);
   const prototype = ChildProcess.prototype as unknown as { spawn(...args: unknown[]): unknown };
   const { spawn } = prototype;

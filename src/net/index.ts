@@ -1,9 +1,10 @@
 /**
- * `sanswitch/net`: the shape of `node:net`, over the switch. Nothing of the platform is patched: only the sockets and servers that
- * are made here, and what they connect to and accept, go through it.
+ * `sanswitch/net`: the shape of `node:net`, over the switch. Nothing of `net` is patched: only the sockets and servers that are
+ * made here, and what they connect to and accept, go through it. Channels to other processes are guarded against these.
  */
 import { channel } from 'node:diagnostics_channel';
 import net from 'node:net';
+import { guardChannels } from './channels.js';
 import { watchConnect } from './connecting.js';
 import type { ServerInfo, SocketInfo } from './info.js';
 import type { InnerServer } from './internals.js';
@@ -19,6 +20,7 @@ export { configure };
 
 // What is wrong in the environment is an error here, not in the middle of a connect.
 settingsOf();
+guardChannels();
 
 /** A `net.Socket` that tells who serves it. */
 export interface Socket extends net.Socket {

@@ -125,13 +125,16 @@ describe('what it can’t do', () => {
     expect(await answer(code, plain)).toEqual(['pong', 'shm']);
   });
 
-  it('sending a connection over shared memory to another process is refused', async () => {
+  it.each([
+    ['', '{}'],
+    [', kept open', '{ keepOpen: true }'],
+  ])('sending a connection over shared memory to another process%s, is refused', async (_, options) => {
     const code = `import net from '${NET}'; import { fork } from 'node:child_process';
       if (process.argv[2] === 'child') process.on('message', () => {});
       else {
         const child = fork(process.argv[1], ['child']);
         const server = net.createServer((peer) => {
-          try { child.send('socket', peer); } catch ({ code, name }) { console.log(JSON.stringify([code, name])); }
+          try { child.send('socket', peer, ${options}); } catch ({ code, name }) { console.log(JSON.stringify([code, name])); }
           child.kill();
           process.exit();
         }).listen(0, '127.0.0.1', () => net.connect(server.address().port, '127.0.0.1'));
