@@ -108,7 +108,9 @@ export interface SanProvider {
   /**
    * Receives one message into `buffers[0]`, or, where the provider lends (`lendsReceives`), with `count` 0. Returns
    * WSA_IO_PENDING or an error. Messages that arrive before a receive stands are held, in order (rule 3.7). Receives
-   * complete in the order in which they were posted; one that fails does so after all that came before it.
+   * complete in the order in which they were posted; one that fails does so after all that came before it: by
+   * WSAECONNRESET when the peer has gone, or by WSAEDISCON where the provider knows that it ended with its process, which
+   * had read everything (rule 7.3).
    */
   WSPRecv(socket: Socket, buffers: readonly WsaBuffer[], count: number, overlapped: Overlapped): WsaCode;
   /** For operations that the switch polls (rule 5.2): bytes moved. @throws WsaError WSA_IO_INCOMPLETE, or the outcome */
