@@ -2,6 +2,7 @@
 import { type Contest, NET_REGISTERED, NODE_NET } from './harness/contest.js';
 import type { Figures } from './harness/pair.js';
 import type { Question } from './harness/question.js';
+import { warmCrowd } from './harness/warm-crowd.js';
 
 const question = 'register-cost';
 const baseline = NODE_NET;
@@ -39,10 +40,7 @@ export const registerCost: Question = {
       question,
       baseline: { ...baseline, spec: { ...baseline.spec, program: 'http' } },
       contenders: [{ ...NET_REGISTERED, name: 'http', spec: { ...NET_REGISTERED.spec, program: 'http' } }],
-      prepare: async (pair) => {
-        await pair.gather(HTTP_CONNECTIONS, 0);
-        return {};
-      },
+      prepare: warmCrowd(HTTP_CONNECTIONS),
       measure: (pair, slot) => pair.crowdRoundTrips(64, slot),
       ratio: (ours, theirs) => ours.msgs_per_s / theirs.msgs_per_s,
     },

@@ -2,6 +2,7 @@
 import { type Contest, NET_SHM, NODE_NET } from './harness/contest.js';
 import type { ProgramName } from './harness/messages.js';
 import type { Question } from './harness/question.js';
+import { warmCrowd } from './harness/warm-crowd.js';
 
 const SIZE = 64;
 const CROWD = 64;
@@ -12,10 +13,7 @@ function contest(question: string, program: ProgramName, what: string, requester
     question,
     baseline: { ...NODE_NET, spec: { ...NODE_NET.spec, program } },
     contenders: [{ ...NET_SHM, name: `${requesters} ${what}`, spec: { ...NET_SHM.spec, program } }],
-    prepare: async (pair) => {
-      await pair.gather(requesters, 0);
-      return {};
-    },
+    prepare: warmCrowd(requesters),
     measure: (pair, slot) => pair.crowdRoundTrips(SIZE, slot),
     ratio: (ours, baseline) => ours.msgs_per_s / baseline.msgs_per_s,
   };
