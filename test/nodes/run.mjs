@@ -1,6 +1,6 @@
 // Proves that the one binary that was built runs on every supported Node: installs the npm package `node` at each
-// major version into build/nodes, runs smoke.mjs with it, and ends 200 workers. Prints `ok` and `not ok` lines and the
-// counts.
+// major version into build/nodes, runs smoke.mjs with it, plays the scenes of unmodified.mjs, and ends 200 workers.
+// Prints `ok` and `not ok` lines and the counts.
 //
 //   node test/nodes/run.mjs [MAJOR...]
 import { execFile, spawnSync } from 'node:child_process';
@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { playScenes } from './unmodified.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '..', '..');
@@ -49,9 +50,14 @@ function nodeOf(major) {
 }
 
 /** Runs a program with that Node. @returns what it printed; throws an Error with all that it said if it fails */
-async function runWith(node, args, timeout) {
+async function runWith(node, args, timeout, env = {}) {
   try {
-    const { stdout } = await run(node, args, { cwd: root, timeout, killSignal: 'SIGKILL' });
+    const { stdout } = await run(node, args, {
+      cwd: root,
+      env: { ...process.env, ...env },
+      timeout,
+      killSignal: 'SIGKILL',
+    });
     return stdout;
   } catch (error) {
     const { code, signal, stdout, stderr } = error;
@@ -73,6 +79,12 @@ async function terminate(_, node) {
   return (await runWith(node, [program, cycles], terminate_limit_ms)).trim().replaceAll('\n', '; ');
 }
 
+/** @returns the line for `ok` */
+async function unmodified(major, node) {
+  const count = await playScenes(root, (args, timeout, env) => runWith(node, args, timeout, env));
+  return `Node ${major} under register: ${count} scenes of net over shared memory as over TCP/IP`;
+}
+
 const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const counts = { passed: 0, failed: 0 };
 const waiting = [...majors];
@@ -80,7 +92,7 @@ const waiting = [...majors];
 /** Takes one Node after the other. */
 async function work() {
   for (let major = waiting.shift(); major !== undefined; major = waiting.shift()) {
-    for (const check of [smoke, terminate]) {
+    for (const check of [smoke, unmodified, terminate]) {
       try {
         process.stdout.write(`ok ${await check(major, nodeOf(major))}\n`);
         counts.passed += 1;
