@@ -247,6 +247,11 @@ describe('where only TCP/IP can be had', () => {
       { environment: { SANSWITCH_NO_NATIVE: '1' } },
       '^shm left-out native-unavailable .*SANSWITCH_NO_NATIVE',
     ],
+    [
+      'on another operating system',
+      imports(file('elsewhere.mjs', `Object.defineProperty(process, 'platform', { value: 'freebsd' });`), REGISTER),
+      '^shm left-out native-unavailable .* it needs Linux, and this is freebsd',
+    ],
     ['in an unknown Node.js', imports(hide, REGISTER), '^shm not-serving unknown-platform .*reinitialize'],
     [
       'under the permission model',
