@@ -33,44 +33,27 @@ const hooked = new WeakMap<Handle, Connecting>();
 export function watchConnect(given: Socket, connect: () => unknown): void {
   const socket = given as unknown as InnerSocket;
   watchHandle(socket, socket._handle);
-  const place = Object.getOwnPropertyDescriptor(PlatformSocket.prototype, '_handle');
-  if (place?.set !== undefined) {
-    const { get, set } = place;
-    Object.defineProperty(socket, '_handle', {
-      configurable: true,
-      get,
-      set(this: InnerSocket, handle: Handle | null) {
-        set.call(this, handle);
-        watchHandle(this, handle);
-      },
-    });
-  }
-  try {
-    connect();
-  } finally {
-    if (place?.set !== undefined) delete (socket as Partial<InnerSocket>)._handle;
-  }
+  // Stays: an object that a property is taken from is slow for good, and two that have different functions there have no
+  // shape in common.
+  if (watchedHandle !== null) Object.defineProperty(socket, '_handle', watchedHandle);
+  connect();
   watchHandle(socket, socket._handle);
 }
 
-/** Watches the handles that follow on this one, which was tried in vain. */
-function watchNext(socket: InnerSocket, handle: Handle): void {
-  const platform = platformOf(handle);
-  if (typeof platform === 'string') return;
-  const { reinitialize } = platform;
-  Object.defineProperty(socket, reinitialize, {
+/** `_handle` of a socket that is watched; null: the platform has it as a plain property, and only its first handle is. */
+const watchedHandle = ((): PropertyDescriptor | null => {
+  const place = Object.getOwnPropertyDescriptor(PlatformSocket.prototype, '_handle');
+  if (place?.set === undefined) return null;
+  const { get, set } = place;
+  return {
     configurable: true,
-    value(this: InnerSocket, next: Handle): void {
-      stopWatchingNext(socket, platform);
-      (this[reinitialize] as (handle: Handle) => void)(next);
-      watchHandle(socket, socket._handle);
+    get,
+    set(this: InnerSocket, handle: Handle | null) {
+      set.call(this, handle);
+      watchHandle(this, handle);
     },
-  });
-}
-
-function stopWatchingNext(socket: InnerSocket, platform: Platform): void {
-  delete socket[platform.reinitialize];
-}
+  };
+})();
 
 function watchHandle(socket: InnerSocket, handle: Handle | null): void {
   // A pipe knows no IPv6, a handle that is no stream is one of ours.
@@ -78,7 +61,6 @@ function watchHandle(socket: InnerSocket, handle: Handle | null): void {
   const connecting = new Connecting(socket, handle);
   hooked.set(handle, connecting);
   connecting.begin();
-  watchNext(socket, handle);
 }
 
 /** Native code has taken this handle for good: only TCP/IP can serve, if that is not settled yet. */
@@ -138,14 +120,12 @@ class Connecting {
     return (proto[name] as (...args: unknown[]) => Status).bind(this.handle);
   }
 
+  /** Not by taking the properties away: native handles that lose some are slow for good. */
   private restore(): void {
     this.again = null;
-    const own = this.handle as Partial<Handle>;
-    delete own.connect;
-    delete own.connect6;
-    delete own.bind;
-    delete own.bind6;
-    delete own.close;
+    const { handle } = this;
+    const { connect, connect6, bind, bind6, close } = Object.getPrototypeOf(handle) as Handle;
+    Object.assign(handle, { connect, connect6, bind, bind6, close });
   }
 
   private bound(address: string, port: number): void {
@@ -214,7 +194,6 @@ class Connecting {
     const platform = platformOf(this.handle) as Platform;
     const isNative = '_parent' in this.handle || isOfHttp2(socket);
     const handle = isNative ? streamHandle(stream, platform) : new PlainHandle(stream, platform);
-    stopWatchingNext(socket, platform);
     replaceHandle(socket, handle, platform);
     // A TLS socket keeps its own handle above ours, and is ours all the same.
     describe(socket, stream);

@@ -51,9 +51,19 @@ export class PlainHandle implements Handle, WireEvents {
     this.stream = stream;
     this.platform = platform;
     this.wire = new Wire(stream, this);
-    Object.defineProperty(this, platform.owner, {
-      get: () => this.socket,
-      set: (socket: InnerSocket | null) => this.belongTo(socket),
+    PlainHandle.ownBy(platform.owner);
+  }
+
+  /** Has handles know their socket by the platform's symbol. Of the class: functions of its own would make each handle slow. */
+  private static ownBy(owner: symbol): void {
+    if (Object.hasOwn(PlainHandle.prototype, owner)) return;
+    Object.defineProperty(PlainHandle.prototype, owner, {
+      get(this: PlainHandle) {
+        return this.socket;
+      },
+      set(this: PlainHandle, socket: InnerSocket | null) {
+        this.belongTo(socket);
+      },
     });
   }
 
@@ -136,7 +146,7 @@ export class PlainHandle implements Handle, WireEvents {
   /** Leaves the connection to another handle, which is to take it now. */
   leave(): SwitchSocket {
     const { socket } = this;
-    if (socket !== null) delete (socket as Partial<InnerSocket>)._writeGeneric;
+    if (socket !== null) socket._writeGeneric = (Object.getPrototypeOf(socket) as InnerSocket)._writeGeneric;
     this.isClosed = true;
     return this.stream;
   }

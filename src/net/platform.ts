@@ -69,7 +69,11 @@ export function platformObjection(handle: object): Objection | null {
 /** Puts a handle in the place of a socket's own, which is closed. */
 export function replaceHandle(socket: InnerSocket, handle: Handle, platform: Platform): void {
   // The platform would forget that the socket has been ended, as it may have been before it was connected.
-  socket._undestroy = () => {};
+  const { _undestroy } = socket;
+  const replaced = (value: () => void) =>
+    Object.defineProperty(socket, '_undestroy', { value, writable: true, configurable: true });
+  replaced(() => {});
   (socket[platform.reinitialize] as (handle: Handle) => void)(handle);
-  delete (socket as Partial<InnerSocket>)._undestroy;
+  // Not taken away again: see `watchConnect`.
+  replaced(_undestroy);
 }

@@ -69,6 +69,33 @@ describe('the program', () => {
     expect(await answer(code)).toEqual([true, 'shm']);
   });
 
+  it.each(['tcp', 'shm'])(
+    'has sockets and handles that are as quick to look into as the platform’s, over %s',
+    async (provider) => {
+      const code = `import net from 'node:net'; import { once } from 'node:events';
+      const peers = [];
+      const server = net.createServer((peer) => peers.push(peer)).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const sockets = [];
+      for (let i = 0; i < 3; i++) {
+        const socket = net.connect(server.address().port, '127.0.0.1');
+        await once(socket, 'ready');
+        sockets.push(socket);
+      }
+      while (peers.length < 3) await new Promise(setImmediate);
+      const objects = [...sockets, ...peers].flatMap((socket) => [socket, socket._handle]);
+      console.log(JSON.stringify([
+        sockets[0].sanswitch.provider,
+        objects.map((object) => %HasFastProperties(object)),
+        [1, 2].map((i) => %HaveSameMap(sockets[0], sockets[i]) && %HaveSameMap(sockets[0]._handle, sockets[i]._handle)),
+      ]));
+      process.exit();`;
+      const nodeArgs = ['--allow-natives-syntax', '--import', REGISTER];
+      const environment = { SANSWITCH_PROVIDERS: provider };
+      expect(await answer(code, { nodeArgs, environment })).toEqual([provider, Array(12).fill(true), [true, true]]);
+    },
+  );
+
   it('may be told twice, in whichever way', async () => {
     expect(await answer(ONE, imports(REGISTER, `${REGISTER}?again`))).toMatchObject(SHM);
     const environment = { NODE_OPTIONS: `--import=${REGISTER}` };
