@@ -108,7 +108,7 @@ describe('[WSD-4.1] listeners are found by the addresses that reach them', () =>
     expect(seen.map(({ localAddress }) => localAddress).slice(0, 2)).toEqual(['127.0.0.1', '127.8.7.6']);
   });
 
-  it.skipIf(!hasIPv6)(':: takes IPv6 and IPv4', async () => {
+  it.skipIf(!hasIPv6)(`:: takes IPv6 and IPv4${hasIPv6 ? '' : ' (needs IPv6)'}`, async () => {
     const { port } = await peer.do.listen('echo', { host: '::' });
     const hosts = ['::1', '127.0.0.1', '::ffff:127.0.0.1', own4, own6].filter((host) => host !== undefined);
     for (const host of hosts) expect((await exchange(host, { port, host })).back).toBe(host);
@@ -120,7 +120,7 @@ describe('[WSD-4.1] listeners are found by the addresses that reach them', () =>
     ]);
   });
 
-  it.skipIf(!hasIPv6)('ipv6Only is not found by IPv4', async () => {
+  it.skipIf(!hasIPv6)(`ipv6Only is not found by IPv4${hasIPv6 ? '' : ' (needs IPv6)'}`, async () => {
     const { port } = await peer.do.listen('echo', { host: '::', ipv6Only: true });
     expect((await exchange('six', { port, host: '::1' })).back).toBe('six');
     const failure = await sw.connect({ port, host: '127.0.0.1' }).catch((error: unknown) => error);
@@ -128,7 +128,7 @@ describe('[WSD-4.1] listeners are found by the addresses that reach them', () =>
     expect((failure as Error).message).toContain('nothing-listens');
   });
 
-  it.skipIf(!hasIPv6)('::1', async () => {
+  it.skipIf(!hasIPv6)(`::1${hasIPv6 ? '' : ' (needs IPv6)'}`, async () => {
     const { port } = await peer.do.listen('echo', { host: '::1' });
     const { back, facts } = await exchange('six', { port, host: '::1' });
     expect(back).toBe('six');
@@ -141,7 +141,7 @@ describe('[WSD-4.1] listeners are found by the addresses that reach them', () =>
     await expect(sw.connect({ port, host: '127.0.0.1' })).rejects.toThrow('nothing-listens');
   });
 
-  it.skipIf(own4 === undefined)("the host's own address", async () => {
+  it.skipIf(own4 === undefined)(`the host's own address${own4 === undefined ? ' (it has none)' : ''}`, async () => {
     const { port } = await peer.do.listen('echo', { host: own4 as string });
     const { back, facts } = await exchange('own', { port, host: own4 as string });
     expect(back).toBe('own');

@@ -126,7 +126,7 @@ describe('who may answer', () => {
     }
   });
 
-  it.skipIf(!isRoot)('no process of another user than the socket’s', async () => {
+  it.skipIf(!isRoot)(`no process of another user than the socket’s${isRoot ? '' : ' (needs root)'}`, async () => {
     const stranger = await Peer.process(MODEST, { uid: NOBODY, gid: NOBODY });
     const { port, cookie, fd } = await plainServer();
     await stranger.do.squat(cookie, fd);
@@ -139,19 +139,22 @@ describe('who may answer', () => {
     await stranger.kill();
   });
 
-  it.skipIf(!isRoot)('nobody whose descriptors can not be read, unless his uid is trusted', async () => {
-    const { port } = await peer.do.listen('echo');
-    const stranger = await Peer.process({ providers: ['shm'] }, { uid: NOBODY, gid: NOBODY });
-    expect(await stranger.do.tryConnect({ port })).toBe('connected by tcp');
-    expect(JSON.stringify(await stranger.do.decision())).toContain('peer-unverifiable');
-    const trusting = await Peer.process(
-      { providers: [{ name: 'shm', options: { trustedUids: [0] } }] },
-      { uid: NOBODY, gid: NOBODY },
-    );
-    expect(await trusting.do.tryConnect({ port })).toBe('connected by shm');
-    await stranger.kill();
-    await trusting.kill();
-  });
+  it.skipIf(!isRoot)(
+    `nobody whose descriptors can not be read, unless his uid is trusted${isRoot ? '' : ' (needs root)'}`,
+    async () => {
+      const { port } = await peer.do.listen('echo');
+      const stranger = await Peer.process({ providers: ['shm'] }, { uid: NOBODY, gid: NOBODY });
+      expect(await stranger.do.tryConnect({ port })).toBe('connected by tcp');
+      expect(JSON.stringify(await stranger.do.decision())).toContain('peer-unverifiable');
+      const trusting = await Peer.process(
+        { providers: [{ name: 'shm', options: { trustedUids: [0] } }] },
+        { uid: NOBODY, gid: NOBODY },
+      );
+      expect(await trusting.do.tryConnect({ port })).toBe('connected by shm');
+      await stranger.kill();
+      await trusting.kill();
+    },
+  );
 
   it('only somebody in our network namespace', async (context) => {
     const command = { execPath: 'unshare', execArgv: ['--net', process.execPath] };

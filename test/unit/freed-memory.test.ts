@@ -45,7 +45,9 @@ async function fallsTo(bytes: number, limit_ms: number): Promise<boolean> {
   return false;
 }
 
-describe.skipIf(glibcVersionRuntime === undefined)('memory that bulk traffic has freed', () => {
+const lack = glibcVersionRuntime === undefined ? ' (needs glibc)' : '';
+
+describe.skipIf(lack !== '')(`memory that bulk traffic has freed${lack}`, () => {
   it('is kept meanwhile, and given back when there is no more traffic', async () => {
     const before = resident();
     receive();
