@@ -22,8 +22,8 @@ export interface Contest {
   readonly references?: readonly Variant[];
   /** Rounds, an odd number; as many as find time where nothing is said. */
   readonly rounds?: number;
-  /** What a pair needs before it is measured. @returns figures that are taken once */
-  prepare?(pair: Pair, variant: Variant): Promise<Partial<Figures>>;
+  /** What a pair needs before it is measured, for `total_ms` with all others. @returns figures that are taken once */
+  prepare?(pair: Pair, variant: Variant, total_ms: number): Promise<Partial<Figures>>;
   measure(pair: Pair, slot: Slot, variant: Variant): Promise<Figures>;
   /** All variants are measured on one pair, the baseline's; `begin` is called when it stands, its result at the end. */
   readonly samePair?: { begin(pair: Pair): Promise<() => void> };
@@ -162,7 +162,7 @@ export async function run(contest: Contest, total_ms: number, observer: Observer
       const shared = contest.samePair === undefined ? undefined : pairs[0];
       const pair = shared ?? (await Pair.start(variant.name, variant.spec, variant.provider));
       pairs.push(pair);
-      prepared.push((await contest.prepare?.(pair, variant)) ?? {});
+      prepared.push((await contest.prepare?.(pair, variant, total_ms)) ?? {});
     }
     if (contest.samePair !== undefined) cleanUp = await contest.samePair.begin(pairs[0] as Pair);
     for (let round = 1; round <= rounds; round++) {
