@@ -8,6 +8,7 @@
 #include "shm/exports.h"
 #include "tcp/exports.h"
 #include "thread_name.h"
+#include "timer.h"
 #include "verbs/exports.h"
 
 namespace sanswitch {
@@ -25,6 +26,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exportCopy(env, exports);
   exportFreedMemory(env, exports);
   exportThreadName(env, exports);
+  exportTimer(env, exports);
   exportTcp(env, exports);
   verbs::exportVerbsDevices(env, exports);
   verbs::exportVerbsEngine(env, exports);

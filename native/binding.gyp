@@ -22,6 +22,7 @@
       'shm/unix.cc',
       'shm/window.cc',
       'thread_name.cc',
+      'timer.cc',
       'tcp/acceptor.cc',
       'tcp/address.cc',
       'tcp/listen.cc',

@@ -3,10 +3,17 @@
 import { readFileSync } from 'node:fs';
 import { type Command, UsageError } from './command.js';
 import { doctorCommand } from './doctor.js';
+import { echoCommand } from './echo.js';
+import { loadCommand } from './load.js';
 import { runCommand } from './run.js';
 
 /** All commands by name. */
-const COMMANDS: Readonly<Record<string, Command>> = { doctor: doctorCommand, run: runCommand };
+const COMMANDS: Readonly<Record<string, Command>> = {
+  doctor: doctorCommand,
+  echo: echoCommand,
+  load: loadCommand,
+  run: runCommand,
+};
 
 function help(): string {
   const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`);

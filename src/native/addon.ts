@@ -169,6 +169,10 @@ export interface NativeAddon extends NativeVerbs {
   duplicateDescriptor(fd: number): number;
   /** Names the calling thread for the system: at most 15 bytes. */
   setThreadName(name: string): number;
+  /** A timer of this thread's, not armed. @returns a descriptor */
+  createTimer(): number;
+  /** Has it be readable in `delayNs` (up to an hour; 0: never), until it is armed again. */
+  armTimer(fd: number, delayNs: number): number;
 
   /** Listens by a name (at most 107 bytes) in the abstract namespace, SOCK_SEQPACKET. @returns a descriptor */
   unixListen(name: string, backlog: number): number;

@@ -62,6 +62,16 @@ export function duplicateDescriptor(fd: number): number {
   return check(requireNative().duplicateDescriptor(fd), 'fcntl');
 }
 
+/** A timer that is accurate to microseconds, not armed. @returns the descriptor, for `Poll` @throws EMFILE */
+export function createTimer(): number {
+  return check(requireNative().createTimer(), 'timerfd_create');
+}
+
+/** Has a timer be readable in `delayNs`, until it is armed again; 0: never. At most an hour. */
+export function armTimer(fd: number, delayNs: number): void {
+  check(requireNative().armTimer(fd, delayNs), 'timerfd_settime');
+}
+
 /** Names the calling thread for the system (ps, top, perf). @throws TypeError: longer than 15 bytes */
 export function setThreadName(name: string): void {
   check(requireNative().setThreadName(name), 'pthread_setname_np');

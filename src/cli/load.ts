@@ -1,0 +1,167 @@
+/** `npx sanswitch load`: makes a load, and says how it went. */
+import { writeFileSync } from 'node:fs';
+import { LocalFleet } from '../load/fleet.js';
+import type { ServerClock } from '../load/measure.js';
+import { LoadOptionError, type LoadOrder, readOrder } from '../load/options.js';
+import { Progress } from '../load/progress.js';
+import type { LoadReport } from '../load/report.js';
+import { ControlClock, ProcessClock } from '../load/server-clock.js';
+import { Session } from '../load/session.js';
+import { type Command, parseCommandLine, UsageError } from './command.js';
+import { untilSignal } from './signals.js';
+
+const HELP = `Usage: npx sanswitch load TARGET --rate N | --in-flight N | --search --slo LIMIT [OPTIONS]
+
+Puts a server under load and measures it: requests per second, and latencies from when each request was to start (corrected:
+a server that stalls does not hide it) as well as from when it did (raw).
+
+Targets:
+  tcp://HOST:PORT    TCP/IP            san://HOST:PORT    whichever provider serves
+  shm://HOST:PORT    shared memory     verbs://HOST:PORT  RDMA; TCP/IP where it can't serve, unless --strict
+  http://HOST[:PORT][/PATH]            ws://HOST[:PORT][/PATH]
+sanswitch echo is a server for the first four.
+
+Load:
+  --rate N           an open loop: so many requests a second are due, whatever the server does. Several one after the other:
+                     1000,2000 or 1k..64k (doubling) or 1k..64kx5 (five, at equal ratios)
+  --in-flight N      without --rate a closed loop: so many requests under way on each connection, the next after each answer;
+                     with it the most that each connection may have under way (default 64; HTTP 1: more is pipelining)
+  --slo LIMIT        a percentile and its limit, p99<100us or max<5ms: exit code 1 if a run breaks it
+  --search           looks for the highest rate that holds the --slo
+  --connections N    (default 1)
+  --workers N        threads that make the load; each has its share of the connections (default 1)
+  --protocol NAME    of the first four targets: echo (default); stream: one way; request: answers of --answer bytes; http
+  --size BYTES       of a request: 64; 64-1024 (any in between); 64:9/4Ki:1 (nine of ten have 64); several as in --rate
+  --answer BYTES     of an answer of --protocol request (default: as --size)
+  --arrivals KIND    constant (default) or poisson
+  --duration S       seconds measured (default 10), after --warmup S (default 1)
+  --requests N       ends after so many
+  --providers LIST   who may serve, in place of what the target says
+  --strict           a fallback is an error
+  --timeout S        for a connect, for the last answers, and without any connection (default 5)
+  --tolerance MS     a request that the generator itself begins later is late; over 1 % make a run not valid (default 1)
+  --seed N           of sizes and arrivals (default 1)
+
+Server:
+  --server HOST:PORT its processor time, from sanswitch echo --control PORT
+  --server-pid PID   the same of any process on this host
+
+Output:
+  --json FILE        the report (docs/load-report.md); - is the standard output
+  --quiet            nothing while it runs
+  --help             this text
+
+Exit codes: 0; 1, the target can't be reached, a run is not valid or breaks the --slo, or a file can't be written; 2, the
+command line can't be meant; 130, stopped (what was measured is told all the same).
+`;
+
+const STOPPED = 130;
+
+const OPTIONS = {
+  protocol: { type: 'string' },
+  rate: { type: 'string' },
+  'in-flight': { type: 'string' },
+  connections: { type: 'string', short: 'c', default: '1' },
+  workers: { type: 'string', short: 'w', default: '1' },
+  size: { type: 'string', default: '64' },
+  answer: { type: 'string' },
+  arrivals: { type: 'string', default: 'constant' },
+  duration: { type: 'string', short: 'd', default: '10' },
+  warmup: { type: 'string', default: '1' },
+  requests: { type: 'string' },
+  slo: { type: 'string' },
+  search: { type: 'boolean', default: false },
+  strict: { type: 'boolean', default: false },
+  providers: { type: 'string' },
+  tolerance: { type: 'string', default: '1' },
+  timeout: { type: 'string', default: '5' },
+  seed: { type: 'string', default: '1' },
+  server: { type: 'string' },
+  'server-pid': { type: 'string' },
+  json: { type: 'string' },
+  quiet: { type: 'boolean', short: 'q', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
+type Values = ReturnType<typeof parse>['values'];
+
+function parse(args: readonly string[]) {
+  return parseCommandLine({ args: [...args], allowPositionals: true, options: OPTIONS });
+}
+
+function order(args: readonly string[], positionals: readonly string[], values: Values): LoadOrder {
+  if (positionals.length > 1) throw new UsageError(`one target, not ${positionals.length}`);
+  try {
+    return readOrder(positionals[0], values, `load ${args.join(' ')}`);
+  } catch (error) {
+    if (error instanceof LoadOptionError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+function clockOf({ server, 'server-pid': pid }: Values): ServerClock | null {
+  if (pid !== undefined) {
+    if (!/^[1-9]\d{0,9}$/.test(pid)) throw new UsageError(`--server-pid wants the number of a process, not '${pid}'`);
+    return new ProcessClock(Number(pid));
+  }
+  if (server === undefined) return null;
+  const [, host, port] = /^(.+):(\d{1,5})$/.exec(server) ?? [];
+  if (host === undefined) throw new UsageError(`--server wants HOST:PORT, not '${server}'`);
+  return new ControlClock(host.replace(/^\[|\]$/g, ''), Number(port));
+}
+
+function write(report: LoadReport, values: Values): number {
+  if (values.json === undefined) return 0;
+  const text = `${JSON.stringify(report, null, 2)}\n`;
+  if (values.json === '-') {
+    process.stdout.write(text);
+    return 0;
+  }
+  try {
+    writeFileSync(values.json, text);
+    return 0;
+  } catch (error) {
+    process.stderr.write(`sanswitch: --json ${values.json}: ${(error as Error).message}\n`);
+    return 1;
+  }
+}
+
+function exitCodeOf(report: LoadReport, session: Session): number {
+  const isSound = report.runs.every(({ is_valid }) => is_valid);
+  return session.error === null && isSound && report.slo?.is_met !== false ? 0 : 1;
+}
+
+async function run(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parse(args);
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const plan = order(args, positionals, values);
+  const clock = clockOf(values);
+  const fleet = await LocalFleet.start(plan.settings.workers);
+  try {
+    const progress = new Progress(values.quiet ? null : process.stderr);
+    const session = new Session(plan, fleet, progress, clock);
+    let isStopped = false;
+    void untilSignal().then(() => {
+      isStopped = true;
+      session.stop();
+    });
+    const report = await session.run([]);
+    progress.end();
+    if (session.error !== null) process.stderr.write(`sanswitch: load: ${session.error.message}\n`);
+    if (report === null) return isStopped ? STOPPED : 1;
+    const written = write(report, values);
+    return isStopped ? STOPPED : Math.max(written, exitCodeOf(report, session));
+  } finally {
+    await fleet.close();
+  }
+}
+
+/** The command. */
+export const loadCommand: Command = {
+  summary: 'puts a server under load, and measures it',
+  help: HELP,
+  run,
+};

@@ -1,0 +1,29 @@
+/** When requests of an open loop are to start. */
+import { Random } from './random.js';
+
+/** `constant`: at equal distances. `poisson`: at exponentially distributed ones, as independent users come. */
+export type ArrivalKind = 'constant' | 'poisson';
+
+/** The intended start times of one worker's requests, in order. */
+export class Arrivals {
+  /** When the next one is to start, in milliseconds of `performance.now()`. */
+  next_ms: number;
+  private readonly mean_ms: number;
+  private readonly random: Random | null;
+
+  /**
+   * @param rate_per_s above 0
+   * @param phase which part of the first distance passes before the first one, 0 to 1: workers take turns
+   */
+  constructor(kind: ArrivalKind, rate_per_s: number, start_ms: number, phase: number, seed: number) {
+    this.mean_ms = 1_000 / rate_per_s;
+    this.random = kind === 'poisson' ? new Random(seed) : null;
+    this.next_ms = start_ms + this.mean_ms * phase;
+  }
+
+  /** The present one has started. */
+  advance(): void {
+    const { random, mean_ms } = this;
+    this.next_ms += random === null ? mean_ms : -Math.log(1 - random.next()) * mean_ms;
+  }
+}

@@ -1,0 +1,284 @@
+/**
+ * One worker's share of a run: its connections, and when which of them begins a request. In an open loop requests have intended
+ * start times, and one that finds every connection busy waits for the first that is free: its wait counts (wrk2). In a closed
+ * loop each answer is followed by the next request.
+ */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Arrivals } from './arrivals.js';
+import { Berths } from './berths.js';
+import type { Client, ClientEvents } from './clients/client.js';
+import type { Connector } from './connector.js';
+import { Pacer } from './pacer.js';
+import type { RunPlan } from './plan.js';
+import { type LatencyNote, Recorder, type SecondNote } from './recorder.js';
+import type { ServedBy } from './report.js';
+import { Roster } from './roster.js';
+import { Sizes } from './sizes.js';
+
+/** No more of one turn are begun before what has come is looked at. */
+const BURST = 64;
+const DELAY_RESOLUTION_MS = 10;
+const NS_PER_MS = 1e6;
+/** Workers begin at different phases of their rate, by their seeds. */
+const PHASES = 1_000;
+
+/** What a worker has to say when its share is done. */
+export interface CrewNote extends LatencyNote {
+  readonly started: number;
+  readonly completed: number;
+  readonly failed: number;
+  /** Due in the measured time, and never begun for want of a free connection. */
+  readonly neverBegun: number;
+  /** Begun later than the plan tolerates though a connection was free. */
+  readonly late: number;
+  readonly errors: Readonly<Record<string, number>>;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly reconnects: number;
+  readonly served: readonly ServedBy[];
+  readonly longestStall_ms: number;
+  /** How long was really measured. */
+  readonly measured_ms: number;
+  /** No connection could be had any more; why, and nothing came after that. */
+  readonly lost: string | null;
+}
+
+/** See the top of this file. */
+export class Crew implements ClientEvents {
+  private readonly plan: RunPlan;
+  private readonly told: (note: SecondNote) => void;
+  private readonly sizes: Sizes;
+  private readonly pacer = new Pacer(() => this.pump());
+  private readonly stalls = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
+  private readonly roster: Roster;
+  private readonly berths: Berths;
+  private recorder: Recorder;
+  private arrivals: Arrivals | null = null;
+  private state: 'idle' | 'running' | 'draining' | 'over' = 'idle';
+  private isPumping = false;
+  private from_ms = 0;
+  private to_ms = Number.POSITIVE_INFINITY;
+  private measured = 0;
+  private neverBegun = 0;
+  private late = 0;
+  /** Requests without an answer, and those of them that belong to the measured time. */
+  private outstanding = 0;
+  private owed = 0;
+  /** When a place became free after all had been busy. */
+  private freeSince_ms = 0;
+  private lost: string | null = null;
+  private finish: () => void = () => {};
+
+  /** @param told once for each second of the measured time */
+  constructor(plan: RunPlan, connector: Connector, told: (note: SecondNote) => void) {
+    this.plan = plan;
+    this.told = told;
+    this.sizes = new Sizes(plan.sizes, plan.seed);
+    this.berths = new Berths(plan.connections * plan.inFlight);
+    this.recorder = new Recorder(false, 0, 0, told);
+    this.roster = new Roster(plan.patience_ms, {
+      open: () => connector.open(this, plan),
+      joined: (client) => this.joined(client),
+      failed: (code) => this.fault(code),
+      lost: (code) => this.giveUp(code),
+    });
+  }
+
+  /** Opens all connections. @throws the error of the first that can't be had */
+  connect(): Promise<void> {
+    return this.roster.fill(this.plan.connections);
+  }
+
+  /** Runs; resolves when the measured time is over and its answers have come, or are given up. */
+  async run(): Promise<CrewNote> {
+    const { plan } = this;
+    const start_ms = performance.now();
+    this.from_ms = start_ms + plan.warmup_ms;
+    this.to_ms = this.from_ms + plan.duration_ms;
+    this.recorder = new Recorder(plan.rate_per_s !== null, this.from_ms, this.to_ms, this.told);
+    if (plan.rate_per_s !== null) {
+      const phase = (plan.seed % PHASES) / PHASES;
+      this.arrivals = new Arrivals(plan.arrivals, plan.rate_per_s, start_ms, phase, plan.seed);
+    }
+    this.state = 'running';
+    const watch = setTimeout(() => this.stalls.enable(), plan.warmup_ms);
+    await new Promise<void>((resolve) => {
+      this.finish = resolve;
+      this.pump();
+    });
+    clearTimeout(watch);
+    this.stalls.disable();
+    return this.note();
+  }
+
+  /** Ends the measured time now; `run` resolves soon. */
+  stop(): void {
+    if (this.state === 'running') this.drain(Math.max(performance.now(), this.from_ms));
+    else this.finish();
+  }
+
+  /** Closes everything. */
+  close(): void {
+    this.state = 'over';
+    this.pacer.close();
+    this.roster.close();
+    this.finish();
+  }
+
+  answered(client: Client, intended_ms: number, started_ms: number, now_ms: number): void {
+    if (this.isMeasured(intended_ms)) {
+      this.owed -= 1;
+      this.recorder.answered(intended_ms, started_ms, now_ms);
+    }
+    this.settled(client, now_ms);
+  }
+
+  sent(client: Client, intended_ms: number, now_ms: number): void {
+    if (this.isMeasured(intended_ms)) {
+      this.owed -= 1;
+      this.recorder.sent(now_ms);
+    }
+    this.settled(client, now_ms);
+  }
+
+  refused(client: Client, intended_ms: number, code: string, now_ms: number): void {
+    if (this.isMeasured(intended_ms)) {
+      this.owed -= 1;
+      this.recorder.failure(code, now_ms);
+    }
+    this.settled(client, now_ms);
+  }
+
+  gone(client: Client, code: string, lost_ms: readonly number[]): void {
+    this.berths.drop(client);
+    const measured = lost_ms.filter((intended_ms) => this.isMeasured(intended_ms)).length;
+    this.outstanding -= lost_ms.length;
+    this.owed -= measured;
+    if (measured > 0) this.recorder.failure(code, performance.now(), measured);
+    else this.fault(code);
+    this.roster.gone(client, this.state === 'running');
+    if (this.state === 'draining' && this.outstanding === 0) this.finish();
+  }
+
+  /** A failure that is no request's. */
+  private fault(code: string): void {
+    const now_ms = performance.now();
+    if (this.state === 'running' && this.isMeasured(now_ms)) this.recorder.failure(code, now_ms, 0);
+  }
+
+  private isMeasured(intended_ms: number): boolean {
+    return intended_ms >= this.from_ms && intended_ms < this.to_ms;
+  }
+
+  private joined(client: Client): void {
+    for (let i = 0; i < this.plan.inFlight; i++) this.berths.give(client);
+    if (this.state === 'running') this.pump();
+  }
+
+  /** A request has come to its end. */
+  private settled(client: Client, now_ms: number): void {
+    this.outstanding -= 1;
+    if (this.berths.free === 0) this.freeSince_ms = now_ms;
+    this.berths.give(client);
+    if (this.state === 'running') {
+      if (!this.isPumping && (this.arrivals === null || this.arrivals.next_ms <= now_ms)) this.pump();
+    } else if (this.state === 'draining' && this.outstanding === 0) this.finish();
+  }
+
+  /** Begins what can be begun now, and sees to it that it is called when there is more. */
+  private pump(): void {
+    if (this.state !== 'running') return;
+    this.isPumping = true;
+    const { arrivals, berths } = this;
+    let now_ms = performance.now();
+    let begun = 0;
+    while (begun < BURST && now_ms < this.to_ms && berths.free > 0 && this.measured < this.limit) {
+      const intended_ms = arrivals === null ? now_ms : arrivals.next_ms;
+      if (intended_ms > now_ms || intended_ms >= this.to_ms) break;
+      arrivals?.advance();
+      this.begin(intended_ms, now_ms);
+      begun += 1;
+      now_ms = performance.now();
+    }
+    this.isPumping = false;
+    if (now_ms >= this.to_ms || this.measured >= this.limit) this.drain(now_ms);
+    else this.pacer.wait(this.nextTurn_ms(begun) - now_ms);
+  }
+
+  private get limit(): number {
+    return this.plan.requests ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** When `pump` has something to do by itself; what answers let it do, they tell. */
+  private nextTurn_ms(begun: number): number {
+    const { arrivals, berths } = this;
+    // Who has begun as much as it may, or been answered on the spot, looks at what has come, and goes on.
+    if (berths.free > 0 && (arrivals === null || begun === BURST)) return 0;
+    return berths.free > 0 && arrivals !== null ? Math.min(arrivals.next_ms, this.to_ms) : this.to_ms;
+  }
+
+  private begin(intended_ms: number, now_ms: number): void {
+    const client = this.berths.take() as Client;
+    this.outstanding += 1;
+    if (this.isMeasured(intended_ms)) {
+      this.owed += 1;
+      this.measured += 1;
+      this.recorder.begun(now_ms);
+      const could_ms = Math.max(intended_ms, this.freeSince_ms);
+      if (now_ms - could_ms > this.plan.lateTolerance_ms) this.late += 1;
+    }
+    client.begin(intended_ms, now_ms, this.sizes.next());
+  }
+
+  /** The measured time is over: what is under way is waited for. */
+  private drain(now_ms: number): void {
+    this.state = 'draining';
+    this.to_ms = Math.min(this.to_ms, now_ms);
+    const { arrivals } = this;
+    if (arrivals !== null && this.measured < this.limit) {
+      for (; arrivals.next_ms < this.to_ms; arrivals.advance()) {
+        if (!this.isMeasured(arrivals.next_ms)) continue;
+        this.neverBegun += 1;
+        this.recorder.neverBegun(arrivals.next_ms, now_ms);
+      }
+    }
+    if (this.outstanding === 0) return this.finish();
+    const impatient = setTimeout(() => {
+      if (this.owed > 0) this.recorder.failure('ETIMEDOUT', performance.now(), this.owed);
+      this.finish();
+    }, this.plan.patience_ms);
+    const finish = this.finish;
+    this.finish = () => {
+      clearTimeout(impatient);
+      finish();
+    };
+  }
+
+  /** No connection can be had any more. */
+  private giveUp(code: string): void {
+    this.lost = code;
+    this.stop();
+  }
+
+  private note(): CrewNote {
+    const { recorder, roster, stalls } = this;
+    this.state = 'over';
+    recorder.finish();
+    return {
+      started: recorder.started,
+      completed: recorder.completed,
+      failed: recorder.failed,
+      neverBegun: this.neverBegun,
+      late: this.late,
+      errors: recorder.errors,
+      corrected: recorder.corrected.pack(),
+      raw: recorder.raw.pack(),
+      ...roster.bytes(),
+      reconnects: roster.reconnects,
+      served: roster.served(),
+      longestStall_ms: Math.max(0, stalls.max / NS_PER_MS - DELAY_RESOLUTION_MS),
+      measured_ms: this.to_ms - this.from_ms,
+      lost: this.lost,
+    };
+  }
+}

@@ -1,0 +1,118 @@
+/** Those who make the load: workers of this process, or whole processes elsewhere. */
+import { defineActor } from '../actor/define.js';
+import { createRuntime } from '../actor/runtime/create.js';
+import type { Runtime } from '../actor/runtime/runtime.js';
+import type { ActorRef } from '../actor/types.js';
+import type { CrewNote } from './crew.js';
+import type { GeneratorArgs, GeneratorOrder, GeneratorWord } from './generator.js';
+import { type RunPlan, share } from './plan.js';
+import type { SecondNote } from './recorder.js';
+
+/** Why the target can't be put under load. */
+export class ConnectFailure extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Generators that work as one. One run at a time: `connect`, `run`, `disconnect`. */
+export interface Fleet {
+  /** Among how many workers a run is divided. */
+  parts(plan: RunPlan): number;
+  /** Opens all connections of a run. @throws ConnectFailure */
+  connect(plan: RunPlan): Promise<void>;
+  /** Runs. @param told of each second of each worker @returns what each worker has to say */
+  run(told: (note: SecondNote) => void): Promise<readonly CrewNote[]>;
+  /** Ends the measured time of the run now. */
+  stop(): void;
+  /** Closes all connections of the run. */
+  disconnect(): Promise<void>;
+  /** Ends the generators. */
+  close(): Promise<void>;
+}
+
+type Of<W extends GeneratorWord['word']> = Extract<GeneratorWord, { word: W }>;
+
+/** The workers of this process, each an actor host with a generator of its own. */
+export class LocalFleet implements Fleet {
+  private readonly runtime: Runtime;
+  private generators: ActorRef<GeneratorOrder>[] = [];
+  /** Those that take part in the present run. */
+  private busy: ActorRef<GeneratorOrder>[] = [];
+  private heard: (word: GeneratorWord) => void = () => {};
+
+  private constructor(runtime: Runtime) {
+    this.runtime = runtime;
+  }
+
+  /** Starts so many workers. @throws what createRuntime does */
+  static async start(workers: number): Promise<LocalFleet> {
+    const fleet = new LocalFleet(await createRuntime({ workers }));
+    await fleet.hire(workers);
+    return fleet;
+  }
+
+  private async hire(workers: number): Promise<void> {
+    const conductor = await this.runtime.spawn(defineActor<GeneratorWord>(() => (word) => this.heard(word)));
+    const module = new URL('./generator.js', import.meta.url);
+    for (let worker = 0; worker < workers; worker++) {
+      const args: GeneratorArgs = { worker, conductor };
+      this.generators.push(await this.runtime.spawn<typeof import('./generator.js').default>(module, args, { worker }));
+    }
+  }
+
+  parts({ connections }: RunPlan): number {
+    return Math.min(connections, this.generators.length);
+  }
+
+  async connect(plan: RunPlan): Promise<void> {
+    const shares = share(plan, this.generators.length);
+    this.busy = this.generators.slice(0, shares.length);
+    const words = await this.gather<'connected' | 'failed'>(['connected', 'failed'], (generator, index) => {
+      generator.tell({ order: 'connect', plan: shares[index] as RunPlan });
+    });
+    const failed = words.find((word) => word.word === 'failed');
+    if (failed?.word !== 'failed') return;
+    await this.disconnect();
+    throw new ConnectFailure(failed.code, failed.message);
+  }
+
+  async run(told: (note: SecondNote) => void): Promise<readonly CrewNote[]> {
+    const words = await this.gather<'done'>(['done'], (generator) => generator.tell({ order: 'run' }), told);
+    return words.map(({ note }) => note);
+  }
+
+  stop(): void {
+    for (const generator of this.busy) generator.tell({ order: 'stop' });
+  }
+
+  async disconnect(): Promise<void> {
+    await this.gather<'closed'>(['closed'], (generator) => generator.tell({ order: 'close' }));
+    this.busy = [];
+  }
+
+  async close(): Promise<void> {
+    await this.runtime.close();
+  }
+
+  /** Orders something of all that take part, and waits for one of these words from each. */
+  private gather<W extends GeneratorWord['word']>(
+    wanted: readonly W[],
+    order: (generator: ActorRef<GeneratorOrder>, index: number) => void,
+    told: (note: SecondNote) => void = () => {},
+  ): Promise<Of<W>[]> {
+    const words: Of<W>[] = [];
+    return new Promise((resolve) => {
+      this.heard = (word) => {
+        if (word.word === 'second') told(word.note);
+        if (!(wanted as readonly string[]).includes(word.word)) return;
+        words.push(word as Of<W>);
+        if (words.length === this.busy.length) resolve(words);
+      };
+      for (const [index, generator] of this.busy.entries()) order(generator, index);
+    });
+  }
+}

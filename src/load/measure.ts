@@ -1,0 +1,224 @@
+/** One run: connections opened, the load made, and what all workers noted down brought together. */
+import { Counts } from './counts.js';
+import type { CrewNote } from './crew.js';
+import type { Fleet } from './fleet.js';
+import { latencyOf } from './latency.js';
+import type { RunPlan } from './plan.js';
+import type { SecondNote } from './recorder.js';
+import type { LoadRun, Processor, Second, ServedBy } from './report.js';
+import { meanSize } from './sizes.js';
+
+/** From this share of late requests on the figures are not of what was asked for. */
+const LATE_SHARE_MAX = 0.01;
+/** So is a run whose event loop stood still for longer. */
+const STALL_MAX_MS = 100;
+/** So much of the wanted rate must have been begun, or the server is said not to keep up. */
+const RATE_SHARE_MIN = 0.99;
+const NS_PER_US = 1_000;
+
+/** Who wants to know how a run goes. */
+export interface RunObserver {
+  /** Connections are being opened; the load begins. */
+  phase(what: 'connecting' | 'running', plan: RunPlan): void;
+  /** A second is over, as far as all workers have told. */
+  second(second: Second, plan: RunPlan): void;
+}
+
+/** The processor time of whom a run puts under load. */
+export interface ServerClock {
+  /** Microseconds so far; null: it can't be told (any more). */
+  read(): Promise<number | null>;
+}
+
+/** The seconds of a run, over all workers. */
+class Seconds {
+  readonly list: Second[] = [];
+  private readonly parts = new Map<number, { notes: SecondNote[]; counts: Counts }>();
+
+  add(note: SecondNote): void {
+    const part = this.parts.get(note.second) ?? { notes: [], counts: new Counts() };
+    this.parts.set(note.second, part);
+    part.notes.push(note);
+    part.counts.add(note.latencies);
+  }
+
+  /** One of them as far as it is known. @param total_s of the whole measured time */
+  at(second: number, total_s: number): Second {
+    const { notes, counts } = this.parts.get(second) ?? { notes: [], counts: new Counts() };
+    const sum = (pick: (note: SecondNote) => number): number => notes.reduce((total, note) => total + pick(note), 0);
+    return {
+      at_s: second,
+      length_s: Math.max(0, Math.min(1, total_s - second)),
+      started: sum(({ started }) => started),
+      completed: sum(({ completed }) => completed),
+      failed: sum(({ failed }) => failed),
+      p50_us: counts.at(50) / NS_PER_US,
+      p99_us: counts.at(99) / NS_PER_US,
+      max_us: counts.max / NS_PER_US,
+    };
+  }
+
+  /** How many workers have told of it. */
+  toldBy(second: number): number {
+    return this.parts.get(second)?.notes.length ?? 0;
+  }
+
+  all(total_s: number): Second[] {
+    return [...this.parts.keys()].sort((a, b) => a - b).map((second) => this.at(second, total_s));
+  }
+}
+
+function mergeServed(notes: readonly CrewNote[]): ServedBy[] {
+  const merged = new Map<string, ServedBy>();
+  for (const one of notes.flatMap(({ served }) => served)) {
+    const key = `${one.provider} ${one.why}`;
+    merged.set(key, { ...one, connections: one.connections + (merged.get(key)?.connections ?? 0) });
+  }
+  return [...merged.values()];
+}
+
+function mergeErrors(notes: readonly CrewNote[]): Record<string, number> {
+  const merged: Record<string, number> = {};
+  for (const { errors } of notes) {
+    for (const [code, count] of Object.entries(errors)) merged[code] = (merged[code] ?? 0) + count;
+  }
+  return merged;
+}
+
+function processorOf(spent_us: number, measured_ms: number, requests: number): Processor {
+  return {
+    percent: measured_ms > 0 ? spent_us / (measured_ms * 10) : 0,
+    us_per_request: requests > 0 ? spent_us / requests : 0,
+  };
+}
+
+/** What makes the figures other than what was asked for, and what else ought to be known of them. */
+function judge(plan: RunPlan, sums: Sums): { complaints: string[]; isValid: boolean } {
+  const faults: string[] = [];
+  const remarks: string[] = [];
+  const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+  if (sums.lateShare > LATE_SHARE_MAX) {
+    faults.push(
+      `the generator began ${percent(sums.lateShare)} of the requests more than ${plan.lateTolerance_ms} ms late: give it more --workers, or a lower rate`,
+    );
+  }
+  if (sums.longestStall_ms > STALL_MAX_MS) {
+    faults.push(`the generator stood still for ${sums.longestStall_ms.toFixed(0)} ms`);
+  }
+  if (sums.lost !== null) faults.push(`no connection could be had any more: ${sums.lost}`);
+  if (sums.completed === 0) faults.push('nothing was answered');
+  const due = sums.started + sums.neverBegun;
+  if (sums.neverBegun > 0 && sums.started < due * RATE_SHARE_MIN) {
+    remarks.push(
+      `the server did not keep up: ${sums.neverBegun} of ${due} requests found no free connection before the end; their wait so far counts in the corrected percentiles`,
+    );
+  }
+  return { complaints: [...faults, ...remarks], isValid: faults.length === 0 };
+}
+
+interface Sums {
+  readonly started: number;
+  readonly completed: number;
+  readonly neverBegun: number;
+  readonly lateShare: number;
+  readonly longestStall_ms: number;
+  readonly lost: string | null;
+}
+
+function latencies(plan: RunPlan, notes: readonly CrewNote[]): Pick<LoadRun, 'corrected' | 'raw'> {
+  if (plan.protocol === 'stream') return { corrected: null, raw: null };
+  const corrected = new Counts();
+  const raw = new Counts();
+  for (const note of notes) {
+    corrected.add(note.corrected);
+    raw.add(note.raw);
+  }
+  return { corrected: plan.rate_per_s === null ? null : latencyOf(corrected), raw: latencyOf(raw) };
+}
+
+function runOf(
+  plan: RunPlan,
+  notes: readonly CrewNote[],
+  seconds: Seconds,
+  spent: { client_us: number; server_us: number | null },
+): LoadRun {
+  const sum = (pick: (note: CrewNote) => number): number => notes.reduce((total, note) => total + pick(note), 0);
+  const measured_ms = Math.max(...notes.map((note) => note.measured_ms));
+  const started = sum((note) => note.started);
+  const completed = sum((note) => note.completed);
+  const longestStall_ms = Math.max(...notes.map((note) => note.longestStall_ms));
+  const lateShare = started === 0 ? 0 : sum((note) => note.late) / started;
+  const lost = notes.find((note) => note.lost !== null)?.lost ?? null;
+  const neverBegun = sum((note) => note.neverBegun);
+  const { complaints, isValid } = judge(plan, { started, completed, neverBegun, lateShare, longestStall_ms, lost });
+  return {
+    name: plan.name,
+    size_bytes: meanSize(plan.sizes),
+    rate_per_s: plan.rate_per_s,
+    in_flight: plan.inFlight,
+    duration_s: measured_ms / 1_000,
+    is_valid: isValid,
+    complaints,
+    started,
+    completed,
+    failed: sum((note) => note.failed),
+    completed_per_s: measured_ms > 0 ? completed / (measured_ms / 1_000) : 0,
+    bytes_sent: sum((note) => note.bytesSent),
+    bytes_received: sum((note) => note.bytesReceived),
+    reconnects: sum((note) => note.reconnects),
+    errors: mergeErrors(notes),
+    ...latencies(plan, notes),
+    series: seconds.all(measured_ms / 1_000),
+    served: mergeServed(notes),
+    client: processorOf(spent.client_us, measured_ms, completed),
+    server: spent.server_us === null ? null : processorOf(spent.server_us, measured_ms, completed),
+    longest_stall_ms: longestStall_ms,
+    late_share: plan.rate_per_s === null ? null : lateShare,
+  };
+}
+
+/** The processor time of this process, µs. */
+function ownTime_us(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
+
+/**
+ * Runs a plan. Processor times are of the measured time, give or take what the first and the last words of the workers take.
+ * @throws ConnectFailure
+ */
+export async function measure(
+  fleet: Fleet,
+  plan: RunPlan,
+  observer: RunObserver,
+  server: ServerClock | null,
+): Promise<LoadRun> {
+  observer.phase('connecting', plan);
+  await fleet.connect(plan);
+  const seconds = new Seconds();
+  try {
+    observer.phase('running', plan);
+    let from = { client_us: ownTime_us(), server_us: (await server?.read()) ?? null };
+    const warm = setTimeout(async () => {
+      const server_us = (await server?.read()) ?? null;
+      from = { client_us: ownTime_us(), server_us };
+    }, plan.warmup_ms);
+    const running = fleet.run((note) => {
+      seconds.add(note);
+      if (seconds.toldBy(note.second) === fleet.parts(plan))
+        observer.second(seconds.at(note.second, plan.duration_ms / 1_000), plan);
+    });
+    let to = { client_us: 0, server_us: null as number | null };
+    const isOver = setTimeout(async () => {
+      to = { client_us: ownTime_us(), server_us: (await server?.read()) ?? null };
+    }, plan.warmup_ms + plan.duration_ms);
+    const notes = await running;
+    clearTimeout(warm);
+    clearTimeout(isOver);
+    if (to.client_us === 0) to = { client_us: ownTime_us(), server_us: (await server?.read()) ?? null };
+    const server_us = to.server_us === null || from.server_us === null ? null : to.server_us - from.server_us;
+    return runOf(plan, notes, seconds, { client_us: to.client_us - from.client_us, server_us });
+  } finally {
+    await fleet.disconnect();
+  }
+}

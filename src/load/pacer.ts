@@ -1,0 +1,78 @@
+/** Wakes its owner at a moment, to within microseconds, without burning a processor meanwhile. */
+import { loadNative } from '../native/load.js';
+import { armTimer, closeDescriptor, createTimer } from '../native/os.js';
+import { Poll } from '../reactor/poll.js';
+
+/** So long before the moment it stops sleeping: about what a wake-up takes. It bounds the spinning, too. */
+const SPIN_MS = 0.05;
+/** libuv's timers are a millisecond late at most. */
+const COARSE_MS = 1.2;
+const NS_PER_MS = 1e6;
+const SLEEP_LIMIT_MS = 3_600_000;
+
+/** A descriptor that is readable at a moment. */
+class FineTimer {
+  private readonly fd: number;
+  private readonly poll: Poll;
+  private isArmed = false;
+
+  constructor(ring: () => void) {
+    this.fd = createTimer();
+    this.poll = new Poll(this.fd, () => {
+      this.isArmed = false;
+      ring();
+      // Armed again, it has forgotten that it rang; or else it would ring on.
+      if (!this.isArmed) armTimer(this.fd, 0);
+    }).start();
+    this.poll.ref();
+  }
+
+  arm(delay_ms: number): void {
+    this.isArmed = true;
+    armTimer(this.fd, Math.ceil(delay_ms * NS_PER_MS));
+  }
+
+  close(): void {
+    // Whoever closes it while it rings must not have it disarmed afterwards: its number may be another's by then.
+    this.isArmed = true;
+    this.poll.close();
+    closeDescriptor(this.fd);
+  }
+}
+
+/** See the top of this file. Without the native part it sleeps by libuv's timers, and spins for the last millisecond. */
+export class Pacer {
+  private readonly fine: FineTimer | null;
+  private coarse: NodeJS.Timeout | null = null;
+  private spin: NodeJS.Immediate | null = null;
+  private readonly due: () => void;
+
+  /** @param due called once for each `wait`, unless another comes before it: at the moment, or up to SPIN_MS early */
+  constructor(due: () => void) {
+    this.due = due;
+    this.fine = loadNative().addon === null ? null : new FineTimer(due);
+  }
+
+  /** @param delay_ms from now; 0 or less: in the next turn of the event loop, behind its input */
+  wait(delay_ms: number): void {
+    const sleep_ms = Math.min(delay_ms - (this.fine === null ? COARSE_MS : SPIN_MS), SLEEP_LIMIT_MS);
+    if (sleep_ms <= 0) this.spin ??= setImmediate(() => this.turn());
+    else if (this.fine !== null) this.fine.arm(sleep_ms);
+    else {
+      if (this.coarse !== null) clearTimeout(this.coarse);
+      this.coarse = setTimeout(() => this.turn(), sleep_ms);
+    }
+  }
+
+  private turn(): void {
+    this.spin = null;
+    this.due();
+  }
+
+  /** No more calls. */
+  close(): void {
+    this.fine?.close();
+    if (this.coarse !== null) clearTimeout(this.coarse);
+    if (this.spin !== null) clearImmediate(this.spin);
+  }
+}
