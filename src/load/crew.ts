@@ -178,10 +178,13 @@ export class Crew implements ClientEvents {
   /** A request has come to its end. */
   private settled(client: Client, now_ms: number): void {
     this.outstanding -= 1;
-    if (this.berths.free === 0) this.freeSince_ms = now_ms;
+    const wasFull = this.berths.free === 0;
+    if (wasFull) this.freeSince_ms = now_ms;
     this.berths.give(client);
     if (this.state === 'running') {
-      if (!this.isPumping && (this.arrivals === null || this.arrivals.next_ms <= now_ms)) this.pump();
+      // Whoever found all places busy sleeps to the end: it has to be told of the next arrival.
+      const { arrivals } = this;
+      if (!this.isPumping && (wasFull || arrivals === null || arrivals.next_ms <= now_ms)) this.pump();
     } else if (this.state === 'draining' && this.outstanding === 0) this.finish();
   }
 

@@ -93,16 +93,16 @@ export class ResponseParser {
     if (match === null) return this.die('no HTTP/1.1 status line');
     this.status = Number(match[2]);
     const fields = text.toLowerCase();
-    const connection = valueOf(fields, '\r\nconnection:');
+    const connection = fieldIn(fields, '\r\nconnection:');
     this.closes = match[1] === '0' ? !connection.includes('keep-alive') : connection.includes('close');
     // An interim response: the real one follows.
     if (this.status < 200 && this.status !== 101) return;
     if (this.status === 204 || this.status === 304) return this.complete();
-    if (valueOf(fields, '\r\ntransfer-encoding:').includes('chunked')) {
+    if (fieldIn(fields, '\r\ntransfer-encoding:').includes('chunked')) {
       this.state = 'chunk-line';
       return;
     }
-    const length = valueOf(fields, '\r\ncontent-length:');
+    const length = fieldIn(fields, '\r\ncontent-length:');
     if (length === '') {
       this.closes = true;
       this.state = 'until-end';
@@ -159,7 +159,7 @@ export class ResponseParser {
 }
 
 /** A field's value, trimmed; empty: it is not there. @param fields in lower case */
-function valueOf(fields: string, name: string): string {
+function fieldIn(fields: string, name: string): string {
   const at = fields.indexOf(name);
   if (at < 0) return '';
   const start = at + name.length;
