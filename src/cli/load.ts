@@ -39,6 +39,8 @@ Load:
   --providers LIST   who may serve, in place of what the target says
   --strict           a fallback is an error
   --timeout S        for a connect, for the last answers, and without any connection (default 5)
+  --tick MS          wakes no more often than this, and begins what is due together: a tenth of the processor time, and up to a
+                     tick of wait in the corrected latencies (wrk2: 1). Default 0: to within microseconds
   --tolerance MS     a request that the generator itself begins later is late; over 1 % make a run not valid (default 1)
   --seed N           of sizes and arrivals (default 1)
 
@@ -73,6 +75,7 @@ const OPTIONS = {
   search: { type: 'boolean', default: false },
   strict: { type: 'boolean', default: false },
   providers: { type: 'string' },
+  tick: { type: 'string', default: '0' },
   tolerance: { type: 'string', default: '1' },
   timeout: { type: 'string', default: '5' },
   seed: { type: 'string', default: '1' },

@@ -19,6 +19,8 @@ import { Sizes } from './sizes.js';
 const BURST = 64;
 const DELAY_RESOLUTION_MS = 10;
 const NS_PER_MS = 1e6;
+/** So long before a request is due the generator stops sleeping: about what a wake-up takes. It bounds the spinning, too. */
+const SPIN_MS = 0.05;
 /** Workers begin at different phases of their rate, by their seeds. */
 const PHASES = 1_000;
 
@@ -48,7 +50,7 @@ export class Crew implements ClientEvents {
   private readonly plan: RunPlan;
   private readonly told: (note: SecondNote) => void;
   private readonly sizes: Sizes;
-  private readonly pacer = new Pacer(() => this.pump());
+  private readonly pacer: Pacer;
   private readonly stalls = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
   private readonly roster: Roster;
   private readonly berths: Berths;
@@ -58,6 +60,8 @@ export class Crew implements ClientEvents {
   private isPumping = false;
   private from_ms = 0;
   private to_ms = Number.POSITIVE_INFINITY;
+  /** When arrivals were looked at last. */
+  private turned_ms = 0;
   private measured = 0;
   private neverBegun = 0;
   private late = 0;
@@ -74,6 +78,8 @@ export class Crew implements ClientEvents {
     this.plan = plan;
     this.told = told;
     this.sizes = new Sizes(plan.sizes, plan.seed);
+    // Who may be a whole tick late has no use for microseconds.
+    this.pacer = new Pacer(() => this.pump(), plan.tick_ms > 0 ? 0 : SPIN_MS);
     this.berths = new Berths(plan.connections * plan.inFlight);
     this.recorder = new Recorder(false, 0, 0, told);
     this.roster = new Roster(plan.patience_ms, {
@@ -184,7 +190,7 @@ export class Crew implements ClientEvents {
     if (this.state === 'running') {
       // Whoever found all places busy sleeps to the end: it has to be told of the next arrival.
       const { arrivals } = this;
-      if (!this.isPumping && (wasFull || arrivals === null || arrivals.next_ms <= now_ms)) this.pump();
+      if (!this.isPumping && (wasFull || arrivals === null || this.dueAt_ms(arrivals) <= now_ms)) this.pump();
     } else if (this.state === 'draining' && this.outstanding === 0) this.finish();
   }
 
@@ -194,6 +200,7 @@ export class Crew implements ClientEvents {
     this.isPumping = true;
     const { arrivals, berths } = this;
     let now_ms = performance.now();
+    this.turned_ms = now_ms;
     let begun = 0;
     while (begun < BURST && now_ms < this.to_ms && berths.free > 0 && this.measured < this.limit) {
       const intended_ms = arrivals === null ? now_ms : arrivals.next_ms;
@@ -217,7 +224,12 @@ export class Crew implements ClientEvents {
     const { arrivals, berths } = this;
     // Who has begun as much as it may, or been answered on the spot, looks at what has come, and goes on.
     if (berths.free > 0 && (arrivals === null || begun === BURST)) return 0;
-    return berths.free > 0 && arrivals !== null ? Math.min(arrivals.next_ms, this.to_ms) : this.to_ms;
+    return berths.free > 0 && arrivals !== null ? Math.min(this.dueAt_ms(arrivals), this.to_ms) : this.to_ms;
+  }
+
+  /** When the next arrival is looked at. */
+  private dueAt_ms({ next_ms }: Arrivals): number {
+    return Math.max(next_ms, this.turned_ms + this.plan.tick_ms);
   }
 
   private begin(intended_ms: number, now_ms: number): void {
@@ -227,7 +239,7 @@ export class Crew implements ClientEvents {
       this.owed += 1;
       this.measured += 1;
       this.recorder.begun(now_ms);
-      const could_ms = Math.max(intended_ms, this.freeSince_ms);
+      const could_ms = Math.max(intended_ms, this.freeSince_ms) + this.plan.tick_ms;
       if (now_ms - could_ms > this.plan.lateTolerance_ms) this.late += 1;
     }
     client.begin(intended_ms, now_ms, this.sizes.next());

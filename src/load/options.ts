@@ -24,6 +24,7 @@ export interface LoadValues {
   readonly search: boolean;
   readonly strict: boolean;
   readonly providers?: string | undefined;
+  readonly tick: string;
   readonly tolerance: string;
   readonly timeout: string;
   readonly seed: string;
@@ -55,6 +56,7 @@ const RANGES = {
   duration: { name: '--duration', least: 0.1, most: 86_400, isWhole: false },
   warmup: { name: '--warmup', least: 0, most: 3_600, isWhole: false },
   requests: { name: '--requests', least: 1, most: 1e12, isWhole: true },
+  tick: { name: '--tick', least: 0, most: 1_000, isWhole: false },
   tolerance: { name: '--tolerance', least: 0.01, most: 10_000, isWhole: false },
   timeout: { name: '--timeout', least: 0.1, most: 3_600, isWhole: false },
   seed: { name: '--seed', least: 0, most: 2 ** 32 - 1, isWhole: true },
@@ -165,6 +167,7 @@ function commonOf(
     warmup_ms: ms(values.warmup, RANGES.warmup),
     duration_ms: ms(values.duration, RANGES.duration),
     requests: values.requests === undefined ? null : readNumber(values.requests, RANGES.requests),
+    tick_ms: readNumber(values.tick, RANGES.tick),
     lateTolerance_ms: readNumber(values.tolerance, RANGES.tolerance),
     patience_ms: ms(values.timeout, RANGES.timeout),
     seed: readNumber(values.seed, RANGES.seed),

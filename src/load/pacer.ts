@@ -3,8 +3,6 @@ import { loadNative } from '../native/load.js';
 import { armTimer, closeDescriptor, createTimer } from '../native/os.js';
 import { Poll } from '../reactor/poll.js';
 
-/** So long before the moment it stops sleeping: about what a wake-up takes. It bounds the spinning, too. */
-const SPIN_MS = 0.05;
 /** libuv's timers are a millisecond late at most. */
 const COARSE_MS = 1.2;
 const NS_PER_MS = 1e6;
@@ -46,16 +44,21 @@ export class Pacer {
   private coarse: NodeJS.Timeout | null = null;
   private spin: NodeJS.Immediate | null = null;
   private readonly due: () => void;
+  private readonly early_ms: number;
 
-  /** @param due called once for each `wait`, unless another comes before it: at the moment, or up to SPIN_MS early */
-  constructor(due: () => void) {
+  /**
+   * @param due called once for each `wait`, unless another comes before it: at the moment, or up to `early_ms` before
+   * @param early_ms what is nearer than this is not slept for: the next turn of the event loop follows at once
+   */
+  constructor(due: () => void, early_ms: number) {
     this.due = due;
+    this.early_ms = early_ms;
     this.fine = loadNative().addon === null ? null : new FineTimer(due);
   }
 
   /** @param delay_ms from now; 0 or less: in the next turn of the event loop, behind its input */
   wait(delay_ms: number): void {
-    const sleep_ms = Math.min(delay_ms - (this.fine === null ? COARSE_MS : SPIN_MS), SLEEP_LIMIT_MS);
+    const sleep_ms = Math.min(delay_ms - (this.fine === null ? COARSE_MS : this.early_ms), SLEEP_LIMIT_MS);
     if (sleep_ms <= 0) this.spin ??= setImmediate(() => this.turn());
     else if (this.fine !== null) this.fine.arm(sleep_ms);
     else {

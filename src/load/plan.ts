@@ -39,6 +39,8 @@ export interface RunPlan {
   readonly duration_ms: number;
   /** Ends after so many requests, if `duration_ms` is not over before; null: no such end. */
   readonly requests: number | null;
+  /** It wakes no more often than this, and begins what is due together; 0: at each arrival. */
+  readonly tick_ms: number;
   /** A request that begins later than this after it could have is late by the generator's own fault. */
   readonly lateTolerance_ms: number;
   /** How long a connect may take, and how long answers are waited for at the end. */
