@@ -6,6 +6,7 @@ import { EchoClient } from './clients/echo.js';
 import { HttpClient } from './clients/http.js';
 import { RequestClient } from './clients/request.js';
 import { StreamClient } from './clients/stream.js';
+import { WsClient } from './clients/ws.js';
 import type { RunPlan } from './plan.js';
 import { greatestSize } from './sizes.js';
 
@@ -39,7 +40,8 @@ export class Connector {
       receiveBuffer: this.receiveBuffer,
       timeoutMs: plan.patience_ms,
     });
-    return this.clientOn(socket, events, plan);
+    if (plan.protocol !== 'ws') return this.clientOn(socket, events, plan);
+    return WsClient.open(socket, events, plan.inFlight, this.payload, plan.target);
   }
 
   private clientOn(socket: StreamSocket<AnyBytes>, events: ClientEvents, plan: RunPlan): Client {
