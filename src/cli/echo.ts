@@ -5,6 +5,7 @@ import { actorServer, type EchoServer, netServer } from '../load/server/servers.
 import { SERVICES, type Service } from '../load/server/service.js';
 import { listenForClocks } from '../load/server-clock.js';
 import { type Command, parseCommandLine, UsageError } from './command.js';
+import { placeOf, portOf } from './place.js';
 import { untilSignal } from './signals.js';
 
 const HELP = `Usage: npx sanswitch echo [HOST:]PORT [OPTIONS]
@@ -25,19 +26,11 @@ Exit codes: 0, it was told to stop; 1, it can't listen; 2, the command line can'
 `;
 
 const WORKERS_MAX = 128;
-const PORT_MAX = 65_535;
 
-function portOf(text: string, name: string): number {
-  const port = Number(text);
-  if (/^\d+$/.test(text) && port <= PORT_MAX) return port;
-  throw new UsageError(`${name} wants a port from 0 to ${PORT_MAX}, not '${text}'`);
-}
-
-function placeOf(text: string | undefined): { host: string; port: number } {
-  if (text === undefined) throw new UsageError('listen where? a port, as in: echo 7000');
-  const at = text.lastIndexOf(':');
-  const host = at < 0 ? '127.0.0.1' : text.slice(0, at).replace(/^\[|\]$/g, '');
-  return { host, port: portOf(text.slice(at + 1), 'echo') };
+function placeAmong([place, ...more]: readonly string[]): { host: string; port: number } {
+  if (place === undefined) throw new UsageError('listen where? a port, as in: echo 7000');
+  if (more.length > 0) throw new UsageError('one place to listen at, not more');
+  return placeOf(place, 'echo');
 }
 
 function workersOf(text: string | undefined): number {
@@ -53,9 +46,8 @@ async function listen(positionals: readonly string[], values: Values): Promise<E
   if (values.engine !== 'actors' && values.engine !== 'net') {
     throw new UsageError(`--engine is actors or net, not '${values.engine}'`);
   }
-  if (positionals.length > 1) throw new UsageError(`one place to listen at, not ${positionals.length}`);
   const plan = {
-    ...placeOf(positionals[0]),
+    ...placeAmong(positionals),
     service,
     workers: workersOf(values.workers),
     providers: values.providers.split(','),
@@ -91,7 +83,7 @@ async function run(args: readonly string[]): Promise<number> {
   const stopped = untilSignal();
   try {
     const server = await listen(positionals, values);
-    const { host } = placeOf(positionals[0]);
+    const { host } = placeAmong(positionals);
     const control = controlPort === null ? null : await listenForClocks(host, controlPort);
     process.stdout.write(`listening on ${host} port ${server.port} (${server.how})\n`);
     await stopped;

@@ -1,13 +1,17 @@
 /** `npx sanswitch load`: makes a load, and says how it went. */
 import { writeFileSync } from 'node:fs';
-import { LocalFleet } from '../load/fleet.js';
+import { Agent } from '../load/agents/agent.js';
+import { type AgentPlace, RemoteFleet } from '../load/agents/remote-fleet.js';
+import { CombinedFleet } from '../load/combined-fleet.js';
+import { ConnectFailure, type Fleet, LocalFleet } from '../load/fleet.js';
 import type { ServerClock } from '../load/measure.js';
 import { LoadOptionError, type LoadOrder, readOrder } from '../load/options.js';
 import { Progress } from '../load/progress.js';
-import type { LoadReport } from '../load/report.js';
+import type { HostFingerprint, LoadReport } from '../load/report.js';
 import { ControlClock, ProcessClock } from '../load/server-clock.js';
 import { Session } from '../load/session.js';
 import { type Command, parseCommandLine, UsageError } from './command.js';
+import { placeOf } from './place.js';
 import { untilSignal } from './signals.js';
 
 const HELP = `Usage: npx sanswitch load TARGET --rate N | --in-flight N | --search --slo LIMIT [OPTIONS]
@@ -44,6 +48,11 @@ Load:
   --tolerance MS     a request that the generator itself begins later is late; over 1 % make a run not valid (default 1)
   --seed N           of sizes and arrivals (default 1)
 
+Several generators:
+  --agents LIST      HOST:PORT of each, with commas between: each makes its share, with --workers threads
+  --agent [HOST:]PORT  is one of them, until it is stopped; it makes load wherever whoever reaches it wants, so listen where nobody
+                     else does (by default 127.0.0.1)
+
 Server:
   --server HOST:PORT its processor time, from sanswitch echo --control PORT
   --server-pid PID   the same of any process on this host
@@ -79,6 +88,8 @@ const OPTIONS = {
   tolerance: { type: 'string', default: '1' },
   timeout: { type: 'string', default: '5' },
   seed: { type: 'string', default: '1' },
+  agents: { type: 'string' },
+  agent: { type: 'string' },
   server: { type: 'string' },
   'server-pid': { type: 'string' },
   json: { type: 'string' },
@@ -108,9 +119,12 @@ function clockOf({ server, 'server-pid': pid }: Values): ServerClock | null {
     return new ProcessClock(Number(pid));
   }
   if (server === undefined) return null;
-  const [, host, port] = /^(.+):(\d{1,5})$/.exec(server) ?? [];
-  if (host === undefined) throw new UsageError(`--server wants HOST:PORT, not '${server}'`);
-  return new ControlClock(host.replace(/^\[|\]$/g, ''), Number(port));
+  const { host, port } = placeOf(server, '--server');
+  return new ControlClock(host, port);
+}
+
+function agentsOf(list: string | undefined): AgentPlace[] {
+  return list === undefined ? [] : list.split(',').map((text) => placeOf(text.trim(), '--agents'));
 }
 
 function write(report: LoadReport, values: Values): number {
@@ -134,15 +148,64 @@ function exitCodeOf(report: LoadReport, session: Session): number {
   return session.error === null && isSound && report.slo?.is_met !== false ? 0 : 1;
 }
 
+async function assemble(
+  agents: readonly AgentPlace[],
+  { settings: { workers }, plans }: LoadOrder,
+): Promise<{ fleet: Fleet; hosts: readonly HostFingerprint[] }> {
+  if (agents.length === 0) return { fleet: await LocalFleet.start(workers), hosts: [] };
+  const timeout_ms = plans[0]?.patience_ms ?? 0;
+  const reached = await Promise.allSettled(agents.map((place) => RemoteFleet.reach(place, workers, timeout_ms)));
+  const fleets = reached.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const missed = reached.find((one) => one.status === 'rejected');
+  const fleet = new CombinedFleet(fleets);
+  if (missed !== undefined) {
+    await fleet.close();
+    throw missed.reason;
+  }
+  return { fleet, hosts: fleets.map(({ host }) => host) };
+}
+
+async function beAgent(place: string, positionals: readonly string[]): Promise<number> {
+  if (positionals.length > 0) throw new UsageError('an agent is told its target by those who name it in --agents');
+  const { host, port } = placeOf(place, '--agent');
+  const stopped = untilSignal();
+  const agent = await Agent.listen(host, port, (text) => process.stdout.write(`${text}\n`)).catch((error: Error) => {
+    process.stderr.write(`sanswitch: load: ${error.message}\n`);
+    return null;
+  });
+  if (agent === null) return 1;
+  process.stdout.write(`listening on ${host} port ${agent.port}\n`);
+  await stopped;
+  await agent.close();
+  return 0;
+}
+
 async function run(args: readonly string[]): Promise<number> {
   const { values, positionals } = parse(args);
   if (values.help) {
     process.stdout.write(HELP);
     return 0;
   }
+  if (values.agent !== undefined) return beAgent(values.agent, positionals);
   const plan = order(args, positionals, values);
   const clock = clockOf(values);
-  const fleet = await LocalFleet.start(plan.settings.workers);
+  const agents = agentsOf(values.agents);
+  try {
+    return await runOrder(plan, values, clock, agents);
+  } catch (error) {
+    if (!(error instanceof ConnectFailure)) throw error;
+    process.stderr.write(`sanswitch: load: ${error.message}\n`);
+    return 1;
+  }
+}
+
+async function runOrder(
+  plan: LoadOrder,
+  values: Values,
+  clock: ServerClock | null,
+  agents: readonly AgentPlace[],
+): Promise<number> {
+  const { fleet, hosts } = await assemble(agents, plan);
   try {
     const progress = new Progress(values.quiet ? null : process.stderr);
     const session = new Session(plan, fleet, progress, clock);
@@ -151,7 +214,7 @@ async function run(args: readonly string[]): Promise<number> {
       isStopped = true;
       session.stop();
     });
-    const report = await session.run([]);
+    const report = await session.run(hosts);
     progress.end();
     if (session.error !== null) process.stderr.write(`sanswitch: load: ${session.error.message}\n`);
     if (report === null) return isStopped ? STOPPED : 1;

@@ -19,8 +19,8 @@ export const VALUE_MAX = 2 ** (SUB_BUCKET_BITS + BUCKETS - 1) - 1;
 export interface PackedCounts {
   /** Places that are not empty, and how many values each has: place, count, place, count... */
   readonly places: readonly number[];
-  /** Exact. */
-  readonly min: number;
+  /** Exact. Of none there is no least: null. */
+  readonly min: number | null;
   readonly max: number;
 }
 
@@ -85,7 +85,7 @@ export class Counts {
     }
     this.total += added;
     if (added === 0) return;
-    this.min = Math.min(this.min, min);
+    this.min = Math.min(this.min, min ?? this.min);
     this.max = Math.max(this.max, max);
   }
 
@@ -93,7 +93,7 @@ export class Counts {
   pack(): PackedCounts {
     const places: number[] = [];
     this.each((_value, count, place) => places.push(place, count));
-    return { places, min: this.min, max: this.max };
+    return { places, min: this.total === 0 ? null : this.min, max: this.max };
   }
 
   /** Calls back for each place that is not empty, the smallest value first. */

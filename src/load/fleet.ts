@@ -7,6 +7,7 @@ import type { CrewNote } from './crew.js';
 import type { GeneratorArgs, GeneratorOrder, GeneratorWord } from './generator.js';
 import { type RunPlan, share } from './plan.js';
 import type { SecondNote } from './recorder.js';
+import { Span } from './span.js';
 
 /** Why the target can't be put under load. */
 export class ConnectFailure extends Error {
@@ -18,20 +19,39 @@ export class ConnectFailure extends Error {
   }
 }
 
+/** What came of a run. */
+export interface FleetNote {
+  /** Of each worker. */
+  readonly notes: readonly CrewNote[];
+  /** Processor time of the generators in the measured time, give or take a few milliseconds; µs. */
+  readonly cpu_us: number;
+}
+
 /** Generators that work as one. One run at a time: `connect`, `run`, `disconnect`. */
 export interface Fleet {
   /** Among how many workers a run is divided. */
   parts(plan: RunPlan): number;
   /** Opens all connections of a run. @throws ConnectFailure */
   connect(plan: RunPlan): Promise<void>;
-  /** Runs. @param told of each second of each worker @returns what each worker has to say */
-  run(told: (note: SecondNote) => void): Promise<readonly CrewNote[]>;
+  /** Runs. @param told of each second of each worker */
+  run(told: (note: SecondNote) => void): Promise<FleetNote>;
   /** Ends the measured time of the run now. */
   stop(): void;
   /** Closes all connections of the run. */
   disconnect(): Promise<void>;
   /** Ends the generators. */
   close(): Promise<void>;
+}
+
+/** The processor time of this process. */
+async function ownTime_us(): Promise<number> {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
+
+/** Whose end the conductor is to hear of. */
+interface Introduction {
+  readonly watch: ActorRef<never>;
 }
 
 type Of<W extends GeneratorWord['word']> = Extract<GeneratorWord, { word: W }>;
@@ -42,7 +62,9 @@ export class LocalFleet implements Fleet {
   private generators: ActorRef<GeneratorOrder>[] = [];
   /** Those that take part in the present run. */
   private busy: ActorRef<GeneratorOrder>[] = [];
+  private plan: RunPlan | null = null;
   private heard: (word: GeneratorWord) => void = () => {};
+  private broke: (error: Error) => void = () => {};
 
   private constructor(runtime: Runtime) {
     this.runtime = runtime;
@@ -56,11 +78,21 @@ export class LocalFleet implements Fleet {
   }
 
   private async hire(workers: number): Promise<void> {
-    const conductor = await this.runtime.spawn(defineActor<GeneratorWord>(() => (word) => this.heard(word)));
+    const conductor = await this.runtime.spawn(
+      defineActor<GeneratorWord | Introduction>(() => ({
+        receive: (message, context) => {
+          if ('watch' in message) context.watch(message.watch);
+          else this.heard(message);
+        },
+        terminated: (_address, reason) => this.broke(new Error(`a worker has ended: ${reason}`)),
+      })),
+    );
     const module = new URL('./generator.js', import.meta.url);
     for (let worker = 0; worker < workers; worker++) {
       const args: GeneratorArgs = { worker, conductor };
-      this.generators.push(await this.runtime.spawn<typeof import('./generator.js').default>(module, args, { worker }));
+      const generator = await this.runtime.spawn<typeof import('./generator.js').default>(module, args, { worker });
+      conductor.tell({ watch: generator });
+      this.generators.push(generator);
     }
   }
 
@@ -69,6 +101,7 @@ export class LocalFleet implements Fleet {
   }
 
   async connect(plan: RunPlan): Promise<void> {
+    this.plan = plan;
     const shares = share(plan, this.generators.length);
     this.busy = this.generators.slice(0, shares.length);
     const words = await this.gather<'connected' | 'failed'>(['connected', 'failed'], (generator, index) => {
@@ -80,9 +113,11 @@ export class LocalFleet implements Fleet {
     throw new ConnectFailure(failed.code, failed.message);
   }
 
-  async run(told: (note: SecondNote) => void): Promise<readonly CrewNote[]> {
+  async run(told: (note: SecondNote) => void): Promise<FleetNote> {
+    const { warmup_ms, duration_ms } = this.plan as RunPlan;
+    const clock = new Span(ownTime_us, warmup_ms, warmup_ms + duration_ms);
     const words = await this.gather<'done'>(['done'], (generator) => generator.tell({ order: 'run' }), told);
-    return words.map(({ note }) => note);
+    return { notes: words.map(({ note }) => note), cpu_us: (await clock.end()) ?? 0 };
   }
 
   stop(): void {
@@ -95,6 +130,7 @@ export class LocalFleet implements Fleet {
   }
 
   async close(): Promise<void> {
+    this.broke = () => {};
     await this.runtime.close();
   }
 
@@ -105,7 +141,8 @@ export class LocalFleet implements Fleet {
     told: (note: SecondNote) => void = () => {},
   ): Promise<Of<W>[]> {
     const words: Of<W>[] = [];
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      this.broke = reject;
       this.heard = (word) => {
         if (word.word === 'second') told(word.note);
         if (!(wanted as readonly string[]).includes(word.word)) return;

@@ -7,6 +7,7 @@ import type { RunPlan } from './plan.js';
 import type { SecondNote } from './recorder.js';
 import type { LoadRun, Processor, Second, ServedBy } from './report.js';
 import { meanSize } from './sizes.js';
+import { Span } from './span.js';
 
 /** From this share of late requests on the figures are not of what was asked for. */
 const LATE_SHARE_MAX = 0.01;
@@ -15,6 +16,7 @@ const STALL_MAX_MS = 100;
 /** So much of the wanted rate must have been begun, or the server is said not to keep up. */
 const RATE_SHARE_MIN = 0.99;
 const NS_PER_US = 1_000;
+const MS_PER_S = 1_000;
 
 /** Who wants to know how a run goes. */
 export interface RunObserver {
@@ -156,19 +158,19 @@ function runOf(
     size_bytes: meanSize(plan.sizes),
     rate_per_s: plan.rate_per_s,
     in_flight: plan.inFlight,
-    duration_s: measured_ms / 1_000,
+    duration_s: measured_ms / MS_PER_S,
     is_valid: isValid,
     complaints,
     started,
     completed,
     failed: sum((note) => note.failed),
-    completed_per_s: measured_ms > 0 ? completed / (measured_ms / 1_000) : 0,
+    completed_per_s: measured_ms > 0 ? completed / (measured_ms / MS_PER_S) : 0,
     bytes_sent: sum((note) => note.bytesSent),
     bytes_received: sum((note) => note.bytesReceived),
     reconnects: sum((note) => note.reconnects),
     errors: mergeErrors(notes),
     ...latencies(plan, notes),
-    series: seconds.all(measured_ms / 1_000),
+    series: seconds.all(measured_ms / MS_PER_S),
     served: mergeServed(notes),
     client: processorOf(spent.client_us, measured_ms, completed),
     server: spent.server_us === null ? null : processorOf(spent.server_us, measured_ms, completed),
@@ -177,14 +179,8 @@ function runOf(
   };
 }
 
-/** The processor time of this process, µs. */
-function ownTime_us(): number {
-  const { user, system } = process.cpuUsage();
-  return user + system;
-}
-
 /**
- * Runs a plan. Processor times are of the measured time, give or take what the first and the last words of the workers take.
+ * Runs a plan.
  * @throws ConnectFailure
  */
 export async function measure(
@@ -198,26 +194,14 @@ export async function measure(
   const seconds = new Seconds();
   try {
     observer.phase('running', plan);
-    let from = { client_us: ownTime_us(), server_us: (await server?.read()) ?? null };
-    const warm = setTimeout(async () => {
-      const server_us = (await server?.read()) ?? null;
-      from = { client_us: ownTime_us(), server_us };
-    }, plan.warmup_ms);
-    const running = fleet.run((note) => {
+    const { warmup_ms, duration_ms } = plan;
+    const clock = server === null ? null : new Span(() => server.read(), warmup_ms, warmup_ms + duration_ms);
+    const { notes, cpu_us } = await fleet.run((note) => {
       seconds.add(note);
       if (seconds.toldBy(note.second) === fleet.parts(plan))
-        observer.second(seconds.at(note.second, plan.duration_ms / 1_000), plan);
+        observer.second(seconds.at(note.second, duration_ms / MS_PER_S), plan);
     });
-    let to = { client_us: 0, server_us: null as number | null };
-    const isOver = setTimeout(async () => {
-      to = { client_us: ownTime_us(), server_us: (await server?.read()) ?? null };
-    }, plan.warmup_ms + plan.duration_ms);
-    const notes = await running;
-    clearTimeout(warm);
-    clearTimeout(isOver);
-    if (to.client_us === 0) to = { client_us: ownTime_us(), server_us: (await server?.read()) ?? null };
-    const server_us = to.server_us === null || from.server_us === null ? null : to.server_us - from.server_us;
-    return runOf(plan, notes, seconds, { client_us: to.client_us - from.client_us, server_us });
+    return runOf(plan, notes, seconds, { client_us: cpu_us, server_us: (await clock?.end()) ?? null });
   } finally {
     await fleet.disconnect();
   }

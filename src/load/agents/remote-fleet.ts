@@ -1,0 +1,127 @@
+/** A generator in another process, on this host or another, that a coordinator has the use of. */
+import { createSwitch, type Switch } from '../../switch/switch.js';
+import { ConnectFailure, type Fleet, type FleetNote } from '../fleet.js';
+import type { RunPlan } from '../plan.js';
+import type { SecondNote } from '../recorder.js';
+import type { HostFingerprint } from '../report.js';
+import { FrameChannel } from './frames.js';
+import { AGENT_PROTOCOL, type AgentOrder, type AgentWord, readWordMessage } from './messages.js';
+
+type Of<W extends AgentWord['word']> = Extract<AgentWord, { word: W }>;
+
+/** What is waited for. */
+interface Wait {
+  readonly word: AgentWord['word'];
+  resolve(word: AgentWord): void;
+  reject(error: Error): void;
+}
+
+/** Where an agent listens. */
+export interface AgentPlace {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** See the top of this file. Whatever fails, fails with the agent's name. */
+export class RemoteFleet implements Fleet {
+  private readonly name: string;
+  private readonly sw: Switch;
+  private readonly workers: number;
+  private channel: FrameChannel | null = null;
+  private wait: Wait | null = null;
+  private told: (note: SecondNote) => void = () => {};
+  private lost: Error | null = null;
+  private host_: HostFingerprint | null = null;
+
+  private constructor(name: string, sw: Switch, workers: number) {
+    this.name = name;
+    this.sw = sw;
+    this.workers = workers;
+  }
+
+  /** Connects, and has the agent start its workers. @throws ConnectFailure */
+  static async reach({ host, port }: AgentPlace, workers: number, timeoutMs: number): Promise<RemoteFleet> {
+    const fleet = new RemoteFleet(`agent ${host}:${port}`, await createSwitch(), workers);
+    try {
+      const socket = await fleet.sw.connect({ host, port, timeoutMs });
+      fleet.channel = new FrameChannel(socket, {
+        message: (value) => fleet.take(value),
+        closed: (error) => fleet.fail(error ?? new Error('it has ended the connection')),
+      });
+      const hello = await fleet.ask('hello', { order: 'hello', protocol: AGENT_PROTOCOL, workers });
+      fleet.host_ = hello.host;
+      return fleet;
+    } catch (error) {
+      await fleet.close();
+      throw fleet.failure(error as Error);
+    }
+  }
+
+  /** The host that it runs on. */
+  get host(): HostFingerprint {
+    return this.host_ as HostFingerprint;
+  }
+
+  parts({ connections }: RunPlan): number {
+    return Math.min(connections, this.workers);
+  }
+
+  async connect(plan: RunPlan): Promise<void> {
+    await this.ask('connected', { order: 'connect', plan });
+  }
+
+  async run(told: (note: SecondNote) => void): Promise<FleetNote> {
+    this.told = told;
+    const { notes, cpu_us } = await this.ask('done', { order: 'run' });
+    return { notes, cpu_us };
+  }
+
+  stop(): void {
+    this.channel?.send({ order: 'stop' } satisfies AgentOrder);
+  }
+
+  async disconnect(): Promise<void> {
+    if (this.lost === null) await this.ask('disconnected', { order: 'disconnect' });
+  }
+
+  async close(): Promise<void> {
+    await this.channel?.close();
+    await this.sw.close();
+  }
+
+  private failure(error: Error): ConnectFailure {
+    const { code } = error as NodeJS.ErrnoException;
+    return new ConnectFailure(code ?? 'EFAILED', `${this.name}: ${error.message}`);
+  }
+
+  private ask<W extends AgentWord['word']>(word: W, order: AgentOrder): Promise<Of<W>> {
+    return new Promise((resolve, reject) => {
+      if (this.lost !== null) return reject(this.failure(this.lost));
+      this.wait = { word, resolve: (answer) => resolve(answer as Of<W>), reject };
+      this.channel?.send(order);
+    });
+  }
+
+  private take(value: unknown): void {
+    let word: AgentWord;
+    try {
+      word = readWordMessage(value);
+    } catch (error) {
+      this.fail(error as Error);
+      void this.channel?.close();
+      return;
+    }
+    if (word.word === 'second') return this.told(word.note);
+    const { wait } = this;
+    this.wait = null;
+    if (word.word === 'failed') wait?.reject(new ConnectFailure(word.code, `${this.name}: ${word.message}`));
+    else if (word.word === wait?.word) wait.resolve(word);
+    else this.fail(new Error(`it says '${word.word}' unasked`));
+  }
+
+  private fail(error: Error): void {
+    this.lost ??= error;
+    this.wait?.reject(this.failure(error));
+    this.wait = null;
+  }
+}

@@ -1,0 +1,31 @@
+/** How much a counter grows between two moments to come. */
+
+/** See the top of this file. */
+export class Span {
+  private readonly read: () => Promise<number | null>;
+  private readonly timers: readonly NodeJS.Timeout[];
+  private from: Promise<number | null>;
+  private to: Promise<number | null> | null = null;
+
+  /** @param read null: it can't be told @param from_ms, to_ms from now */
+  constructor(read: () => Promise<number | null>, from_ms: number, to_ms: number) {
+    this.read = read;
+    this.from = read();
+    this.timers = [
+      setTimeout(() => {
+        this.from = read();
+      }, from_ms),
+      setTimeout(() => {
+        this.to = read();
+      }, to_ms),
+    ];
+  }
+
+  /** By how much it grew, up to now if that is the earlier; null: it could not be told. */
+  async end(): Promise<number | null> {
+    for (const timer of this.timers) clearTimeout(timer);
+    const to = await (this.to ?? this.read());
+    const from = await this.from;
+    return to === null || from === null ? null : to - from;
+  }
+}
