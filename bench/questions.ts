@@ -12,6 +12,8 @@ import { usage } from './harness/options.js';
 import type { Question } from './harness/question.js';
 import { hostile } from './hostile.js';
 import { idle } from './idle.js';
+import { loadCost } from './load-cost.js';
+import { loadTruth } from './load-truth.js';
 import { mail } from './mail.js';
 import { many } from './many.js';
 import { netRtt } from './net-rtt.js';
@@ -67,6 +69,8 @@ export const QUESTIONS: readonly Question[] = [
   ws,
   grpc,
   registerCost,
+  loadCost,
+  loadTruth,
 ];
 
 /** The question that a command line names. @throws BenchFailure unless it names one that exists */

@@ -50,6 +50,23 @@ export function forkPeer(setup: PeerSetup): ChildProcess {
   return child;
 }
 
+/** Runs a program to its end, which comes with the run's at the latest. @returns its exit code and what it has printed */
+export function runProgram(file: string, args: readonly string[]): Promise<{ exitCode: number; output: string }> {
+  const child = fork(file, args, { execArgv: [], stdio: ['ignore', 'pipe', 2, 'ipc'] });
+  running.add(child);
+  let output = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => {
+      running.delete(child);
+      resolve({ exitCode: code ?? 1, output });
+    });
+  });
+}
+
 /** Starts another process, which ends with the run. */
 export function forkHelper(file: string, args: readonly string[]): ChildProcess {
   const child = fork(file, args, { execArgv: [], stdio: ['ignore', 2, 2, 'ipc'] });
