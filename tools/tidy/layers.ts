@@ -35,6 +35,7 @@ export const layers: Readonly<Record<string, number>> = {
   prometheus: 80,
   net: 70,
   register: 80,
+  load: 80,
   cli: 90,
 };
 

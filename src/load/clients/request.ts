@@ -1,7 +1,7 @@
 /** Each request says how long its answer is to be: sizes of both are drawn from their distributions. */
 import type { AnyBytes, StreamSocket } from '../../socket/stream-socket.js';
 import type { RunPlan } from '../plan.js';
-import { REQUEST_HEADER_BYTES } from '../request-format.js';
+import { ANSWER_LENGTH, REQUEST_HEADER_BYTES, REQUEST_LENGTH } from '../request-format.js';
 import { Sizes } from '../sizes.js';
 import { Client, type ClientEvents } from './client.js';
 
@@ -37,8 +37,8 @@ export class RequestClient extends Client {
     this.ends[this.pending.add(intended_ms, started_ms)] = this.endOfLast;
     const message = new Uint8Array(REQUEST_HEADER_BYTES + bytes);
     const header = new DataView(message.buffer);
-    header.setUint32(0, bytes, true);
-    header.setUint32(4, answerBytes, true);
+    header.setUint32(REQUEST_LENGTH, bytes, true);
+    header.setUint32(ANSWER_LENGTH, answerBytes, true);
     message.set(this.payload.subarray(0, bytes), REQUEST_HEADER_BYTES);
     this.bytesSent += message.length;
     this.socket.send(message);

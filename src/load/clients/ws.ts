@@ -12,6 +12,8 @@ const BINARY = 0x82;
 const PONG = 0x8a;
 const MASKED = 0x80;
 const MASK_BYTES = 4;
+/** Where the length of a longer payload stands in its frame. */
+const LONG_LENGTH = 2;
 
 /** The server does not want to speak WebSocket. */
 export class HandshakeError extends Error {
@@ -29,8 +31,8 @@ function frameOf(first: number, payload: Uint8Array): Uint8Array<ArrayBuffer> {
   const view = new DataView(frame.buffer);
   frame[0] = first;
   frame[1] = MASKED | (extra === 0 ? length : extra === 2 ? 126 : 127);
-  if (extra === 2) view.setUint16(2, length);
-  if (extra === 8) view.setBigUint64(2, BigInt(length));
+  if (extra === 2) view.setUint16(LONG_LENGTH, length);
+  if (extra === 8) view.setBigUint64(LONG_LENGTH, BigInt(length));
   frame.set(payload, 2 + extra + MASK_BYTES);
   return frame;
 }

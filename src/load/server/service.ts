@@ -1,9 +1,10 @@
 /** The actor behind each connection of `sanswitch echo`. Its module, which the workers load. */
 import { defineActor } from '../../actor/define.js';
-import { REQUEST_BYTES_MAX, REQUEST_HEADER_BYTES } from '../request-format.js';
+import { ANSWER_LENGTH, REQUEST_BYTES_MAX, REQUEST_HEADER_BYTES, REQUEST_LENGTH } from '../request-format.js';
 
 /** What a server does with what it is sent. `sink`: nothing. */
 export const SERVICES = ['echo', 'sink', 'request'] as const;
+/** One of them. */
 export type Service = (typeof SERVICES)[number];
 
 /** Answers are cut from this, in pieces of its length. */
@@ -36,8 +37,8 @@ export class RequestReader {
       if (this.headerBytes < REQUEST_HEADER_BYTES) continue;
       this.headerBytes = 0;
       const header = new DataView(this.header.buffer);
-      this.left = header.getUint32(0, true);
-      this.answerBytes = header.getUint32(4, true);
+      this.left = header.getUint32(REQUEST_LENGTH, true);
+      this.answerBytes = header.getUint32(ANSWER_LENGTH, true);
       if (this.left === 0 || this.left > REQUEST_BYTES_MAX || this.answerBytes > REQUEST_BYTES_MAX) return false;
     }
     return true;
