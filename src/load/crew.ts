@@ -169,7 +169,7 @@ export class Crew implements ClientEvents {
   /** A failure that is no request's. */
   private fault(code: string): void {
     const now_ms = performance.now();
-    if (this.state === 'running' && this.isMeasured(now_ms)) this.recorder.failure(code, now_ms, 0);
+    if (this.state === 'running' && this.isMeasured(now_ms)) this.recorder.fault(code);
   }
 
   private isMeasured(intended_ms: number): boolean {

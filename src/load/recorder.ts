@@ -81,6 +81,11 @@ export class Recorder {
     this.errors[code] = (this.errors[code] ?? 0) + count;
   }
 
+  /** A connection was lost, or could not be had, and no request with it. */
+  fault(code: string): void {
+    this.errors[code] = (this.errors[code] ?? 0) + 1;
+  }
+
   /** Tells of all seconds that are over; what comes after the last one belongs to that. */
   turn(now_ms: number): void {
     while (now_ms >= this.secondEnds_ms && this.secondEnds_ms < this.end_ms) this.tell();

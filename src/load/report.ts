@@ -128,7 +128,7 @@ export interface LoadRun {
   readonly bytes_sent: number;
   readonly bytes_received: number;
   readonly reconnects: number;
-  /** How often each `code` came. */
+  /** How often each `code` came: of failed requests, and of connections that were lost without one. */
   readonly errors: Readonly<Record<string, number>>;
   /** From when a request was to start, so that one that could not start in time counts its wait; null: a closed loop. */
   readonly corrected: Latency | null;
