@@ -38,7 +38,8 @@ export async function runIn(world: World, program: string, ...args: string[]): P
   const path = fileURLToPath(new URL(`../../build/test/fixtures/net/${program}.js`, import.meta.url));
   const env = { ...process.env, ...environments[world] };
   const node = world === 'plain' ? [] : ['--import', register];
-  if (world === 'verbs') node.push('--import', overVerbs);
+  // Before the first, which is what starts the switch.
+  if (world === 'verbs') node.unshift('--import', overVerbs);
   const { stdout } = await run(process.execPath, [...node, path, ...args], { env, timeout: LIMIT_MS });
   return stdout;
 }

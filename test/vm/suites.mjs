@@ -80,7 +80,7 @@ export const suites = [
     title: 'verbs',
     limit_s: 600,
   },
-  { name: 'net', network: 'dummy', tests: ['test/rdma/net'], limit_s: 300 },
+  { name: 'net', network: 'dummy', tests: ['test/rdma/net.test'], limit_s: 300 },
   { name: 'kill', network: 'veth', tests: ['test/rdma/kill'], limit_s: 300, machine: true },
   { name: 'netem', network: 'veth', tests: ['test/rdma/netem'], limit_s: 300, machine: true },
   { name: 'resources', network: 'veth', tests: ['test/rdma/resources'], limit_s: 300, machine: true },
