@@ -2,6 +2,7 @@
 /** `npx sanswitch COMMAND`: finds the command and ends with its exit code. */
 import { readFileSync } from 'node:fs';
 import { type Command, UsageError } from './command.js';
+import { compareCommand } from './compare.js';
 import { doctorCommand } from './doctor.js';
 import { echoCommand } from './echo.js';
 import { loadCommand } from './load.js';
@@ -9,6 +10,7 @@ import { runCommand } from './run.js';
 
 /** All commands by name. */
 const COMMANDS: Readonly<Record<string, Command>> = {
+  compare: compareCommand,
   doctor: doctorCommand,
   echo: echoCommand,
   load: loadCommand,

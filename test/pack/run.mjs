@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { findExamples, toCommonJs } from './examples.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -194,6 +194,19 @@ function useCommand(folder, label, shm) {
   });
 }
 
+/** Reports that the installed package reads, and a page for which it needs files of its own and of the library that draws. */
+function useReports(folder, label) {
+  check(`${label}: npx sanswitch compare writes a page`, () => {
+    const fixtures = pathToFileURL(join(root, 'build', 'test', 'fixtures', 'load-reports.js')).href;
+    const script = `const { loadReport } = await import('${fixtures}');\nconsole.log(JSON.stringify(loadReport()));\n`;
+    writeFileSync(join(folder, 'report.json'), runScript(folder, 'report.mjs', script).stdout);
+    const args = ['compare', 'report.json', 'report.json', '--html', 'page.html', '--threshold', 'p99=+0%'];
+    run(process.execPath, [npmProgram, 'exec', '--offline', '--', 'sanswitch', ...args], { cwd: folder });
+    const page = readFileSync(join(folder, 'page.html'), 'utf8');
+    for (const part of ['var uPlot=', 'new uPlot(', '</html>']) expect(page.includes(part), `the page has no ${part}`);
+  });
+}
+
 function useExamples(folder, label) {
   const readme = join(root, 'README.md');
   const examples = existsSync(readme) ? findExamples(readFileSync(readme, 'utf8')) : [];
@@ -205,6 +218,17 @@ function useExamples(folder, label) {
   }
 }
 
+/** What the package in `folder` needs, and what that needs: names, each once. */
+function dependenciesOf(folder, found = new Set()) {
+  const { dependencies = {} } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  for (const name of Object.keys(dependencies)) {
+    if (found.has(name)) continue;
+    found.add(name);
+    dependenciesOf(join(root, 'node_modules', name), found);
+  }
+  return [...found];
+}
+
 const loadAddon =
   "require('node-gyp-build')(require('node:path').dirname(require.resolve('sanswitch/package.json')) + '/native');\n";
 const notice = 'TCP/IP only';
@@ -212,10 +236,7 @@ const notice = 'TCP/IP only';
 function main() {
   let tarballs = [];
   check('npm pack', () => {
-    const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-    const packed = Object.keys(dependencies).map((name) =>
-      pack(join(root, 'node_modules', name), ['--ignore-scripts']),
-    );
+    const packed = dependenciesOf(root).map((name) => pack(join(root, 'node_modules', name), ['--ignore-scripts']));
     tarballs = [pack(root), ...packed];
   });
   if (tarballs.length === 0) return;
@@ -231,6 +252,7 @@ function main() {
     useEntryPoints(folder, 'without compiler');
     usePrometheus(folder, 'without compiler');
     useCommand(folder, 'without compiler', hasPrebuilt ? 'used' : 'not used');
+    useReports(folder, 'without compiler');
     useRegister(folder, 'without compiler', hasPrebuilt ? 'shm' : 'tcp');
     useExamples(folder, 'without compiler');
   });
