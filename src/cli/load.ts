@@ -1,11 +1,13 @@
 /** `npx sanswitch load`: makes a load, and says how it went. */
-import { writeFileSync } from 'node:fs';
 import { Agent } from '../load/agents/agent.js';
 import { type AgentPlace, RemoteFleet } from '../load/agents/remote-fleet.js';
 import { CombinedFleet } from '../load/combined-fleet.js';
 import { ConnectFailure, type Fleet, LocalFleet } from '../load/fleet.js';
 import type { ServerClock } from '../load/measure.js';
 import { LoadOptionError, type LoadOrder, readOrder } from '../load/options.js';
+import { reportJson } from '../load/output/json.js';
+import { reportTable } from '../load/output/table.js';
+import { writeReport } from '../load/output/write.js';
 import { Progress } from '../load/progress.js';
 import type { HostFingerprint, LoadReport } from '../load/report.js';
 import { ControlClock, ProcessClock } from '../load/server-clock.js';
@@ -58,7 +60,11 @@ Server:
   --server-pid PID   the same of any process on this host
 
 Output:
-  --json FILE        the report (docs/load-report.md); - is the standard output
+  --json FILE        the report (docs/load-report.md); - is the standard output, in place of the table
+  --html FILE        a page with plots, which needs no other file
+  --hgrm FILE        HdrHistogram's percentile output; the raw latencies, and those of further runs, in files beside it
+  --csv FILE         a line for each second
+  --percentiles FILE CSV too: a line for each percentile of each run
   --quiet            nothing while it runs
   --help             this text
 
@@ -93,6 +99,10 @@ const OPTIONS = {
   server: { type: 'string' },
   'server-pid': { type: 'string' },
   json: { type: 'string' },
+  html: { type: 'string' },
+  hgrm: { type: 'string' },
+  csv: { type: 'string' },
+  percentiles: { type: 'string' },
   quiet: { type: 'boolean', short: 'q', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
@@ -127,20 +137,14 @@ function agentsOf(list: string | undefined): AgentPlace[] {
   return list === undefined ? [] : list.split(',').map((text) => placeOf(text.trim(), '--agents'));
 }
 
-function write(report: LoadReport, values: Values): number {
-  if (values.json === undefined) return 0;
-  const text = `${JSON.stringify(report, null, 2)}\n`;
-  if (values.json === '-') {
-    process.stdout.write(text);
-    return 0;
-  }
-  try {
-    writeFileSync(values.json, text);
-    return 0;
-  } catch (error) {
-    process.stderr.write(`sanswitch: --json ${values.json}: ${(error as Error).message}\n`);
-    return 1;
-  }
+/** @returns the exit code: 1 where a file could not be written, which keeps nothing else from being told */
+async function tell(report: LoadReport, values: Values): Promise<number> {
+  const { json, html, hgrm, csv, percentiles: percentilesCsv } = values;
+  const isPiped = json === '-';
+  process.stdout.write(isPiped ? reportJson(report) : reportTable(report));
+  const problems = await writeReport(report, { json: isPiped ? undefined : json, html, hgrm, csv, percentilesCsv });
+  for (const problem of problems) process.stderr.write(`sanswitch: ${problem}\n`);
+  return problems.length === 0 ? 0 : 1;
 }
 
 function exitCodeOf(report: LoadReport, session: Session): number {
@@ -218,7 +222,7 @@ async function runOrder(
     progress.end();
     if (session.error !== null) process.stderr.write(`sanswitch: load: ${session.error.message}\n`);
     if (report === null) return isStopped ? STOPPED : 1;
-    const written = write(report, values);
+    const written = await tell(report, values);
     return isStopped ? STOPPED : Math.max(written, exitCodeOf(report, session));
   } finally {
     await fleet.close();
