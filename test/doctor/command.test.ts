@@ -37,12 +37,9 @@ describe('npx sanswitch', () => {
   });
 
   it.each([
-    [[], 'sanswitch: which command? there are: doctor, run (--help shows what there is)\n'],
-    [['doktor'], "sanswitch: there is no command 'doktor'; there are: doctor, run (--help shows what there is)\n"],
-    [
-      ['constructor'],
-      "sanswitch: there is no command 'constructor'; there are: doctor, run (--help shows what there is)\n",
-    ],
+    [[], expect.stringMatching(/^sanswitch: which command\? there are: (\w+, )*doctor, .*\n$/)],
+    [['doktor'], expect.stringMatching(/^sanswitch: there is no command 'doktor'; there are: (\w+, )*doctor, .*\n$/)],
+    [['constructor'], expect.stringMatching(/^sanswitch: there is no command 'constructor'; there are: .*\n$/)],
     [['doctor', '--nope'], "sanswitch: Unknown option '--nope' (--help shows what there is)\n"],
     [['doctor', 'now'], expect.stringMatching(/^sanswitch: Unexpected argument 'now'/)],
     [['doctor', '--providers', 'shm,rmda'], expect.stringMatching(/^sanswitch: there is no provider `rmda`/)],
