@@ -24,6 +24,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exportSockets(env, exports);
   exportNetlink(env, exports);
   exportCopy(env, exports);
+  exportMemoryFile(env, exports);
   exportFreedMemory(env, exports);
   exportThreadName(env, exports);
   exportTimer(env, exports);

@@ -16,6 +16,7 @@
       'reactor/reactor_class.cc',
       'shm/copy.cc',
       'shm/freed_memory.cc',
+      'shm/memory_file.cc',
       'shm/netlink.cc',
       'shm/netlink_parse.cc',
       'shm/sockets.cc',

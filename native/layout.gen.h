@@ -8,7 +8,7 @@
 namespace sanswitch::layout {
 
 // Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned.
-constexpr uint32_t LAYOUT_HASH = 808336634;
+constexpr uint32_t LAYOUT_HASH = 1038003628;
 
 // Record ring
 constexpr uint32_t RECORD_ALIGN = 16;  // Bytes: every record starts at, and is padded to, a multiple of this.
@@ -150,6 +150,14 @@ constexpr uint32_t MAIL_RING_BYTES = 1048576;  // Capacity of each ring of a mai
 constexpr uint32_t MAIL_FLAG_SENDER = 1;  // Bit of MailHeader.flags: the message has a sender.
 constexpr uint32_t MAIL_FLAG_DETACHED = 2;  // Bit of MailHeader.flags: too large for the ring, the body comes by the link's message port.
 constexpr uint32_t MAIL_FLAG_ATTACHED = 4;  // Bit of MailHeader.flags: what can't be written as bytes comes by the link's message port.
+
+// Counters page of a thread (src/stats, src/top)
+constexpr uint32_t COUNTERS_MAGIC = 1413697107;  // "SNCT": first word of every page.
+constexpr uint32_t COUNTERS_VERSION = 1;  // Of the layout of page and entries.
+constexpr uint32_t COUNTERS_FILE_BYTES = 212992;  // Bytes of the file, sparse.
+constexpr uint32_t COUNTERS_NAME_BYTES = 16;  // Bytes of the name of a thread, or of a provider.
+constexpr uint32_t COUNTERS_ADDRESS_BYTES = 56;  // Bytes of an address.
+constexpr uint32_t COUNTERS_ENTRY_LIMIT = 1024;  // Connections that have an entry; further ones are only counted.
 
 // Segment of a thread's RDMA engine
 constexpr uint32_t VERBS_SEGMENT_BYTES = 67108864;  // Bytes of it, sparse. It begins with the RingWords of the completion ring.
@@ -706,6 +714,99 @@ static_assert(offsetof(MailHeader, senderGeneration) == 16, "offset of MailHeade
 static_assert(offsetof(MailHeader, shape) == 20, "offset of MailHeader.shape");
 static_assert(offsetof(MailHeader, flags) == 24, "offset of MailHeader.flags");
 static_assert(offsetof(MailHeader, reserved) == 28, "offset of MailHeader.reserved");
+
+// Start of the page; CountersEntry follows for each connection. Written in one piece, with a checksum over all of it: a piece that does not match is read again.
+struct CountersPage {
+  uint32_t magic;  // COUNTERS_MAGIC
+  uint32_t version;  // COUNTERS_VERSION
+  uint32_t checksum;  // CRC-32 of all that follows up to the end of the last entry.
+  uint32_t entries;  // CountersEntry that follow.
+  uint32_t sequence;  // Counts what was published.
+  uint32_t pid;  // The process, in its own pid namespace's numbers.
+  uint32_t thread;  // Node's number of the thread: 0 is the main one.
+  uint32_t connections;  // Open connections, also those without entry.
+  uint32_t listeners;  // Open listeners.
+  uint32_t actors;  // Live actors.
+  uint32_t mailboxDepthMost;  // Messages in the fullest mailbox.
+  uint32_t reserved;  // 0
+  uint64_t publishedUs;  // CLOCK_MONOTONIC, microseconds.
+  uint64_t bytesSent;  // Of all connections so far, as all that follows.
+  uint64_t bytesReceived;  // By the application, or waiting for it.
+  uint64_t sends;  // Calls of the application that sent.
+  uint64_t deliveries;  // Times that bytes came for the application.
+  uint64_t stalls;  // Times that a sender was blocked.
+  uint64_t wakesSent;  // Threads that this one has woken.
+  uint64_t wakesReceived;  // Times that it was woken.
+  uint64_t connects;  // Connections opened from this side.
+  uint64_t accepts;  // Connections accepted.
+  uint64_t actorRestarts;  // Restarts of its actors.
+  uint64_t mailboxDepth;  // Messages in all mailboxes, or on their way to them; now.
+  uint8_t name[16];  // Of the thread: printable ASCII, then zeros.
+  uint8_t gap160[96];
+};
+static_assert(sizeof(CountersPage) == 256, "size of CountersPage");
+static_assert(offsetof(CountersPage, magic) == 0, "offset of CountersPage.magic");
+static_assert(offsetof(CountersPage, version) == 4, "offset of CountersPage.version");
+static_assert(offsetof(CountersPage, checksum) == 8, "offset of CountersPage.checksum");
+static_assert(offsetof(CountersPage, entries) == 12, "offset of CountersPage.entries");
+static_assert(offsetof(CountersPage, sequence) == 16, "offset of CountersPage.sequence");
+static_assert(offsetof(CountersPage, pid) == 20, "offset of CountersPage.pid");
+static_assert(offsetof(CountersPage, thread) == 24, "offset of CountersPage.thread");
+static_assert(offsetof(CountersPage, connections) == 28, "offset of CountersPage.connections");
+static_assert(offsetof(CountersPage, listeners) == 32, "offset of CountersPage.listeners");
+static_assert(offsetof(CountersPage, actors) == 36, "offset of CountersPage.actors");
+static_assert(offsetof(CountersPage, mailboxDepthMost) == 40, "offset of CountersPage.mailboxDepthMost");
+static_assert(offsetof(CountersPage, reserved) == 44, "offset of CountersPage.reserved");
+static_assert(offsetof(CountersPage, publishedUs) == 48, "offset of CountersPage.publishedUs");
+static_assert(offsetof(CountersPage, bytesSent) == 56, "offset of CountersPage.bytesSent");
+static_assert(offsetof(CountersPage, bytesReceived) == 64, "offset of CountersPage.bytesReceived");
+static_assert(offsetof(CountersPage, sends) == 72, "offset of CountersPage.sends");
+static_assert(offsetof(CountersPage, deliveries) == 80, "offset of CountersPage.deliveries");
+static_assert(offsetof(CountersPage, stalls) == 88, "offset of CountersPage.stalls");
+static_assert(offsetof(CountersPage, wakesSent) == 96, "offset of CountersPage.wakesSent");
+static_assert(offsetof(CountersPage, wakesReceived) == 104, "offset of CountersPage.wakesReceived");
+static_assert(offsetof(CountersPage, connects) == 112, "offset of CountersPage.connects");
+static_assert(offsetof(CountersPage, accepts) == 120, "offset of CountersPage.accepts");
+static_assert(offsetof(CountersPage, actorRestarts) == 128, "offset of CountersPage.actorRestarts");
+static_assert(offsetof(CountersPage, mailboxDepth) == 136, "offset of CountersPage.mailboxDepth");
+static_assert(offsetof(CountersPage, name) == 144, "offset of CountersPage.name");
+
+// One connection.
+struct CountersEntry {
+  uint32_t id;  // Of the connection, among its thread's.
+  uint32_t peerPid;  // The process at the other end, in this one's numbers; 0: not known.
+  uint16_t localPort;  // Of this end.
+  uint16_t remotePort;  // Of the other one.
+  uint32_t reserved;  // 0
+  uint8_t provider[16];  // Printable ASCII, then zeros, as in the addresses.
+  uint8_t localAddress[56];  // As node:net writes it.
+  uint8_t remoteAddress[56];  // As node:net writes it.
+  uint64_t bytesSent;  // Over its whole life, as those that follow.
+  uint64_t bytesReceived;  // As in CountersPage.
+  uint64_t sends;  // As in CountersPage.
+  uint64_t deliveries;  // As in CountersPage.
+  uint64_t stalls;  // As in CountersPage.
+  uint64_t queuedBytes;  // Accepted by a send and not yet with the provider.
+  uint32_t ringCapacity;  // Bytes of the ring to the peer; 0: the provider has none.
+  uint32_t ringUsed;  // Bytes of it that the peer has not read.
+};
+static_assert(sizeof(CountersEntry) == 200, "size of CountersEntry");
+static_assert(offsetof(CountersEntry, id) == 0, "offset of CountersEntry.id");
+static_assert(offsetof(CountersEntry, peerPid) == 4, "offset of CountersEntry.peerPid");
+static_assert(offsetof(CountersEntry, localPort) == 8, "offset of CountersEntry.localPort");
+static_assert(offsetof(CountersEntry, remotePort) == 10, "offset of CountersEntry.remotePort");
+static_assert(offsetof(CountersEntry, reserved) == 12, "offset of CountersEntry.reserved");
+static_assert(offsetof(CountersEntry, provider) == 16, "offset of CountersEntry.provider");
+static_assert(offsetof(CountersEntry, localAddress) == 32, "offset of CountersEntry.localAddress");
+static_assert(offsetof(CountersEntry, remoteAddress) == 88, "offset of CountersEntry.remoteAddress");
+static_assert(offsetof(CountersEntry, bytesSent) == 144, "offset of CountersEntry.bytesSent");
+static_assert(offsetof(CountersEntry, bytesReceived) == 152, "offset of CountersEntry.bytesReceived");
+static_assert(offsetof(CountersEntry, sends) == 160, "offset of CountersEntry.sends");
+static_assert(offsetof(CountersEntry, deliveries) == 168, "offset of CountersEntry.deliveries");
+static_assert(offsetof(CountersEntry, stalls) == 176, "offset of CountersEntry.stalls");
+static_assert(offsetof(CountersEntry, queuedBytes) == 184, "offset of CountersEntry.queuedBytes");
+static_assert(offsetof(CountersEntry, ringCapacity) == 192, "offset of CountersEntry.ringCapacity");
+static_assert(offsetof(CountersEntry, ringUsed) == 196, "offset of CountersEntry.ringUsed");
 
 // One operation that JavaScript wants to be posted. Written by JavaScript, read by submit().
 struct VerbsSubmission {

@@ -10,6 +10,7 @@ void exportUnix(Napi::Env env, Napi::Object exports);
 void exportSockets(Napi::Env env, Napi::Object exports);
 void exportNetlink(Napi::Env env, Napi::Object exports);
 void exportCopy(Napi::Env env, Napi::Object exports);
+void exportMemoryFile(Napi::Env env, Napi::Object exports);
 void exportFreedMemory(Napi::Env env, Napi::Object exports);
 
 }  // namespace sanswitch

@@ -13,10 +13,8 @@
 #include "arguments.h"
 #include "environment.h"
 #include "exports.h"
+#include "memory_file.h"
 
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x0008U
-#endif
 #ifndef F_SEAL_EXEC
 #define F_SEAL_EXEC 0x0020
 #endif
@@ -35,13 +33,6 @@ constexpr uint64_t kWindowLimit = uint64_t{1} << 32;
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
 
 uint64_t pageBytes() { return static_cast<uint64_t>(sysconf(_SC_PAGESIZE)); }
-
-// Not executable where the kernel knows how to say that (6.3 and later); plainly elsewhere.
-int createSealable() {
-  int fd = memfd_create("sanswitch", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
-  if (fd < 0 && errno == EINVAL) fd = memfd_create("sanswitch", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  return fd < 0 ? -errno : fd;
-}
 
 // Puts anonymous pages, like those that the window was made of, at `address`.
 int putAnonymous(void* address, uint64_t bytes) {
@@ -167,7 +158,7 @@ int WindowTable::place(uint32_t windowId, uint64_t offset, uint64_t bytes, Map m
 int WindowTable::mapOwn(uint32_t windowId, uint64_t offset, uint64_t bytes) {
   int error = check(windowId, offset, bytes);
   if (error < 0) return error;
-  int fd = createSealable();
+  int fd = createSealable("sanswitch");
   if (fd < 0) return fd;
   error = place(windowId, offset, bytes, [&](uint8_t* address) { return sizeMapAndSeal(fd, address, bytes); });
   if (error == 0) return fd;

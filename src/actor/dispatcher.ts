@@ -1,6 +1,7 @@
 /** Who runs next: the ready actors of a host in the order in which they became ready, each for a bounded turn. */
 
 import { atTurnEnd, type TurnEnd, turn } from '../reactor/turn.js';
+import { activity } from '../stats/activity.js';
 import type { ActorClock } from './clock.js';
 
 /** What the dispatcher runs. It is linked into the queue itself, so that being ready costs no memory. */
@@ -71,6 +72,7 @@ export class Dispatcher<R extends Runnable> implements TurnEnd {
     if (this.isRunning || this.head === null) return;
     this.isRunning = true;
     this.entered = null;
+    if (activity.isQuiet) activity.note();
     try {
       this.nowUs = this.limits.clock.nowUs();
       const endUs = this.nowUs + this.limits.dispatchUs;

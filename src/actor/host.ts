@@ -5,6 +5,7 @@ import type { AnyBytes, StreamSocket } from '../socket/stream-socket.js';
 import { type ActorAddress, addressOf } from './address.js';
 import { ActorCell } from './cell.js';
 import { HostCore, type HostSpawnOptions } from './core.js';
+import { DepthGauge, type Depths } from './depth-gauge.js';
 import type { DepthTable } from './depth-table.js';
 import { type AudienceNotice, EventRelay } from './event-relay.js';
 import type { EventStream } from './events.js';
@@ -63,11 +64,13 @@ const NO_SOCKETS: readonly ActorSocketInfo[] = [];
 export class ActorHost {
   readonly id: number;
   private readonly core: HostCore;
+  private readonly gauge: DepthGauge;
 
   /** @throws InvalidOptionError */
   constructor(options: HostOptions = {}) {
     this.core = new HostCore(options);
     this.id = this.core.limits.id;
+    this.gauge = new DepthGauge(this.depths);
   }
 
   get depths(): DepthTable {
@@ -206,6 +209,11 @@ export class ActorHost {
       deadLetters,
       preemptions,
     };
+  }
+
+  /** How full the mailboxes are. With more than 65,536 actors some of it is from the looks before. */
+  depthsNow(): Depths {
+    return this.gauge.look(this.core.slots.used);
   }
 
   /** Messages in mailboxes, handlers that have not come to their end, moves. Looks at every actor. */

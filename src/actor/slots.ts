@@ -18,6 +18,11 @@ export class SlotTable {
     this.depths = depths;
   }
 
+  /** Slots that have ever been in use: the first ones of the table. */
+  get used(): number {
+    return this.recipients.length;
+  }
+
   /**
    * Takes a slot; `fill` puts the recipient there.
    * @param packedMark high-water mark and policy, as `packMark` makes it

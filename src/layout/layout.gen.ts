@@ -3,7 +3,7 @@
 // NAME_SHIFT: lowest bit of a field that is smaller than its word.
 
 /** Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned. */
-export const LAYOUT_HASH = 808336634;
+export const LAYOUT_HASH = 1038003628;
 
 // Record ring
 /** Bytes: every record starts at, and is padded to, a multiple of this. */
@@ -260,6 +260,20 @@ export const MAIL_FLAG_SENDER = 1;
 export const MAIL_FLAG_DETACHED = 2;
 /** Bit of MailHeader.flags: what can't be written as bytes comes by the link's message port. */
 export const MAIL_FLAG_ATTACHED = 4;
+
+// Counters page of a thread (src/stats, src/top)
+/** "SNCT": first word of every page. */
+export const COUNTERS_MAGIC = 1413697107;
+/** Of the layout of page and entries. */
+export const COUNTERS_VERSION = 1;
+/** Bytes of the file, sparse. */
+export const COUNTERS_FILE_BYTES = 212992;
+/** Bytes of the name of a thread, or of a provider. */
+export const COUNTERS_NAME_BYTES = 16;
+/** Bytes of an address. */
+export const COUNTERS_ADDRESS_BYTES = 56;
+/** Connections that have an entry; further ones are only counted. */
+export const COUNTERS_ENTRY_LIMIT = 1024;
 
 // Segment of a thread's RDMA engine
 /** Bytes of it, sparse. It begins with the RingWords of the completion ring. */
@@ -955,6 +969,137 @@ export const MAIL_HEADER_FLAGS_WORD = 6;
 /** 0; the body starts at a multiple of 8. */
 export const MAIL_HEADER_RESERVED = 28;
 export const MAIL_HEADER_RESERVED_WORD = 7;
+
+/** CountersPage: Start of the page; CountersEntry follows for each connection. Written in one piece, with a checksum over all of it: a piece that does not match is read again. Its size in bytes. */
+export const COUNTERS_PAGE_BYTES = 256;
+/** COUNTERS_MAGIC */
+export const COUNTERS_PAGE_MAGIC = 0;
+export const COUNTERS_PAGE_MAGIC_WORD = 0;
+/** COUNTERS_VERSION */
+export const COUNTERS_PAGE_VERSION = 4;
+export const COUNTERS_PAGE_VERSION_WORD = 1;
+/** CRC-32 of all that follows up to the end of the last entry. */
+export const COUNTERS_PAGE_CHECKSUM = 8;
+export const COUNTERS_PAGE_CHECKSUM_WORD = 2;
+/** CountersEntry that follow. */
+export const COUNTERS_PAGE_ENTRIES = 12;
+export const COUNTERS_PAGE_ENTRIES_WORD = 3;
+/** Counts what was published. */
+export const COUNTERS_PAGE_SEQUENCE = 16;
+export const COUNTERS_PAGE_SEQUENCE_WORD = 4;
+/** The process, in its own pid namespace's numbers. */
+export const COUNTERS_PAGE_PID = 20;
+export const COUNTERS_PAGE_PID_WORD = 5;
+/** Node's number of the thread: 0 is the main one. */
+export const COUNTERS_PAGE_THREAD = 24;
+export const COUNTERS_PAGE_THREAD_WORD = 6;
+/** Open connections, also those without entry. */
+export const COUNTERS_PAGE_CONNECTIONS = 28;
+export const COUNTERS_PAGE_CONNECTIONS_WORD = 7;
+/** Open listeners. */
+export const COUNTERS_PAGE_LISTENERS = 32;
+export const COUNTERS_PAGE_LISTENERS_WORD = 8;
+/** Live actors. */
+export const COUNTERS_PAGE_ACTORS = 36;
+export const COUNTERS_PAGE_ACTORS_WORD = 9;
+/** Messages in the fullest mailbox. */
+export const COUNTERS_PAGE_MAILBOX_DEPTH_MOST = 40;
+export const COUNTERS_PAGE_MAILBOX_DEPTH_MOST_WORD = 10;
+/** 0 */
+export const COUNTERS_PAGE_RESERVED = 44;
+export const COUNTERS_PAGE_RESERVED_WORD = 11;
+/** CLOCK_MONOTONIC, microseconds. */
+export const COUNTERS_PAGE_PUBLISHED_US = 48;
+export const COUNTERS_PAGE_PUBLISHED_US_WORD = 12;
+/** Of all connections so far, as all that follows. */
+export const COUNTERS_PAGE_BYTES_SENT = 56;
+export const COUNTERS_PAGE_BYTES_SENT_WORD = 14;
+/** By the application, or waiting for it. */
+export const COUNTERS_PAGE_BYTES_RECEIVED = 64;
+export const COUNTERS_PAGE_BYTES_RECEIVED_WORD = 16;
+/** Calls of the application that sent. */
+export const COUNTERS_PAGE_SENDS = 72;
+export const COUNTERS_PAGE_SENDS_WORD = 18;
+/** Times that bytes came for the application. */
+export const COUNTERS_PAGE_DELIVERIES = 80;
+export const COUNTERS_PAGE_DELIVERIES_WORD = 20;
+/** Times that a sender was blocked. */
+export const COUNTERS_PAGE_STALLS = 88;
+export const COUNTERS_PAGE_STALLS_WORD = 22;
+/** Threads that this one has woken. */
+export const COUNTERS_PAGE_WAKES_SENT = 96;
+export const COUNTERS_PAGE_WAKES_SENT_WORD = 24;
+/** Times that it was woken. */
+export const COUNTERS_PAGE_WAKES_RECEIVED = 104;
+export const COUNTERS_PAGE_WAKES_RECEIVED_WORD = 26;
+/** Connections opened from this side. */
+export const COUNTERS_PAGE_CONNECTS = 112;
+export const COUNTERS_PAGE_CONNECTS_WORD = 28;
+/** Connections accepted. */
+export const COUNTERS_PAGE_ACCEPTS = 120;
+export const COUNTERS_PAGE_ACCEPTS_WORD = 30;
+/** Restarts of its actors. */
+export const COUNTERS_PAGE_ACTOR_RESTARTS = 128;
+export const COUNTERS_PAGE_ACTOR_RESTARTS_WORD = 32;
+/** Messages in all mailboxes, or on their way to them; now. */
+export const COUNTERS_PAGE_MAILBOX_DEPTH = 136;
+export const COUNTERS_PAGE_MAILBOX_DEPTH_WORD = 34;
+/** Of the thread: printable ASCII, then zeros. */
+export const COUNTERS_PAGE_NAME = 144;
+export const COUNTERS_PAGE_NAME_WORD = 36;
+
+/** CountersEntry: One connection. Its size in bytes. */
+export const COUNTERS_ENTRY_BYTES = 200;
+/** Of the connection, among its thread's. */
+export const COUNTERS_ENTRY_ID = 0;
+export const COUNTERS_ENTRY_ID_WORD = 0;
+/** The process at the other end, in this one's numbers; 0: not known. */
+export const COUNTERS_ENTRY_PEER_PID = 4;
+export const COUNTERS_ENTRY_PEER_PID_WORD = 1;
+/** Of this end. */
+export const COUNTERS_ENTRY_LOCAL_PORT = 8;
+export const COUNTERS_ENTRY_LOCAL_PORT_WORD = 2;
+export const COUNTERS_ENTRY_LOCAL_PORT_SHIFT = 0;
+/** Of the other one. */
+export const COUNTERS_ENTRY_REMOTE_PORT = 10;
+export const COUNTERS_ENTRY_REMOTE_PORT_WORD = 2;
+export const COUNTERS_ENTRY_REMOTE_PORT_SHIFT = 16;
+/** 0 */
+export const COUNTERS_ENTRY_RESERVED = 12;
+export const COUNTERS_ENTRY_RESERVED_WORD = 3;
+/** Printable ASCII, then zeros, as in the addresses. */
+export const COUNTERS_ENTRY_PROVIDER = 16;
+export const COUNTERS_ENTRY_PROVIDER_WORD = 4;
+/** As node:net writes it. */
+export const COUNTERS_ENTRY_LOCAL_ADDRESS = 32;
+export const COUNTERS_ENTRY_LOCAL_ADDRESS_WORD = 8;
+/** As node:net writes it. */
+export const COUNTERS_ENTRY_REMOTE_ADDRESS = 88;
+export const COUNTERS_ENTRY_REMOTE_ADDRESS_WORD = 22;
+/** Over its whole life, as those that follow. */
+export const COUNTERS_ENTRY_BYTES_SENT = 144;
+export const COUNTERS_ENTRY_BYTES_SENT_WORD = 36;
+/** As in CountersPage. */
+export const COUNTERS_ENTRY_BYTES_RECEIVED = 152;
+export const COUNTERS_ENTRY_BYTES_RECEIVED_WORD = 38;
+/** As in CountersPage. */
+export const COUNTERS_ENTRY_SENDS = 160;
+export const COUNTERS_ENTRY_SENDS_WORD = 40;
+/** As in CountersPage. */
+export const COUNTERS_ENTRY_DELIVERIES = 168;
+export const COUNTERS_ENTRY_DELIVERIES_WORD = 42;
+/** As in CountersPage. */
+export const COUNTERS_ENTRY_STALLS = 176;
+export const COUNTERS_ENTRY_STALLS_WORD = 44;
+/** Accepted by a send and not yet with the provider. */
+export const COUNTERS_ENTRY_QUEUED_BYTES = 184;
+export const COUNTERS_ENTRY_QUEUED_BYTES_WORD = 46;
+/** Bytes of the ring to the peer; 0: the provider has none. */
+export const COUNTERS_ENTRY_RING_CAPACITY = 192;
+export const COUNTERS_ENTRY_RING_CAPACITY_WORD = 48;
+/** Bytes of it that the peer has not read. */
+export const COUNTERS_ENTRY_RING_USED = 196;
+export const COUNTERS_ENTRY_RING_USED_WORD = 49;
 
 /** VerbsSubmission: One operation that JavaScript wants to be posted. Written by JavaScript, read by submit(). Its size in bytes. */
 export const VERBS_SUBMISSION_BYTES = 40;

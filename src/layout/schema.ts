@@ -6,6 +6,7 @@
  *
  * All numbers are little-endian. Shared memory holds offsets and positions, never pointers.
  */
+import { countersGroup, countersStructs } from './counters-schema.js';
 import { array, field, type Group, group, place, struct } from './define.js';
 import { verbsGroups, verbsStructs } from './verbs-schema.js';
 
@@ -489,7 +490,7 @@ const definitions = [
 ];
 
 /** Every named number, by subject. */
-export const groups: readonly Group[] = [...constantGroups, syncGroup, mailGroup, ...verbsGroups];
+export const groups: readonly Group[] = [...constantGroups, syncGroup, mailGroup, countersGroup, ...verbsGroups];
 
 /** Every structure, with its offsets. */
-export const structs = [...definitions, ...syncStructs, ...mailStructs, ...verbsStructs].map(place);
+export const structs = [...definitions, ...syncStructs, ...mailStructs, ...countersStructs, ...verbsStructs].map(place);

@@ -135,6 +135,12 @@ export interface NativeAddon extends NativeVerbs {
   /** Puts empty memory back where a segment of exactly this place and size was mapped. */
   unmapSegment(windowId: number, offset: number, bytes: number): number;
 
+  /**
+   * Makes a file of that size in memory, named (at most 249 bytes) for those who look at /proc/PID/fd. Its size is sealed, and
+   * nobody else can open it for writing. @returns a descriptor
+   */
+  createMemoryFile(name: string, bytes: number): number;
+
   /** Copies `length` bytes; offsets in bytes. RangeError, with nothing copied, if that reaches beyond either array. */
   copy(
     destination: NodeJS.TypedArray,

@@ -103,6 +103,11 @@ export class Reactor {
     return current;
   }
 
+  /** This thread's reactor, if there is one. */
+  static existing(): Reactor | null {
+    return current;
+  }
+
   /** Adds a pollable. Each one that is added keeps the reactor (not the event loop) alive. */
   addPollable(pollable: Pollable): void {
     if (!this.pollables.includes(pollable)) this.pollables = [...this.pollables, pollable];

@@ -10,6 +10,7 @@ export class ClosedTransport implements Transport {
   readonly bytesCopiedSent: number;
   readonly bytesCopiedReceived: number;
   readonly largeSendsCopied: number;
+  readonly stalls: number;
 
   constructor(former: Transport) {
     this.provider = former.provider;
@@ -18,6 +19,11 @@ export class ClosedTransport implements Transport {
     this.bytesCopiedSent = former.bytesCopiedSent;
     this.bytesCopiedReceived = former.bytesCopiedReceived;
     this.largeSendsCopied = former.largeSendsCopied;
+    this.stalls = former.stalls;
+  }
+
+  ring(): null {
+    return null;
   }
 
   send(): boolean {

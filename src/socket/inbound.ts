@@ -6,6 +6,7 @@
 import { onAbort } from '../abort.js';
 import { copyBytes } from '../native/bytes.js';
 import { rethrowLater } from '../rethrow.js';
+import { activity } from '../stats/activity.js';
 import type { Transport, TransportEvents } from '../switch/transport.js';
 import { ReceiveBuffers } from './receive-buffers.js';
 import { Standstill } from './standstill.js';
@@ -56,6 +57,8 @@ export interface InboundOwner extends StreamSocket<AnyBytes> {
 /** The receiving half. Made before its transport, completed by `attach`. */
 export class Inbound implements TransportEvents {
   bytesReceived = 0;
+  /** Times that some came. */
+  deliveries = 0;
   /** Bytes of them that were copied here, each as often as it was. */
   bytesCopied = 0;
   handlers: Handlers;
@@ -118,7 +121,7 @@ export class Inbound implements TransportEvents {
   }
 
   received(bytes: Uint8Array): void {
-    this.bytesReceived += bytes.length;
+    this.count(bytes);
     if (!this.direct) {
       this.keep(bytes);
       return;
@@ -135,6 +138,12 @@ export class Inbound implements TransportEvents {
     }
   }
 
+  private count(bytes: Uint8Array): void {
+    this.bytesReceived += bytes.length;
+    this.deliveries += 1;
+    if (activity.isQuiet) activity.note();
+  }
+
   /** See TransportEvents. */
   target(bytes: number): Uint8Array | null {
     const target = this.direct ? (this.buffers?.ahead(bytes) ?? null) : null;
@@ -145,7 +154,7 @@ export class Inbound implements TransportEvents {
 
   /** See TransportEvents. */
   placed(bytes: Uint8Array): void {
-    this.bytesReceived += bytes.length;
+    this.count(bytes);
     if (!this.direct) {
       this.keep(bytes);
       return;

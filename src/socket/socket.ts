@@ -3,7 +3,8 @@ import { types } from 'node:util';
 import { type AbortError, onAbort, throwIfAborted } from '../abort.js';
 import { HandOverError, InvalidOptionError } from '../errors.js';
 import { outOfRange } from '../misuse.js';
-import type { OwnerKey } from '../spi/types.js';
+import type { OwnerKey, RingReport } from '../spi/types.js';
+import { activity } from '../stats/activity.js';
 import type { DecisionRecord } from '../switch/decisions.js';
 import type { MovedTransport, SentCallback, Transport } from '../switch/transport.js';
 import { ClosedTransport } from './closed-transport.js';
@@ -70,9 +71,15 @@ export interface SocketOptionTarget {
   readonly remembered: ReadonlyMap<SocketOptionName, unknown>;
 }
 
+let lastId = 0;
+
 /** The implementation of `StreamSocket`; made by the switch only. */
 export class SwitchSocket implements InboundOwner {
   bytesSent = 0;
+  /** Calls that sent something. */
+  sends = 0;
+  /** Tells it from the thread's other sockets; 32 bits, which is enough for those that live at a time. */
+  readonly id = (lastId = (lastId + 1) >>> 0);
   /** Its place among the switch's sockets. */
   rosterIndex = -1;
 
@@ -109,14 +116,14 @@ export class SwitchSocket implements InboundOwner {
 
   send(bytes: Uint8Array, sent?: SentCallback): boolean {
     if (!this.sendable || !(bytes instanceof Uint8Array) || bytes.length === 0) return this.sendOtherwise(bytes, sent);
-    this.bytesSent += bytes.length;
+    this.count(bytes.length);
     return this.transport.send(bytes, sent);
   }
 
   sendCopied(bytes: AnyBytes): boolean {
     const given = bytes as Uint8Array;
     if (!this.sendable || !(given instanceof Uint8Array)) return this.sendOtherwise(given, undefined, true);
-    this.bytesSent += given.length;
+    this.count(given.length);
     return given.length === 0 || this.transport.send(given, undefined, true);
   }
 
@@ -140,7 +147,7 @@ export class SwitchSocket implements InboundOwner {
     }
     const result = this.transport.commit(bytes);
     if (result === undefined) throw new InvalidOptionError(`commit(${bytes}): no such room is reserved in this turn`);
-    this.bytesSent += bytes;
+    this.count(bytes);
     return result;
   }
 
@@ -168,7 +175,7 @@ export class SwitchSocket implements InboundOwner {
         if (this.transport.cancel(sent)) return;
         grace = setTimeout(() => this.transport.abort(error), CANCEL_GRACE_MS);
       });
-      this.bytesSent += bytes.length;
+      this.count(bytes.length);
       this.transport.send(bytes, sent);
     });
   }
@@ -389,6 +396,21 @@ export class SwitchSocket implements InboundOwner {
     return this.transport.largeSendsCopied;
   }
 
+  /** Times that bytes came for the application. */
+  get deliveries(): number {
+    return this.inbound.deliveries;
+  }
+
+  /** Times that a send had to wait for the peer. */
+  get stalls(): number {
+    return this.transport.stalls;
+  }
+
+  /** The ring to the peer, as it is now; null: the provider has none that it could tell of. */
+  ring(): RingReport | null {
+    return this.transport.ring();
+  }
+
   get lends(): boolean {
     return this.inbound.lends;
   }
@@ -410,6 +432,12 @@ export class SwitchSocket implements InboundOwner {
     return this.close();
   }
 
+  private count(bytes: number): void {
+    this.bytesSent += bytes;
+    this.sends += 1;
+    if (activity.isQuiet) activity.note();
+  }
+
   /** The rare cases of `send`: bytes of another realm, none at all, a socket that no longer sends, nonsense. */
   private sendOtherwise(bytes: Uint8Array, sent?: SentCallback, isLent = false): boolean {
     this.assertBytes(bytes);
@@ -422,7 +450,7 @@ export class SwitchSocket implements InboundOwner {
       if (sent !== undefined) process.nextTick(sent, null);
       return true;
     }
-    this.bytesSent += bytes.length;
+    this.count(bytes.length);
     return this.transport.send(bytes, sent, isLent);
   }
 

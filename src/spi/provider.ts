@@ -18,6 +18,7 @@ import type {
   OwnerKey,
   ProtocolInfo,
   RdmaRegistration,
+  RingReport,
   Socket,
   SocketAddress,
   WsaBuffer,
@@ -167,6 +168,9 @@ export interface SanProvider {
 
   /** Optional: how often peers were refused or broke the provider's protocol, by `what:reason`; shown by `sw.stats()`. */
   WSPQueryRefusals?(): Readonly<Record<string, number>>;
+
+  /** Optional: the ring to the peer, for who looks at the connection from outside. Null: the socket has none now. */
+  WSPQueryRing?(socket: Socket): RingReport | null;
 
   /**
    * Hands a connected socket over (rule 8.1). It must be quiet: neither side has a message under way, nothing is claimed, and

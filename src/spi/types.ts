@@ -149,6 +149,16 @@ export type AcceptCondition = (
   caller: CallerData,
 ) => typeof CF_ACCEPT | typeof CF_REJECT | { readonly owner: OwnerKey };
 
+/** The ring through which a connection sends. */
+export interface RingReport {
+  /** The process at the other end, in this one's numbers; 0: not known. */
+  readonly peerPid: number;
+  /** Bytes that the ring holds; 0: there is none. */
+  readonly capacityBytes: number;
+  /** Bytes in it that the peer has not read. */
+  readonly usedBytes: number;
+}
+
 /** In place of a descriptor: there is no socket here. */
 export const NO_SOCKET: Socket = -1;
 

@@ -81,6 +81,8 @@ interface Live {
 
 /** The counters themselves. */
 export class Counters {
+  /** What no snapshot tells: of connections that are closed. */
+  readonly past = { sends: 0, deliveries: 0, stalls: 0 };
   private readonly providers = new Map<string, ProviderCounters>();
   private readonly reasons = new Map<string, number>();
 
@@ -92,6 +94,11 @@ export class Counters {
       this.providers.set(provider, counters);
     }
     return counters;
+  }
+
+  /** Those of all providers. */
+  all(): Iterable<Readonly<ProviderCounters>> {
+    return this.providers.values();
   }
 
   /** Counts each candidate of a decision under its reason. */

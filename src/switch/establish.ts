@@ -3,6 +3,7 @@ import type { Socket as PlatformSocket } from 'node:net';
 import { ProviderFaultError, SessionProtocolError } from '../errors.js';
 import type { Inbound } from '../socket/inbound.js';
 import { type Ends, type Moved, type SocketOptionTarget, type SocketPlace, SwitchSocket } from '../socket/socket.js';
+import { activity } from '../stats/activity.js';
 import type { SwitchContext } from './context.js';
 import type { DecisionRecord } from './decisions.js';
 import { countedFaults } from './startup.js';
@@ -26,6 +27,7 @@ export function establish(context: SwitchContext, established: Established): Swi
   const place = new Place(context, established);
   const socket = new SwitchSocket(transport, inbound, place, moved?.stream);
   context.sockets.add(socket);
+  activity.note();
   context.counters.of(transport.provider).open += 1;
   if (moved === null) return socket;
   context.counters.of(transport.provider).adopted += 1;
@@ -78,6 +80,11 @@ class Place implements SocketPlace {
     counters.bytesCopiedSent += socket.countedCopiedSent;
     counters.bytesCopiedReceived += socket.countedCopiedReceived;
     counters.largeSendsCopied += socket.countedLargeCopied;
+    const { past } = context.counters;
+    past.sends += socket.sends;
+    past.deliveries += socket.deliveries;
+    past.stalls += socket.stalls;
+    activity.note();
   }
 }
 

@@ -6,6 +6,7 @@ import { invalidArgType } from '../misuse.js';
 import type { SwitchSocket } from '../socket/socket.js';
 import type { AnyBytes, LentBytes, StreamSocket } from '../socket/stream-socket.js';
 import { Counters, type SwitchStats } from '../stats/counters.js';
+import { addCounterSource, removeCounterSource } from '../stats/publisher.js';
 import { type WatchAddresses, watchSystemAddresses } from './address-changes.js';
 import { adopt } from './adopt.js';
 import { type AdoptTcpOptions, adoptTcp } from './adopt-tcp.js';
@@ -32,6 +33,7 @@ import type {
 } from './requests.js';
 import { Roster } from './roster.js';
 import { RouteTable } from './routes.js';
+import { PublishedSwitch } from './published.js';
 import type { ProviderStatus } from './running-provider.js';
 import { LocalAddresses } from './source.js';
 import { checkAdopt, checkBeside, checkConnect, checkListen, TIMEOUT_MAX_MS } from './validate.js';
@@ -55,6 +57,7 @@ export interface Listener {
 export class Switch {
   private readonly context: SwitchContext;
   private readonly requery: Requery;
+  private readonly published: PublishedSwitch;
   private closing: Promise<void> | null = null;
 
   /** Use `createSwitch`. */
@@ -62,6 +65,8 @@ export class Switch {
     this.context = context;
     this.requery = requery;
     requery.begin(context);
+    this.published = new PublishedSwitch(context);
+    addCounterSource(this.published);
   }
 
   /**
@@ -272,6 +277,7 @@ export class Switch {
     // The platform's sockets, and the last words of the others, take a turn of the event loop or two.
     const end = performance.now() + RELEASE_TIMEOUT_MS;
     while (sockets.size > 0 && performance.now() < end) await nextTurn();
+    removeCounterSource(this.published);
   }
 
   private policyFor(ruling: Ruling | null): Policy {

@@ -3,7 +3,7 @@
  * own TCP socket. The face holds one and neither knows nor asks which.
  */
 
-import type { OwnerKey } from '../spi/types.js';
+import type { OwnerKey, RingReport } from '../spi/types.js';
 
 /** Called with `null` when the bytes have left the caller's buffer, with the error when they never will. */
 export type SentCallback = (error: Error | null) => void;
@@ -30,6 +30,10 @@ export interface Transport {
   readonly bytesCopiedReceived: number;
   /** Large sends that went by messages, for want of registered memory here or at the peer (rule 5.8). */
   readonly largeSendsCopied: number;
+  /** Times that what is to be sent had to wait for the peer. */
+  readonly stalls: number;
+  /** The provider's ring to the peer, as it is now; null: none that it could tell of. */
+  ring(): RingReport | null;
   /**
    * Queues bytes for the peer, in order. The buffer belongs to the transport until the bytes have left it (`sent`, or
    * `queuedBytes` back at 0). Returns false once `queuedBytes` has reached the high-water mark: `drained` follows, once.

@@ -1,6 +1,9 @@
 /** One thread's part of a runtime: its actor host, the mail links to the others, what they count. */
 import { performance } from 'node:perf_hooks';
 import { type Pollable, Reactor } from '../../reactor/reactor.js';
+import type { ThreadFigures } from '../../stats/counters-page.js';
+import { addCounterSource, type CounterSource, removeCounterSource } from '../../stats/publisher.js';
+import { setWakes } from '../../switch/published.js';
 import type { DepthTable } from '../depth-table.js';
 import type { AudienceNotice, EventRelay } from '../event-relay.js';
 import { ActorHost, type ActorInfo } from '../host.js';
@@ -29,7 +32,7 @@ declare module './gate.js' {
 const MOVE_TIMEOUT_MS = 10_000;
 
 /** See the top of this file. */
-export class RuntimeThread implements Pollable {
+export class RuntimeThread implements Pollable, CounterSource {
   readonly host: ActorHost;
   readonly name: string;
   readonly switch: ThreadSwitch;
@@ -71,6 +74,7 @@ export class RuntimeThread implements Pollable {
     this.reactor.addPollable(this);
     if (config.spinBudgetUs !== undefined) this.reactor.spinBudgetUs = config.spinBudgetUs;
     if (config.poller !== undefined) this.reactor.pollBy(config.poller, config.idleStrategy);
+    addCounterSource(this);
   }
 
   /** How the runtime's parts on other threads are told things. */
@@ -101,6 +105,21 @@ export class RuntimeThread implements Pollable {
       ...(perActor ? { perActor: this.host.actors().map(statsOf) } : {}),
       eventLoopUtilization: performance.eventLoopUtilization(),
     };
+  }
+
+  get threadName(): string {
+    return this.name;
+  }
+
+  /** See CounterSource. */
+  addFigures(figures: ThreadFigures): void {
+    const { actors, restarts } = this.host.stats();
+    const { total, most } = this.host.depthsNow();
+    figures.actors += actors;
+    figures.actorRestarts += restarts;
+    figures.mailboxDepth += total;
+    figures.mailboxDepthMost = Math.max(figures.mailboxDepthMost, most);
+    setWakes(figures);
   }
 
   activity(): HostActivity {
@@ -138,6 +157,7 @@ export class RuntimeThread implements Pollable {
   async close(): Promise<void> {
     await this.switch.close();
     this.mail.close();
+    removeCounterSource(this);
     this.reactor.removePollable(this);
   }
 

@@ -57,11 +57,13 @@ class InterposeProvider implements SanProvider {
   readonly WSPAllocateMemory?: SanProvider['WSPAllocateMemory'];
   readonly WSPProbePeer?: SanProvider['WSPProbePeer'];
   readonly WSPQueryRefusals?: SanProvider['WSPQueryRefusals'];
+  readonly WSPQueryRing?: SanProvider['WSPQueryRing'];
 
   constructor(inner: SanProvider, concerns: readonly Concern[]) {
     this.#inner = inner;
     this.#concerns = concerns;
     if (inner.WSPQueryRefusals !== undefined) this.WSPQueryRefusals = () => inner.WSPQueryRefusals!();
+    if (inner.WSPQueryRing !== undefined) this.WSPQueryRing = (socket) => inner.WSPQueryRing!(socket);
     this.WSPClaimMessageBuffer = this.#optional('WSPClaimMessageBuffer');
     this.WSPAllocateMessageBuffer = this.#optional('WSPAllocateMessageBuffer');
     this.WSPBorrowMemory = this.#optional('WSPBorrowMemory');

@@ -88,7 +88,7 @@ export class ShmConnection implements SlotHolder {
   private slotSeqSeen: number;
   /** Where the SWITCH record that was just read leads. */
   private switchTo = 0;
-  private readonly producer: RingProducer;
+  readonly producer: RingProducer;
   private readonly consumer: RingConsumer;
   readonly link: Link;
   private readonly owner: ConnectionOwner;

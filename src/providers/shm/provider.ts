@@ -30,6 +30,7 @@ import {
   Overlapped,
   type OwnerKey,
   type ProtocolInfo,
+  type RingReport,
   type ServedSubnet,
   SIO_OWNER_KEY,
   SO_TCP_LISTENER,
@@ -315,6 +316,10 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
 
   refused(why: OpenRefusal): void {
     this.host.refusals.count(`open:${why}`);
+  }
+
+  WSPQueryRing(descriptor: Socket): RingReport | null {
+    return this.socket(descriptor).ring();
   }
 
   WSPQueryRefusals(): Readonly<Record<string, number>> {

@@ -38,6 +38,7 @@ import {
   FD_WRITE,
   type Overlapped,
   type OwnerKey,
+  type RingReport,
   type Socket,
   type SocketAddress,
   type WsaEvent,
@@ -192,6 +193,19 @@ export class ShmSocket extends EventSocket implements ConnectionOwner, Claimant,
     this.connectError = code;
     this.connectReason = detail;
     this.signal(FD_CONNECT);
+  }
+
+  /** See SanProvider.WSPQueryRing. */
+  ring(): RingReport | null {
+    const { connection } = this;
+    if (connection === null || connection.link.isDead) return null;
+    const { link, producer } = connection;
+    try {
+      return { peerPid: link.credentials.pid, capacityBytes: producer.capacity, usedBytes: producer.used() };
+    } catch (error) {
+      link.distrust(error);
+      return null;
+    }
   }
 
   // -------------------------------------------------------------- listening

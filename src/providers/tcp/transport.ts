@@ -60,6 +60,7 @@ export class TcpTransport implements Transport {
   /** What the platform does is not seen here. */
   readonly bytesCopiedReceived = 0;
   readonly largeSendsCopied = 0;
+  stalls = 0;
   /** Made when a change of owner begins, and gone when it is over. */
   private leaving: Leaving | null = null;
 
@@ -96,6 +97,11 @@ export class TcpTransport implements Transport {
     return this.socket.writableLength + (this.leaving?.bytes ?? 0);
   }
 
+  /** The system's buffers are not looked at. */
+  ring(): null {
+    return null;
+  }
+
   send(given: Uint8Array, sent?: SentCallback, isLent = false): boolean {
     // The platform does not tell beforehand what it will have to keep.
     const bytes = isLent ? copyOut(given, 0, given.length) : given;
@@ -103,6 +109,7 @@ export class TcpTransport implements Transport {
     if (this.leaving !== null) this.leaving.hold(bytes, sent);
     else this.write(bytes, sent);
     if (this.queuedBytes < this.highWaterMarkBytes) return true;
+    if (!this.stopped) this.stalls += 1;
     this.stopped = true;
     return false;
   }

@@ -71,6 +71,8 @@ export abstract class SessionSender extends SessionWriter {
   /** Something could not be claimed on account of it. */
   private waitsForCommit = false;
   protected peerGone = false;
+  /** The stream waits for room. */
+  private isStalled = false;
   /** A send was refused because nothing that is sent arrives any more. */
   protected refused = false;
   protected peerHello: Hello | null = null;
@@ -303,8 +305,11 @@ export abstract class SessionSender extends SessionWriter {
     const min = Math.min(SESSION_HEADER_BYTES + Math.min(left, PIECE_MIN_BYTES), this.messageBytesMax);
     if (!this.claim(min, SESSION_HEADER_BYTES + Math.min(left, bulk.pieceBytes), CLAIM_STREAM, true)) {
       bulk.waited();
+      if (!this.isStalled) this.stalls += 1;
+      this.isStalled = true;
       return false;
     }
+    this.isStalled = false;
     const out = this.channel.out;
     const count = Math.min(left, out.length - SESSION_HEADER_BYTES);
     bulk.copy(out.bytes, out.offset + SESSION_HEADER_BYTES, head.bytes, head.offset, count);
