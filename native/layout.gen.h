@@ -741,7 +741,7 @@ struct CountersPage {
   uint64_t accepts;  // Connections accepted.
   uint64_t actorRestarts;  // Restarts of its actors.
   uint64_t mailboxDepth;  // Messages in all mailboxes, or on their way to them; now.
-  uint8_t name[16];  // Of the thread: printable ASCII, then zeros.
+  uint8_t name[16];  // Of the thread: text, then zeros.
   uint8_t gap160[96];
 };
 static_assert(sizeof(CountersPage) == 256, "size of CountersPage");
@@ -778,7 +778,7 @@ struct CountersEntry {
   uint16_t localPort;  // Of this end.
   uint16_t remotePort;  // Of the other one.
   uint32_t reserved;  // 0
-  uint8_t provider[16];  // Printable ASCII, then zeros, as in the addresses.
+  uint8_t provider[16];  // Text, then zeros, as in the addresses.
   uint8_t localAddress[56];  // As node:net writes it.
   uint8_t remoteAddress[56];  // As node:net writes it.
   uint64_t bytesSent;  // Over its whole life, as those that follow.

@@ -35,10 +35,13 @@ export class DepthGauge {
       this.measure(this.blocks[this.next] as Block, start, Math.min(slots, start + BLOCK_SLOTS));
       this.next += 1;
     }
-    return this.blocks.reduce((sum, { total, most }) => ({ total: sum.total + total, most: Math.max(sum.most, most) }), {
-      total: 0,
-      most: 0,
-    });
+    return this.blocks.reduce(
+      (sum, { total, most }) => ({ total: sum.total + total, most: Math.max(sum.most, most) }),
+      {
+        total: 0,
+        most: 0,
+      },
+    );
   }
 
   private measure(block: Block, start: number, end: number): void {

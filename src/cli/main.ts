@@ -7,6 +7,7 @@ import { doctorCommand } from './doctor.js';
 import { echoCommand } from './echo.js';
 import { loadCommand } from './load.js';
 import { runCommand } from './run.js';
+import { topCommand } from './top.js';
 
 /** All commands by name. */
 const COMMANDS: Readonly<Record<string, Command>> = {
@@ -15,6 +16,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   echo: echoCommand,
   load: loadCommand,
   run: runCommand,
+  top: topCommand,
 };
 
 function help(): string {

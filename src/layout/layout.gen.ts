@@ -1044,7 +1044,7 @@ export const COUNTERS_PAGE_ACTOR_RESTARTS_WORD = 32;
 /** Messages in all mailboxes, or on their way to them; now. */
 export const COUNTERS_PAGE_MAILBOX_DEPTH = 136;
 export const COUNTERS_PAGE_MAILBOX_DEPTH_WORD = 34;
-/** Of the thread: printable ASCII, then zeros. */
+/** Of the thread: text, then zeros. */
 export const COUNTERS_PAGE_NAME = 144;
 export const COUNTERS_PAGE_NAME_WORD = 36;
 
@@ -1067,7 +1067,7 @@ export const COUNTERS_ENTRY_REMOTE_PORT_SHIFT = 16;
 /** 0 */
 export const COUNTERS_ENTRY_RESERVED = 12;
 export const COUNTERS_ENTRY_RESERVED_WORD = 3;
-/** Printable ASCII, then zeros, as in the addresses. */
+/** Text, then zeros, as in the addresses. */
 export const COUNTERS_ENTRY_PROVIDER = 16;
 export const COUNTERS_ENTRY_PROVIDER_WORD = 4;
 /** As node:net writes it. */

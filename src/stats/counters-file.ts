@@ -9,8 +9,10 @@ import { loadNative } from '../native/load.js';
 /** Its name, where the addon makes it. */
 const NAME = 'sanswitch-counters';
 
-/** What a link in /proc/PID/fd to such a file says. Others may say the same: only the content tells. */
-export const COUNTERS_FILE_LINK = /^(?:\/memfd:sanswitch-counters|\/dev\/shm\/#\d+) \(deleted\)$/;
+/** What a link in /proc/PID/fd to such a file says. Anybody may say the same: only the content tells. */
+export const COUNTERS_FILE_LINK = `/memfd:${NAME} (deleted)`;
+/** The same where the addon is not in use; other programs have such files, too. */
+export const UNNAMED_FILE_LINK = /^\/dev\/shm\/#\d+ \(deleted\)$/;
 
 /** O_TMPFILE of Linux, which Node does not name. */
 const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;

@@ -99,7 +99,8 @@ export class PageWriter {
     const { page } = this;
     const ring = connection.ring();
     page.writeUInt32LE(connection.id, at + layout.COUNTERS_ENTRY_ID);
-    page.writeUInt32LE(ring?.peerPid ?? 0, at + layout.COUNTERS_ENTRY_PEER_PID);
+    // A stranger's provider may say anything.
+    page.writeUInt32LE((ring?.peerPid ?? 0) >>> 0, at + layout.COUNTERS_ENTRY_PEER_PID);
     page.writeUInt16LE(connection.localPort, at + layout.COUNTERS_ENTRY_LOCAL_PORT);
     page.writeUInt16LE(connection.remotePort, at + layout.COUNTERS_ENTRY_REMOTE_PORT);
     this.text(connection.provider, at + layout.COUNTERS_ENTRY_PROVIDER, layout.COUNTERS_NAME_BYTES);
@@ -111,8 +112,8 @@ export class PageWriter {
     this.long(connection.deliveries, at + layout.COUNTERS_ENTRY_DELIVERIES);
     this.long(connection.stalls, at + layout.COUNTERS_ENTRY_STALLS);
     this.long(connection.queuedBytes, at + layout.COUNTERS_ENTRY_QUEUED_BYTES);
-    page.writeUInt32LE(ring?.capacityBytes ?? 0, at + layout.COUNTERS_ENTRY_RING_CAPACITY);
-    page.writeUInt32LE(ring?.usedBytes ?? 0, at + layout.COUNTERS_ENTRY_RING_USED);
+    page.writeUInt32LE((ring?.capacityBytes ?? 0) >>> 0, at + layout.COUNTERS_ENTRY_RING_CAPACITY);
+    page.writeUInt32LE((ring?.usedBytes ?? 0) >>> 0, at + layout.COUNTERS_ENTRY_RING_USED);
     return true;
   }
 

@@ -40,7 +40,8 @@ class Publisher {
     else this.timer.refresh();
   }
 
-  publish(): void {
+  /** False: it can't be written, and will not be tried again. */
+  publish(): boolean {
     // Before the look: what happens meanwhile is told again.
     activity.await(() => this.arm());
     const figures = new ThreadFigures();
@@ -53,7 +54,14 @@ class Publisher {
     }
     const [seconds, nanoseconds] = process.hrtime();
     const nowUs = seconds * 1e6 + Math.floor(nanoseconds / 1e3);
-    writeSync(this.file.fd, this.writer.finish(name, figures, nowUs), undefined, undefined, 0);
+    try {
+      writeSync(this.file.fd, this.writer.finish(name, figures, nowUs), undefined, undefined, 0);
+      return true;
+    } catch {
+      // Memory is short, or the program has closed a descriptor that is not its own. Its work goes on without observers.
+      this.close();
+      return false;
+    }
   }
 
   close(): void {
@@ -64,6 +72,7 @@ class Publisher {
 }
 
 const sources = new Set<CounterSource>();
+/** Null: nobody has counters, or they can't be published here. */
 let publisher: Publisher | null = null;
 
 /** From now on the thread's counters include those of `source`. */

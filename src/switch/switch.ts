@@ -20,6 +20,7 @@ import { SwitchListener } from './listener.js';
 import { OwnerKeys, type SocketHandOver, type SwitchOwner } from './owner.js';
 import { Policy, type Ruling } from './policy.js';
 import { checkProviders, ProviderSet, RELEASE_TIMEOUT_MS } from './provider-set.js';
+import { PublishedSwitch } from './published.js';
 import { deviceDriven, tcp } from './registry.js';
 import { Requery } from './requery.js';
 import type {
@@ -33,7 +34,6 @@ import type {
 } from './requests.js';
 import { Roster } from './roster.js';
 import { RouteTable } from './routes.js';
-import { PublishedSwitch } from './published.js';
 import type { ProviderStatus } from './running-provider.js';
 import { LocalAddresses } from './source.js';
 import { checkAdopt, checkBeside, checkConnect, checkListen, TIMEOUT_MAX_MS } from './validate.js';

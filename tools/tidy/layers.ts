@@ -31,6 +31,7 @@ export const layers: Readonly<Record<string, number>> = {
   'switch/registry.ts': 60,
   actor: 70,
   doctor: 70,
+  top: 70,
   'index.ts': 80,
   prometheus: 80,
   net: 70,
