@@ -31,6 +31,7 @@ import { stall } from './stall.js';
 import { stream } from './stream.js';
 import { sync } from './sync.js';
 import { tcp } from './tcp.js';
+import { topCost } from './top-cost.js';
 import { grpc, http, http2, https, httpUndici, ws } from './unmodified.js';
 
 /** In the order in which `--help` lists them. */
@@ -71,6 +72,7 @@ export const QUESTIONS: readonly Question[] = [
   registerCost,
   loadCost,
   loadTruth,
+  topCost,
 ];
 
 /** The question that a command line names. @throws BenchFailure unless it names one that exists */

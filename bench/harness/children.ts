@@ -45,9 +45,7 @@ export function forkPeer(setup: PeerSetup): ChildProcess {
     ],
     stdio: ['ignore', 2, 2, 'ipc'],
   });
-  running.add(child);
-  child.once('exit', () => running.delete(child));
-  return child;
+  return keepChild(child);
 }
 
 /** Runs a program to its end, which comes with the run's at the latest. @returns its exit code and what it has printed */
@@ -69,7 +67,11 @@ export function runProgram(file: string, args: readonly string[]): Promise<{ exi
 
 /** Starts another process, which ends with the run. */
 export function forkHelper(file: string, args: readonly string[]): ChildProcess {
-  const child = fork(file, args, { execArgv: [], stdio: ['ignore', 2, 2, 'ipc'] });
+  return keepChild(fork(file, args, { execArgv: [], stdio: ['ignore', 2, 2, 'ipc'] }));
+}
+
+/** Has a process that somebody else has started end with the run. */
+export function keepChild<C extends ChildProcess>(child: C): C {
   running.add(child);
   child.once('exit', () => running.delete(child));
   return child;

@@ -1,5 +1,6 @@
 /** What the doctor tells: the same data for programs and for people. */
 import type { VerbsLibraries } from '../native/verbs.js';
+import type { SelfTestFigures } from './self-test-messages.js';
 
 /** Something that stands in the way, or that one should know. */
 export interface Finding {
@@ -129,6 +130,17 @@ export interface RdmaReport {
   /** The provider's option `listen`. */
   readonly listen: 'all' | readonly string[];
   readonly lockedMemory: LockedMemoryReport | null;
+}
+
+/** What came of the self test of one provider: `sanswitch doctor --self-test`. */
+export interface SelfTestReport {
+  readonly name: string;
+  readonly outcome: 'passed' | 'failed' | 'skipped';
+  /** Why it failed or was skipped; null: it has passed. */
+  readonly why: string | null;
+  /** Where the two processes met; null: nowhere. */
+  readonly address: string | null;
+  readonly figures: SelfTestFigures | null;
 }
 
 /** What `doctor()` resolves with. */

@@ -6,6 +6,7 @@ import type {
   ProviderReport,
   RdmaDeviceReport,
   RdmaReport,
+  SelfTestReport,
 } from './report.js';
 
 function findingLines({ severity, text, remedy }: Finding, indent: string): string[] {
@@ -106,6 +107,20 @@ function rdmaLines(rdma: RdmaReport): string[] {
     `  memlock     ${memoryText(rdma.lockedMemory)}`,
     `  fork        ${FORKS[rdma.libraries?.forkSafety ?? 'unknown']}`,
   ];
+}
+
+function selfTestLine({ name, outcome, why, address, figures }: SelfTestReport, width: number): string {
+  const label = `  ${name.padEnd(width)}  ${outcome}`;
+  if (figures === null) return `${label}: ${why}`;
+  const { roundTrips, p50Us, p99Us, bytes, mbPerS } = figures;
+  const times = `${roundTrips} round trips of 64 bytes, p50 ${p50Us.toFixed(1)} µs, p99 ${p99Us.toFixed(1)} µs`;
+  return `${label}: ${times}; ${bytes / 1_048_576} MiB there and back at ${Math.round(mbPerS)} MB/s each way (${address})`;
+}
+
+/** The lines of the self test, the last one ended. */
+export function selfTestText(reports: readonly SelfTestReport[]): string {
+  const width = Math.max(...reports.map(({ name }) => name.length));
+  return ['', 'Self test', ...reports.map((report) => selfTestLine(report, width)), ''].join('\n');
 }
 
 /** Lines of text, the last one ended. */

@@ -79,7 +79,7 @@ export class SwitchSocket implements InboundOwner {
   /** Calls that sent something. */
   sends = 0;
   /** Tells it from the thread's other sockets; 32 bits, which is enough for those that live at a time. */
-  readonly id = (lastId = (lastId + 1) >>> 0);
+  readonly id: number;
   /** Its place among the switch's sockets. */
   rosterIndex = -1;
 
@@ -101,6 +101,8 @@ export class SwitchSocket implements InboundOwner {
 
   /** @param stream of a connection that comes from another owner (rule 8.1); `inbound` has its part of it already */
   constructor(transport: Transport, inbound: Inbound, place: SocketPlace, stream: StreamState | null = null) {
+    lastId = (lastId + 1) >>> 0;
+    this.id = lastId;
     this.transport = transport;
     this.inbound = inbound;
     this.place = place;

@@ -10,7 +10,7 @@ const CLEAR_LINE = '\x1b[K';
 const CLEAR_REST = '\x1b[J';
 
 /** Keys that end it: q, Ctrl-C and Ctrl-D, which a terminal in raw mode hands over as they are. */
-const QUIT_KEYS = /[qQ\x03\x04]/;
+const QUIT_KEYS: readonly string[] = ['q', 'Q', '\x03', '\x04'];
 
 /** Lines that are no rows: the first, two headings, two empty ones and the help. */
 const FIXED_LINES = 6;
@@ -35,7 +35,8 @@ export class Screen {
     this.output = output;
     this.input = input;
     this.onKeys = (keys) => {
-      if (QUIT_KEYS.test(keys.toString('latin1'))) quit();
+      const pressed = keys.toString('latin1');
+      if (QUIT_KEYS.some((key) => pressed.includes(key))) quit();
     };
     output.write(ENTER);
     output.on('resize', this.onResize);
