@@ -8,15 +8,15 @@ import { type Selection, SORT_COLUMNS, select } from '../top/selection.js';
 import { reportLines } from '../top/table.js';
 import { type Command, parseCommandLine, UsageError } from './command.js';
 
-const HELP = `Usage: npx sanswitch top [--once] [--json] [--interval S] [--sort COLUMN] [--filter TEXT] [--provider NAME] [--pid PID]...
+const HELP = `Usage: npx sanswitch top [OPTIONS]
 
 Shows the processes of this user on this host that use sanswitch (by createSwitch, createRuntime, sanswitch/net or
-sanswitch/register), and their connections: who serves them, who is at the other end, what passes, how full the ring to the
-peer is, how often senders were blocked and threads woken, actors, their restarts and what waits in their mailboxes. On a
-terminal it is one live screen (q or Ctrl-C ends it), otherwise lines.
+sanswitch/register), and their connections: who serves them, who is at the other end, what passes, how full the ring to
+the peer is, how often senders were blocked and threads woken; actors, their restarts and what waits in their mailboxes.
+On a terminal it is one live screen (q or Ctrl-C ends it), otherwise lines.
 
-It only reads what the processes publish, and they do not notice. A process publishes at most five times a second, when
-something has happened. Connections that net or register leave on TCP/IP are the platform's own and not listed.
+It only reads what the processes publish: each at most five times a second, when something has happened. Connections
+that net or register leave on TCP/IP are the platform's own and not listed.
 
 Options:
   --once           one report, about one interval, and the end

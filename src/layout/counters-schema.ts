@@ -12,6 +12,7 @@ const addressBytes = 56;
 const fileBytes = 208 * 1024;
 if (headerBytes + entryLimit * entryBytes > fileBytes) throw new Error('the entries of a counters page need more room');
 
+/** Its numbers. */
 export const countersGroup = group('Counters page of a thread (src/stats, src/top)', [
   ['COUNTERS_MAGIC', 0x54434e53, '"SNCT": first word of every page.'],
   ['COUNTERS_VERSION', 1, 'Of the layout of page and entries.'],
@@ -21,6 +22,7 @@ export const countersGroup = group('Counters page of a thread (src/stats, src/to
   ['COUNTERS_ENTRY_LIMIT', entryLimit, 'Connections that have an entry; further ones are only counted.'],
 ]);
 
+/** Its structures. */
 export const countersStructs = [
   struct(
     'CountersPage',

@@ -3,6 +3,7 @@ import type { AddressInfo, Socket as PlatformSocket } from 'node:net';
 import { rethrowLater } from '../rethrow.js';
 import { Inbound } from '../socket/inbound.js';
 import type { Ends, SwitchSocket } from '../socket/socket.js';
+import { activity } from '../stats/activity.js';
 import { CompanionSet } from './companions.js';
 import { record, type SwitchContext } from './context.js';
 
@@ -64,6 +65,7 @@ export class SwitchListener {
       listener = new SwitchListener(context, request, connected, tcp);
       listener.open(draft);
       context.listeners.add(listener);
+      activity.note();
       for (const socket of early) listener.arrived(socket);
       return listener;
     } catch (error) {
@@ -94,6 +96,7 @@ export class SwitchListener {
   close(): Promise<void> {
     this.closing ??= new Promise((resolve) => {
       this.context.listeners.delete(this);
+      activity.note();
       this.companions.close();
       // The platform's own callback waits for the sockets that were accepted, which live on: listening ends at once.
       this.tcp.server.close();

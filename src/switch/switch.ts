@@ -5,6 +5,7 @@ import { SwitchClosedError } from '../errors.js';
 import { invalidArgType } from '../misuse.js';
 import type { SwitchSocket } from '../socket/socket.js';
 import type { AnyBytes, LentBytes, StreamSocket } from '../socket/stream-socket.js';
+import { activity } from '../stats/activity.js';
 import { Counters, type SwitchStats } from '../stats/counters.js';
 import { addCounterSource, removeCounterSource } from '../stats/publisher.js';
 import { type WatchAddresses, watchSystemAddresses } from './address-changes.js';
@@ -148,8 +149,10 @@ export class Switch {
     const draft = new DecisionDraft('listen', address.address, address.port);
     set.open(draft);
     context.listeners.add(set);
+    activity.note();
     const close = (): void => {
       context.listeners.delete(set);
+      activity.note();
       set.close();
     };
     return {

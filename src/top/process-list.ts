@@ -15,6 +15,23 @@ export interface ProcessEntry {
 
 const NAME_LENGTH_MAX = 40;
 
+/** Options of Node after which a value may stand as an argument of its own; of the common ones. */
+const EVALUATES: ReadonlySet<string> = new Set(['-e', '--eval', '-p', '--print', '-pe']);
+const TAKE_VALUES: ReadonlySet<string> = new Set([
+  ...[
+    '-r',
+    '--require',
+    '--import',
+    '--loader',
+    '--experimental-loader',
+    '-C',
+    '--conditions',
+    '--env-file',
+    '--title',
+  ],
+  ...EVALUATES,
+]);
+
 /** Troubles of our own; any other one is the process's, which is gone, not ours, or something else by now. */
 const OUR_TROUBLES: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM']);
 
@@ -39,9 +56,9 @@ function printable(text: string): string {
 function nameFrom(commandLine: string, comm: string): string {
   const [program = '', ...args] = commandLine.split('\0');
   if (!/^node\d*$/.test(basename(program))) return printable(comm.trim() || basename(program));
-  // Options with a value of their own are rare enough to be taken for the file.
-  const file = args.find((argument) => argument !== '' && !argument.startsWith('-'));
-  return printable(file === undefined ? 'node' : basename(file));
+  const at = args.findIndex((argument, i) => !argument.startsWith('-') && !TAKE_VALUES.has(args[i - 1] ?? ''));
+  const file = args[at] ?? '';
+  return printable(file === '' || args.slice(0, at).some((option) => EVALUATES.has(option)) ? 'node' : basename(file));
 }
 
 /** The name of a process of anybody's; null: it is gone. */
