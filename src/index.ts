@@ -59,3 +59,4 @@ export type {
 } from './switch/requests.js';
 export type { ProviderStatus } from './switch/running-provider.js';
 export { createSwitch, type Listener, type Switch } from './switch/switch.js';
+export type * from './top/report.js';

@@ -64,8 +64,8 @@ describe('sanswitch doctor --self-test', () => {
   });
 
   it.each([
-    ['WSPListen', 1, /^the connecting process: .*shm/],
-    ['WSPConnect', 1, /^the connecting process: .*shm/],
+    ['WSPListen', 1, /^the listening process: .*injected into WSPListen/],
+    ['WSPConnect', 1, /^the connecting process: .*injected into WSPConnect/],
     // In the middle of the round trips.
     ['WSPSend', 1_000, /^the (connecting|listening) process: .*(injected into WSPSend|ECONNRESET)/],
   ])('fails where the provider fails in %s', { timeout: LIMIT_MS }, async (call, nth, why) => {
