@@ -194,6 +194,14 @@ describe('npm run bench', () => {
     }
   });
 
+  it('top-cost: observed about as fast as unobserved', { timeout: LIMIT_MS, retry: RETRIES }, async () => {
+    const [line, ...others] = await ask('top-cost', '6');
+    expect(others).toEqual([]);
+    expect(line).toMatchObject({ variant: 'top', provider: 'shm', judged: true, size: 64, rounds: 11 });
+    expect(line?.baseline).toMatchObject({ name: 'unobserved', provider: 'shm' });
+    expect(line?.ratio).toBeGreaterThan(0.97 * TENTH);
+  });
+
   it('accept: by itself and with workers, beside node:net', { timeout: LIMIT_MS }, async () => {
     const lines = await ask('accept', '1');
     expect(lines.length).toBe(4);
