@@ -12,6 +12,9 @@ const WORD = 2 ** 32;
 const BUCKETS = 33;
 const PLACES = SUB_BUCKETS + (BUCKETS - 1) * HALF;
 
+/** More are not added: their number is to stay an exact one. */
+const TOTAL_MAX = 2 ** 48;
+
 /** What is recorded instead of a greater value. */
 export const VALUE_MAX = 2 ** (SUB_BUCKET_BITS + BUCKETS - 1) - 1;
 
@@ -36,12 +39,25 @@ function placeOf(value: number): number {
   return bucket * HALF + Math.floor(value / 2 ** bucket);
 }
 
-/** The middle of the values that share a place. */
+/** How many values share a place. */
+function widthAt(place: number): number {
+  return place < SUB_BUCKETS ? 1 : 2 ** (Math.floor(place / HALF) - 1);
+}
+
+/** The least of them. */
+function leastAt(place: number): number {
+  return place < SUB_BUCKETS ? place : (place - (Math.floor(place / HALF) - 1) * HALF) * widthAt(place);
+}
+
+/** The middle of them. */
 function valueAt(place: number): number {
-  if (place < SUB_BUCKETS) return place;
-  const bucket = Math.floor(place / HALF) - 1;
-  const width = 2 ** bucket;
-  return (place - bucket * HALF) * width + width / 2;
+  return leastAt(place) + Math.floor(widthAt(place) / 2);
+}
+
+/** An end of a distribution as another tells it, if it can be in that place. */
+function endWithin(place: number, end: number | null): number {
+  const least = leastAt(place);
+  return end !== null && end >= least && end < least + widthAt(place) ? end : valueAt(place);
 }
 
 /** One distribution. Of integers from 0 to `VALUE_MAX`, in whatever unit. */
@@ -61,9 +77,14 @@ export class Counts {
     if (kept > this.max) this.max = kept;
   }
 
-  /** The smallest value that so many percent of all do not exceed, within a thousandth; 0 if there is none. @param percentile 0 to 100 */
+  /**
+   * The smallest value that so many percent of all do not exceed, within a thousandth; 0 if there is none.
+   * @param percentile 0 to 100, by thousandths
+   */
   at(percentile: number): number {
-    let left = Math.max(1, Math.ceil((percentile / 100) * this.total));
+    // In integers: 99.9 / 100 is a little more than it should be, and would be the 1,000th of 1,000.
+    const thousandths = Math.round(percentile * 1_000);
+    let left = Math.max(1, Math.ceil((thousandths * this.total) / 100_000));
     if (this.total === 0) return 0;
     for (let place = 0; place < PLACES; place++) {
       left -= this.counts[place] as number;
@@ -74,18 +95,21 @@ export class Counts {
 
   /** Adds what another, maybe in another process, has recorded. What can't be is left out. */
   add({ places, min, max }: PackedCounts): void {
-    let added = 0;
+    let low = PLACES;
+    let high = -1;
     for (let at = 0; at + 1 < places.length; at += 2) {
       const place = places[at] as number;
       const count = places[at + 1] as number;
-      if (!(Number.isInteger(place) && place >= 0 && place < PLACES && count > 0)) continue;
+      if (!(Number.isInteger(place) && place >= 0 && place < PLACES)) continue;
+      if (!(Number.isInteger(count) && count > 0 && count <= TOTAL_MAX - this.total)) continue;
       this.counts[place] = (this.counts[place] as number) + count;
-      added += count;
+      this.total += count;
+      low = Math.min(low, place);
+      high = Math.max(high, place);
     }
-    this.total += added;
-    if (added === 0) return;
-    this.min = Math.min(this.min, min ?? this.min);
-    this.max = Math.max(this.max, max);
+    if (high < 0) return;
+    this.min = Math.min(this.min, endWithin(low, min));
+    this.max = Math.max(this.max, endWithin(high, max));
   }
 
   /** Everything, for `add`. */

@@ -1,26 +1,25 @@
 /** A distribution as a report has it. */
 import { build, encodeIntoCompressedBase64 } from 'hdr-histogram-js';
-import type { Counts } from './counts.js';
+import { type Counts, VALUE_MAX } from './counts.js';
 import type { Latency } from './report.js';
 
 /** Those that a report lists. */
 export const PERCENTILES = [50, 75, 90, 99, 99.9, 99.99, 99.999] as const;
 
 const NS_PER_US = 1_000;
-const HIGHEST_NS = 3_600e9;
 
 /** @param counts of nanoseconds */
 export function latencyOf(counts: Counts): Latency {
   const hdr = build({
     bitBucketSize: 64,
     lowestDiscernibleValue: 1,
-    highestTrackableValue: HIGHEST_NS,
+    highestTrackableValue: VALUE_MAX,
     numberOfSignificantValueDigits: 3,
   });
   let sum = 0;
   let squares = 0;
   counts.each((value, count) => {
-    hdr.recordValueWithCount(Math.min(HIGHEST_NS, Math.floor(value)), count);
+    hdr.recordValueWithCount(value, count);
     sum += value * count;
     squares += value * value * count;
   });
