@@ -9,6 +9,9 @@ export class Arrivals {
   /** When the next one is to start, in milliseconds of `performance.now()`. */
   next_ms: number;
   private readonly mean_ms: number;
+  private readonly first_ms: number;
+  /** Means that have passed since the first one: sums of distances would drift by their rounding. */
+  private passed = 0;
   private readonly random: Random | null;
 
   /**
@@ -18,12 +21,13 @@ export class Arrivals {
   constructor(kind: ArrivalKind, rate_per_s: number, start_ms: number, phase: number, seed: number) {
     this.mean_ms = 1_000 / rate_per_s;
     this.random = kind === 'poisson' ? new Random(seed) : null;
-    this.next_ms = start_ms + this.mean_ms * phase;
+    this.first_ms = start_ms + this.mean_ms * phase;
+    this.next_ms = this.first_ms;
   }
 
   /** The present one has started. */
   advance(): void {
-    const { random, mean_ms } = this;
-    this.next_ms += random === null ? mean_ms : -Math.log(1 - random.next()) * mean_ms;
+    this.passed += this.random === null ? 1 : -Math.log(1 - this.random.next());
+    this.next_ms = this.first_ms + this.passed * this.mean_ms;
   }
 }
