@@ -1,5 +1,6 @@
 /** What a run is to do, checked. Plain data: it is told to workers, and to generators on other hosts. */
 import type { ArrivalKind } from './arrivals.js';
+import { Random } from './random.js';
 import type { SizeMix } from './sizes.js';
 
 /**
@@ -37,7 +38,7 @@ export interface RunPlan {
   readonly arrivals: ArrivalKind;
   readonly warmup_ms: number;
   readonly duration_ms: number;
-  /** Ends after so many requests, if `duration_ms` is not over before; null: no such end. */
+  /** Ends after so many requests, at least one for each connection, if `duration_ms` is not over before; null: no such end. */
   readonly requests: number | null;
   /** It wakes no more often than this, and begins what is due together; 0: at each arrival. */
   readonly tick_ms: number;
@@ -55,14 +56,28 @@ function portions(total: number, parts: number): number[] {
   return Array.from({ length: parts }, (_, i) => least + (i < more ? 1 : 0)).filter((part) => part > 0);
 }
 
-/** A run's shares for so many workers, or hosts: connections and rate are divided. At most one for each connection. */
+/** A seed of its own for each part of each part. */
+function seedOf(seed: number, part: number): number {
+  return Math.floor(new Random(seed + part * 7_919).next() * 2 ** 32);
+}
+
+/**
+ * A run's shares for so many workers, or hosts: connections, rate and requests are divided, nothing is lost. At most one for each
+ * connection; shares may be shared again. @param plan of no fewer requests than connections
+ */
 export function share(plan: RunPlan, parts: number): RunPlan[] {
-  const connections = portions(plan.connections, parts);
-  return connections.map((own, index) => ({
-    ...plan,
-    connections: own,
-    rate_per_s: plan.rate_per_s === null ? null : (plan.rate_per_s * own) / plan.connections,
-    requests: plan.requests === null ? null : Math.ceil((plan.requests * own) / plan.connections),
-    seed: plan.seed + index * 7_919,
-  }));
+  const { requests } = plan;
+  let before = 0;
+  return portions(plan.connections, parts).map((own, index, all) => {
+    const upTo = (connections: number): number => Math.floor(((requests ?? 0) * connections) / plan.connections);
+    const first = upTo(before);
+    before += own;
+    return {
+      ...plan,
+      connections: own,
+      rate_per_s: plan.rate_per_s === null ? null : (plan.rate_per_s * own) / plan.connections,
+      requests: requests === null ? null : upTo(before) - first,
+      seed: all.length > 1 ? seedOf(plan.seed, index) : plan.seed,
+    };
+  });
 }
