@@ -44,20 +44,22 @@ function between(first: number, last: number, count: string | undefined, { name,
     throw new NumberError(`${name}: a range goes upwards, in 2 to ${STEPS_MAX} steps, as in 1000..64000x7`);
   }
   const ratio = count === undefined ? 2 : (last / first) ** (1 / (steps - 1));
-  return Array.from({ length: steps }, (_, i) => {
+  const values = Array.from({ length: steps }, (_, i) => {
     const value = i === steps - 1 && count !== undefined ? last : first * ratio ** i;
     return isWhole ? Math.round(value) : value;
   });
+  // Steps closer than whole numbers are would be the same run again.
+  return [...new Set(values)];
 }
 
 /** Sizes that are drawn: `64`, `64-1024`, `64:9/4096:1` (nine of ten are 64). @throws NumberError */
 export function readMix(text: string, range: NumberRange): SizeMix {
   return text.split('/').map((part): SizeRange => {
-    const [sizes = '', weightText] = part.split(':');
-    const [least = '', most = least] = sizes.split('-');
-    const weight = weightText === undefined ? 1 : Number(weightText);
+    const [sizes = '', weightText = '1', ...more] = part.split(':');
+    const [least = '', most = least, ...others] = sizes.split('-');
+    const weight = /^\d+(\.\d+)?$/.test(weightText) ? Number(weightText) : 0;
     const ends = { least: readNumber(least, range), most: readNumber(most, range) };
-    if (!(weight > 0) || !Number.isFinite(weight) || ends.least > ends.most) {
+    if (!(weight > 0) || ends.least > ends.most || more.length + others.length > 0) {
       throw new NumberError(`${range.name}: '${part}' is no size, as in 64, 64-1024 or 64:9/4096:1`);
     }
     return { ...ends, weight };

@@ -94,6 +94,9 @@ function ratesOf({ rate, search, slo, 'in-flight': inFlight }: LoadValues): read
   );
 }
 
+/** What all runs of an order have. */
+type Common = Omit<RunPlan, 'name' | 'sizes' | 'answers' | 'rate_per_s'>;
+
 interface Variation {
   readonly size: string;
   readonly rate_per_s: number | null;
@@ -102,6 +105,18 @@ interface Variation {
 function nameOf({ size, rate_per_s }: Variation, hasSizes: boolean, inFlight: number): string {
   const rate = rate_per_s === null ? `closed loop, ${inFlight} in flight` : `${Number(rate_per_s.toPrecision(6))}/s`;
   return hasSizes ? `${size} B, ${rate}` : rate;
+}
+
+/** What each may be, and both together can't. */
+function checkTogether({ search, slo }: LoadValues, common: Common, sizes: number): void {
+  const { protocol, connections, requests } = common;
+  if (search && sizes > 1) throw new LoadOptionError(`--search looks for the rate of one --size, not of ${sizes}`);
+  if (slo !== undefined && protocol === 'stream') {
+    throw new LoadOptionError('--slo is about answers: --protocol stream has none');
+  }
+  if (requests !== null && requests < connections) {
+    throw new LoadOptionError(`--requests: at least one for each of the ${connections} connections`);
+  }
 }
 
 function orderOf(targetText: string | undefined, values: LoadValues, command: string): LoadOrder {
@@ -116,8 +131,9 @@ function orderOf(targetText: string | undefined, values: LoadValues, command: st
   const sizes = values.size
     .split(',')
     .flatMap((text) => (text.includes('..') ? readNumbers(text, RANGES.size).map(String) : [text]));
-  const variations = sizes.flatMap((size) => rates.map((rate_per_s) => ({ size, rate_per_s })));
   const common = commonOf(values, target, protocol, inFlight);
+  checkTogether(values, common, sizes.length);
+  const variations = sizes.flatMap((size) => rates.map((rate_per_s) => ({ size, rate_per_s })));
   const plans = variations.map((variation): RunPlan => {
     const mix = readMix(variation.size, RANGES.size);
     return {
@@ -151,12 +167,7 @@ function inFlightOf(values: LoadValues, isClosed: boolean, isHttp: boolean): num
   return isClosed || isHttp ? 1 : OPEN_IN_FLIGHT;
 }
 
-function commonOf(
-  values: LoadValues,
-  target: Target,
-  protocol: RunPlan['protocol'],
-  inFlight: number,
-): Omit<RunPlan, 'name' | 'sizes' | 'answers' | 'rate_per_s'> {
+function commonOf(values: LoadValues, target: Target, protocol: RunPlan['protocol'], inFlight: number): Common {
   const ms = (text: string, range: NumberRange): number => readNumber(text, range) * MS_PER_S;
   return {
     target,

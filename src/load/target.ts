@@ -16,6 +16,14 @@ const PROVIDERS: Readonly<Record<string, readonly string[]>> = {
 const STRICT: Readonly<Record<string, readonly string[]>> = { 'shm:': ['shm!'], 'verbs:': ['verbs!'] };
 const DEFAULT_PORT = 80;
 
+/** Whether there is one provider that a fallback would be from. @throws TargetError */
+function checkStrict(scheme: string, providers: readonly string[] | null): void {
+  const about = "--strict is about the target's provider:";
+  if (providers !== null) throw new TargetError(`${about} with --providers write ${providers[0]}! instead`);
+  // tcp:// is nothing else anyway.
+  if (scheme !== 'tcp:' && STRICT[scheme] === undefined) throw new TargetError(`${about} ${scheme}// names none`);
+}
+
 /**
  * Reads one.
  * @param isStrict a fallback is an error: `shm://` and `verbs://` demand their provider @param providers in place of the scheme's
@@ -34,11 +42,16 @@ export function readTarget(text: string, isStrict: boolean, providers: readonly 
   } catch {
     throw new TargetError(`'${text}' is no target: as in ${scheme}//127.0.0.1:7000`);
   }
-  if (url.port === '' && !isWeb)
-    throw new TargetError(`'${text}' names no port: as in ${scheme}//${url.hostname}:7000`);
-  if (url.username !== '' || (!isWeb && url.pathname !== '/')) {
+  // The platform leaves out the port that is usual for http.
+  const authority = text.slice(scheme.length + 2).replace(/[/?#].*/s, '');
+  const hasPort = url.port !== '' || /:0*80$/.test(authority);
+  if (!(hasPort || isWeb)) throw new TargetError(`'${text}' names no port: as in ${scheme}//${url.hostname}:7000`);
+  if (url.port === '0') throw new TargetError(`'${text}' is no target: nobody listens on port 0`);
+  const isPlace = url.pathname === '/' && url.search === '' && url.hash === '';
+  if (url.username !== '' || url.password !== '' || !(isWeb || isPlace)) {
     throw new TargetError(`'${text}' has parts that ${scheme}// has no use for`);
   }
+  if (isStrict) checkStrict(scheme, providers);
   return {
     url: text,
     host: url.hostname.replace(/^\[|\]$/g, ''),
