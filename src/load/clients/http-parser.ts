@@ -89,21 +89,23 @@ export class ResponseParser {
   }
 
   private readHead(text: string): void {
-    const match = /^HTTP\/1\.([01]) (\d{3})/.exec(text);
+    // Whether it came in one piece or in many.
+    if (text.length > HEAD_BYTES_MAX) return this.die('a head of more than 64 KiB');
+    const match = /^HTTP\/1\.([01]) ([1-9]\d{2})[ \r]/.exec(text);
     if (match === null) return this.die('no HTTP/1.1 status line');
     this.status = Number(match[2]);
     const fields = text.toLowerCase();
-    const connection = fieldIn(fields, '\r\nconnection:');
+    const connection = fieldIn(fields, '\r\nconnection:') ?? '';
     this.closes = match[1] === '0' ? !connection.includes('keep-alive') : connection.includes('close');
     // An interim response: the real one follows.
     if (this.status < 200 && this.status !== 101) return;
     if (this.status === 204 || this.status === 304) return this.complete();
-    if (fieldIn(fields, '\r\ntransfer-encoding:').includes('chunked')) {
+    if (fieldIn(fields, '\r\ntransfer-encoding:')?.includes('chunked')) {
       this.state = 'chunk-line';
       return;
     }
     const length = fieldIn(fields, '\r\ncontent-length:');
-    if (length === '') {
+    if (length === null) {
       this.closes = true;
       this.state = 'until-end';
       return;
@@ -158,10 +160,10 @@ export class ResponseParser {
   }
 }
 
-/** A field's value, trimmed; empty: it is not there. @param fields in lower case */
-function fieldIn(fields: string, name: string): string {
+/** A field's value, trimmed; null: it is not there. @param fields in lower case */
+function fieldIn(fields: string, name: string): string | null {
   const at = fields.indexOf(name);
-  if (at < 0) return '';
+  if (at < 0) return null;
   const start = at + name.length;
   return fields.slice(start, fields.indexOf('\r', start)).trim();
 }

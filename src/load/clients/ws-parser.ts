@@ -2,13 +2,17 @@
 
 const FIN = 0x80;
 const MASKED = 0x80;
+const RESERVED = 0x70;
 const OPCODE = 0x0f;
 const LENGTH = 0x7f;
 const LENGTH_16 = 126;
 const LENGTH_64 = 127;
 const CONTROL_FROM = 0x8;
+const CONTINUATION = 0x0;
+const DATA_LAST = 0x2;
 const CLOSE = 0x8;
 const PING = 0x9;
+const CONTROL_LAST = 0xa;
 const CONTROL_BYTES_MAX = 125;
 const MESSAGE_BYTES_MAX = 2 ** 40;
 
@@ -33,6 +37,8 @@ export class FrameParser {
   private left = 0;
   private opcode = 0;
   private isFinal = false;
+  /** A message has begun, and its last fragment has not come. */
+  private isInside = false;
   private control: number[] = [];
   private isDead = false;
 
@@ -57,9 +63,8 @@ export class FrameParser {
       this.isFinal = (first & FIN) !== 0;
       this.opcode = first & OPCODE;
       const length = second & LENGTH;
-      if ((second & MASKED) !== 0) return this.die('a masked frame of a server');
-      const isControl = this.opcode >= CONTROL_FROM;
-      if (isControl && (length > CONTROL_BYTES_MAX || !this.isFinal)) return this.die('a control frame in pieces');
+      const objection = this.objectionTo(first, second);
+      if (objection !== null) return this.die(objection);
       this.headerBytes = length === LENGTH_64 ? 10 : length === LENGTH_16 ? 4 : 2;
       this.left = length;
     } else if (header.length === this.headerBytes) {
@@ -67,6 +72,19 @@ export class FrameParser {
       if (this.left > MESSAGE_BYTES_MAX) return this.die('a frame of more than 2^40 bytes');
     }
     if (header.length === this.headerBytes && this.left === 0) this.complete();
+  }
+
+  /** What makes a frame none of a server's that speaks no extension. */
+  private objectionTo(first: number, second: number): string | null {
+    const { opcode, isFinal, isInside } = this;
+    if ((second & MASKED) !== 0) return 'a masked frame of a server';
+    if ((first & RESERVED) !== 0) return 'an extension that was not agreed on';
+    if (opcode >= CONTROL_FROM) {
+      if (opcode > CONTROL_LAST) return 'a control frame of no known kind';
+      return (second & LENGTH) > CONTROL_BYTES_MAX || !isFinal ? 'a control frame in pieces' : null;
+    }
+    if (opcode > DATA_LAST) return 'a frame of no known kind';
+    return isInside === (opcode === CONTINUATION) ? null : 'a message inside of another, or the rest of none';
   }
 
   private payload(bytes: Uint8Array, at: number): number {
@@ -83,7 +101,10 @@ export class FrameParser {
     const { opcode, events } = this;
     if (opcode === PING) events.ping(Uint8Array.from(this.control.splice(0)));
     else if (opcode === CLOSE) events.closing();
-    else if (opcode < CONTROL_FROM && this.isFinal) events.message();
+    else if (opcode < CONTROL_FROM) {
+      this.isInside = !this.isFinal;
+      if (this.isFinal) events.message();
+    }
   }
 
   private die(why: string): void {
