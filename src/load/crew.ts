@@ -19,6 +19,7 @@ import { Sizes } from './sizes.js';
 const BURST = 64;
 const DELAY_RESOLUTION_MS = 10;
 const NS_PER_MS = 1e6;
+const BEAT_MS = 1_000;
 /** So long before a request is due the generator stops sleeping: about what a wake-up takes. It bounds the spinning, too. */
 const SPIN_MS = 0.05;
 /** Workers begin at different phases of their rate, by their seeds. */
@@ -70,6 +71,11 @@ export class Crew implements ClientEvents {
   private owed = 0;
   /** When a place became free after all had been busy. */
   private freeSince_ms = 0;
+  /** It was ended before it began. */
+  private isCancelled = false;
+  /** All requests that were wanted have been begun; and when one was settled last. */
+  private isCounted = false;
+  private settled_ms = 0;
   private lost: string | null = null;
   private finish: () => void = () => {};
 
@@ -102,17 +108,24 @@ export class Crew implements ClientEvents {
     this.from_ms = start_ms + plan.warmup_ms;
     this.to_ms = this.from_ms + plan.duration_ms;
     this.recorder = new Recorder(plan.rate_per_s !== null, this.from_ms, this.to_ms, this.told);
+    if (this.isCancelled) {
+      this.to_ms = this.from_ms;
+      return this.note();
+    }
     if (plan.rate_per_s !== null) {
       const phase = (plan.seed % PHASES) / PHASES;
       this.arrivals = new Arrivals(plan.arrivals, plan.rate_per_s, start_ms, phase, plan.seed);
     }
     this.state = 'running';
     const watch = setTimeout(() => this.stalls.enable(), plan.warmup_ms);
+    // Of seconds in which nothing happens nobody else would tell.
+    const beat = setInterval(() => this.recorder.turn(performance.now()), BEAT_MS);
     await new Promise<void>((resolve) => {
       this.finish = resolve;
       this.pump();
     });
     clearTimeout(watch);
+    clearInterval(beat);
     this.stalls.disable();
     return this.note();
   }
@@ -120,7 +133,10 @@ export class Crew implements ClientEvents {
   /** Ends the measured time now; `run` resolves soon. */
   stop(): void {
     if (this.state === 'running') this.drain(Math.max(performance.now(), this.from_ms));
-    else this.finish();
+    else if (this.state === 'idle') {
+      this.isCancelled = true;
+      this.roster.close();
+    } else this.finish();
   }
 
   /** Closes everything. */
@@ -155,14 +171,14 @@ export class Crew implements ClientEvents {
     this.settled(client, now_ms);
   }
 
-  gone(client: Client, code: string, lost_ms: readonly number[]): void {
+  gone(client: Client, code: string | null, lost_ms: readonly number[]): void {
     this.berths.drop(client);
     const measured = lost_ms.filter((intended_ms) => this.isMeasured(intended_ms)).length;
     this.outstanding -= lost_ms.length;
     this.owed -= measured;
-    if (measured > 0) this.recorder.failure(code, performance.now(), measured);
-    else this.fault(code);
-    this.roster.gone(client, this.state === 'running');
+    if (code !== null && measured > 0) this.recorder.failure(code, performance.now(), measured);
+    else if (code !== null) this.fault(code);
+    this.roster.gone(client, this.state === 'running' || this.state === 'idle');
     if (this.state === 'draining' && this.outstanding === 0) this.finish();
   }
 
@@ -177,6 +193,8 @@ export class Crew implements ClientEvents {
   }
 
   private joined(client: Client): void {
+    // Until now nothing could be begun, by no fault of the generator's.
+    if (this.berths.free === 0) this.freeSince_ms = performance.now();
     for (let i = 0; i < this.plan.inFlight; i++) this.berths.give(client);
     if (this.state === 'running') this.pump();
   }
@@ -184,9 +202,10 @@ export class Crew implements ClientEvents {
   /** A request has come to its end. */
   private settled(client: Client, now_ms: number): void {
     this.outstanding -= 1;
-    const wasFull = this.berths.free === 0;
+    this.settled_ms = now_ms;
+    const wasFull = this.berths.free === 0 && !client.isGone;
     if (wasFull) this.freeSince_ms = now_ms;
-    this.berths.give(client);
+    if (!client.isGone) this.berths.give(client);
     if (this.state === 'running') {
       // Whoever found all places busy sleeps to the end: it has to be told of the next arrival.
       const { arrivals } = this;
@@ -249,9 +268,11 @@ export class Crew implements ClientEvents {
   private drain(now_ms: number): void {
     this.state = 'draining';
     this.to_ms = Math.min(this.to_ms, now_ms);
+    this.isCounted = this.measured >= this.limit;
+    if (!this.isCounted) this.recorder.end(this.to_ms);
     const { arrivals } = this;
-    if (arrivals !== null && this.measured < this.limit) {
-      for (; arrivals.next_ms < this.to_ms; arrivals.advance()) {
+    if (arrivals !== null) {
+      for (; arrivals.next_ms < this.to_ms && this.measured + this.neverBegun < this.limit; arrivals.advance()) {
         if (!this.isMeasured(arrivals.next_ms)) continue;
         this.neverBegun += 1;
         this.recorder.neverBegun(arrivals.next_ms, now_ms);
@@ -260,6 +281,7 @@ export class Crew implements ClientEvents {
     if (this.outstanding === 0) return this.finish();
     const impatient = setTimeout(() => {
       if (this.owed > 0) this.recorder.failure('ETIMEDOUT', performance.now(), this.owed);
+      else this.recorder.fault('ETIMEDOUT');
       this.finish();
     }, this.plan.patience_ms);
     const finish = this.finish;
@@ -278,7 +300,7 @@ export class Crew implements ClientEvents {
   private note(): CrewNote {
     const { recorder, roster, stalls } = this;
     this.state = 'over';
-    recorder.finish();
+    recorder.finish(Math.min(performance.now(), this.isCounted ? Number.POSITIVE_INFINITY : this.to_ms));
     return {
       started: recorder.started,
       completed: recorder.completed,
@@ -292,7 +314,8 @@ export class Crew implements ClientEvents {
       reconnects: roster.reconnects,
       served: roster.served(),
       longestStall_ms: Math.max(0, stalls.max / NS_PER_MS - DELAY_RESOLUTION_MS),
-      measured_ms: this.to_ms - this.from_ms,
+      // Of a number of requests the time is that until the last answer, or few that take long would make a great rate.
+      measured_ms: (this.isCounted ? Math.max(this.to_ms, this.settled_ms) : this.to_ms) - this.from_ms,
       lost: this.lost,
     };
   }

@@ -35,7 +35,7 @@ export class Recorder {
   private second = 0;
   private secondEnds_ms: number;
   private readonly before = { started: 0, completed: 0, failed: 0 };
-  private readonly end_ms: number;
+  private end_ms: number;
 
   /** @param told once for each second, some time after it */
   constructor(isOpenLoop: boolean, start_ms: number, end_ms: number, told: (note: SecondNote) => void) {
@@ -91,8 +91,15 @@ export class Recorder {
     while (now_ms >= this.secondEnds_ms && this.secondEnds_ms < this.end_ms) this.tell();
   }
 
-  /** Tells of what has not been told. */
-  finish(): void {
+  /** The measured time has ended before it should: there are no seconds behind this. */
+  end(now_ms: number): void {
+    this.turn(now_ms);
+    this.end_ms = Math.min(this.end_ms, now_ms);
+  }
+
+  /** Tells of what has not been told, seconds in which nothing happened too. */
+  finish(now_ms: number): void {
+    this.turn(now_ms);
     this.tell();
   }
 

@@ -8,6 +8,15 @@ const TOGETHER = 64;
 /** After a connection is lost the next is tried so much later, and twice that each time it fails. */
 const RETRY_MS = { first: 50, most: 1_000 };
 
+/** A server has ended a connection before anything could be asked on it. */
+class LostConnection extends Error {
+  readonly code = 'ECLOSED';
+
+  constructor() {
+    super('the server has ended a connection before anything was asked');
+  }
+}
+
 /** What it needs, and whom it tells. */
 export interface RosterOwner {
   /** @throws why there is none */
@@ -43,9 +52,11 @@ export class Roster {
     for (let made = 0; made < connections && !this.isClosed; made += TOGETHER) {
       const together = Math.min(TOGETHER, connections - made);
       const opened = await Promise.allSettled(Array.from({ length: together }, () => this.owner.open()));
-      for (const one of opened) if (one.status === 'fulfilled') this.join(one.value);
+      let isShort = false;
+      for (const one of opened) if (one.status === 'fulfilled') isShort = !this.join(one.value) || isShort;
       const failed = opened.find((one) => one.status === 'rejected');
       if (failed !== undefined) throw failed.reason;
+      if (isShort) throw new LostConnection();
     }
   }
 
@@ -53,7 +64,8 @@ export class Roster {
   gone(client: Client, isWanted: boolean): void {
     if (!this.clients.delete(client)) return;
     this.tally(client);
-    if (isWanted) this.again(this.retry_ms);
+    // A server that ends connections after so many answers takes the next at once.
+    if (isWanted) this.again(client.isOfUse ? 0 : this.retry_ms);
   }
 
   /** Of all connections so far. */
@@ -86,8 +98,13 @@ export class Roster {
     this.received += bytesReceived;
   }
 
-  private join(client: Client): void {
-    if (this.isClosed) return client.close();
+  /** @returns false: it is gone already, which was told before it had joined */
+  private join(client: Client): boolean {
+    if (client.isGone) return false;
+    if (this.isClosed) {
+      client.close();
+      return true;
+    }
     this.clients.add(client);
     this.aloneSince_ms = null;
     this.retry_ms = RETRY_MS.first;
@@ -96,24 +113,28 @@ export class Roster {
     const key = `${provider} ${why}`;
     this.servedBy.set(key, { provider, why, connections: (this.servedBy.get(key)?.connections ?? 0) + 1 });
     this.owner.joined(client);
+    return true;
   }
 
   private again(delay_ms: number): void {
     if (this.clients.size === 0) this.aloneSince_ms ??= performance.now();
     const retry = setTimeout(async () => {
       this.retries.delete(retry);
+      let client: Client;
       try {
-        const client = await this.owner.open();
-        if (!this.isClosed) this.reconnects += 1;
-        this.join(client);
+        client = await this.owner.open();
       } catch (error) {
-        if (!this.isClosed) this.missed(codeOf(error));
+        this.missed(codeOf(error));
+        return;
       }
+      if (!this.isClosed) this.reconnects += 1;
+      if (!this.join(client)) this.missed(new LostConnection().code);
     }, delay_ms);
     this.retries.add(retry);
   }
 
   private missed(code: string): void {
+    if (this.isClosed) return;
     this.owner.failed(code);
     const { aloneSince_ms } = this;
     if (aloneSince_ms !== null && performance.now() - aloneSince_ms >= this.patience_ms) {

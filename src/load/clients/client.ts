@@ -13,8 +13,11 @@ export interface ClientEvents {
   sent(client: Client, intended_ms: number, now_ms: number): void;
   /** A request is answered with what the protocol calls a failure: `HTTP_503`. */
   refused(client: Client, intended_ms: number, code: string, now_ms: number): void;
-  /** The connection is gone, and with it the requests that had no answer. Told once. @param code why */
-  gone(client: Client, code: string, lost_ms: readonly number[]): void;
+  /**
+   * The connection is gone, and with it the requests that had no answer. Told once.
+   * @param code why; null: the server said that it would, and nothing is lost
+   */
+  gone(client: Client, code: string | null, lost_ms: readonly number[]): void;
 }
 
 /** The times of requests that have no answer yet, in order: a ring of a fixed length. */
@@ -58,10 +61,12 @@ export class Pending {
     this.count -= 1;
   }
 
-  /** The intended start times of all. */
-  list(): number[] {
+  /** Removes all. @returns their intended start times */
+  clear(): number[] {
     const { length } = this.intended;
-    return Array.from({ length: this.count }, (_, i) => this.intendedAt((this.first + i) % length));
+    const all = Array.from({ length: this.count }, (_, i) => this.intendedAt((this.first + i) % length));
+    this.count = 0;
+    return all;
   }
 }
 
@@ -69,10 +74,12 @@ export class Pending {
 export abstract class Client {
   bytesSent = 0;
   bytesReceived = 0;
+  /** It has had an answer. */
+  isOfUse = false;
   protected readonly socket: StreamSocket<AnyBytes>;
   protected readonly events: ClientEvents;
   protected readonly pending: Pending;
-  private isGone = false;
+  private isOver = false;
 
   /** @param socket connected, and nobody else's */
   constructor(socket: StreamSocket<AnyBytes>, events: ClientEvents, inFlight: number) {
@@ -92,6 +99,11 @@ export abstract class Client {
       },
       closed: (_, error) => this.over(error === null ? 'ECLOSED' : codeOf(error)),
     };
+  }
+
+  /** No request may be begun on it any more. */
+  get isGone(): boolean {
+    return this.isOver;
   }
 
   /** Who serves it. */
@@ -116,21 +128,33 @@ export abstract class Client {
   /** The server has sent its last: nothing more is answered. */
   protected ended(): void {}
 
-  /** The oldest request is answered with a failure. */
-  protected refuse(code: string, now_ms: number): void {
+  /**
+   * The oldest request is answered with a failure.
+   * @param isLast the server ends the connection after this: before the answer is told, for who hears of it begins the next
+   */
+  protected refuse(code: string, now_ms: number, isLast = false): void {
     const intended_ms = this.pending.intendedAt(this.pending.head);
     this.pending.removeHead();
+    this.isOfUse = true;
+    if (isLast) this.leave();
     this.events.refused(this, intended_ms, code, now_ms);
   }
 
-  /** The oldest request is answered. */
-  protected answer(now_ms: number): void {
+  /** The oldest request is answered. @param isLast as of `refuse` */
+  protected answer(now_ms: number, isLast = false): void {
     const { pending } = this;
     const place = pending.head;
     const intended_ms = pending.intendedAt(place);
     const started_ms = pending.startedAt(place);
     pending.removeHead();
+    this.isOfUse = true;
+    if (isLast) this.leave();
     this.events.answered(this, intended_ms, started_ms, now_ms);
+  }
+
+  private leave(): void {
+    this.over(this.pending.count === 0 ? null : 'ECLOSED');
+    this.socket.abort();
   }
 
   /** What the server says is no answer, whatever follows: the connection is given up. */
@@ -141,14 +165,15 @@ export abstract class Client {
 
   /** Ends it. Nothing is told any more. */
   close(): void {
-    this.isGone = true;
+    this.isOver = true;
     this.socket.abort();
   }
 
-  private over(code: string): void {
-    if (this.isGone) return;
-    this.isGone = true;
-    this.events.gone(this, code, this.pending.list());
+  private over(code: string | null): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    // What the same piece brings behind the end finds no request that it could be an answer to.
+    this.events.gone(this, code, this.pending.clear());
   }
 }
 

@@ -36,9 +36,8 @@ export class HttpClient extends Client implements ResponseEvents {
 
   response(status: number, closes: boolean): void {
     if (this.pending.count === 0) return this.fail('EUNEXPECTED');
-    if (status >= FAILURE_FROM) this.refuse(`HTTP_${status}`, this.now_ms);
-    else this.answer(this.now_ms);
-    if (closes) this.fail('ECLOSED');
+    if (status >= FAILURE_FROM) this.refuse(`HTTP_${status}`, this.now_ms, closes);
+    else this.answer(this.now_ms, closes);
   }
 
   nonsense(): void {

@@ -139,7 +139,7 @@ export class WsClient extends Client implements FrameEvents {
   }
 
   ping(bytes: Uint8Array): void {
-    this.socket.send(frameOf(PONG, bytes));
+    if (!this.isGone) this.socket.send(frameOf(PONG, bytes));
   }
 
   closing(): void {
