@@ -5,6 +5,7 @@ import { type Command, UsageError } from './command.js';
 import { compareCommand } from './compare.js';
 import { doctorCommand } from './doctor.js';
 import { echoCommand } from './echo.js';
+import { flameCommand } from './flame.js';
 import { loadCommand } from './load.js';
 import { runCommand } from './run.js';
 import { topCommand } from './top.js';
@@ -14,6 +15,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   compare: compareCommand,
   doctor: doctorCommand,
   echo: echoCommand,
+  flame: flameCommand,
   load: loadCommand,
   run: runCommand,
   top: topCommand,

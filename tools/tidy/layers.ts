@@ -32,6 +32,7 @@ export const layers: Readonly<Record<string, number>> = {
   actor: 70,
   doctor: 70,
   top: 70,
+  flame: 70,
   'index.ts': 80,
   prometheus: 80,
   net: 70,
