@@ -1,33 +1,41 @@
 /** `npm run flame`: where the time of a question goes, thread by thread. */
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { profileInto, profileName } from './harness/children.js';
+import { recordCommand } from '#src/flame/command.js';
+import { type CpuProfile, type Stretch, stacksOfProfile } from '#src/flame/cpu-profile.js';
+import { filesBeside, writeProfile } from '#src/flame/output.js';
+import { missingText } from '#src/flame/page.js';
+import { findPerf, isPerf, type Perf } from '#src/flame/perf.js';
+import type { Recorded } from '#src/flame/recorded.js';
+import { type ThreadStacks, timeOf } from '#src/flame/stacks.js';
+import { summaryText } from '#src/flame/summary.js';
+import { PROFILE_INTERVAL_US, profileInto, profileName } from './harness/children.js';
 import { Progress, runCommand } from './harness/command.js';
 import { type Contest, type Line, now_us, run } from './harness/contest.js';
+import { BenchFailure } from './harness/failure.js';
 import type { TransportSpec } from './harness/messages.js';
 import { durationOf, parseCommandLine, usage } from './harness/options.js';
-import { questionOf } from './questions.js';
-import { flamePage } from './report/flame-page.js';
-import { type CpuProfile, type Frame, frameTree, IDLE, prune, type Stretch, selfTimes } from './report/profile.js';
-import { table } from './report/text.js';
+import type { Question } from './harness/question.js';
+import { QUESTIONS, questionOf } from './questions.js';
+import { topFunctions } from './report/self-times.js';
 
 const DURATION = { least_s: 1, most_s: 35 };
 const DEFAULT_DURATION_S = '6';
-const LIMIT_S = 58;
+const LIMIT_S = 100;
 const ROLES = ['client', 'server'] as const;
-const TOP_FUNCTIONS = 12;
-const SMALLEST_SHARE = 0.0005;
 /** Of its process's time, for a thread to be reported. */
 const LEAST_SHARE = 0.05;
 
-const HELP = `Usage: npm run flame -- QUESTION [--duration SECONDS] [--out DIRECTORY]
+const HELP = `Usage: npm run flame -- QUESTION [--by MEANS] [--duration SECONDS] [--out DIRECTORY]
 
-Answers a question of the benchmark with a CPU profile of every process, and makes one flame graph of them all.
+Answers a question of the benchmark with a profile of every thread of every process, and makes one flame graph of them all.
 
 Options:
+  --by MEANS          cpu-prof (default): JavaScript, only while it is measured; perf: native code and the kernel too, of the whole run
   --duration SECONDS  time spent measuring (default ${DEFAULT_DURATION_S})
-  --out DIRECTORY     where the page goes (default bench/results)
+  --out DIRECTORY     where the page, the stacks and the file for speedscope go (default bench/results)
+  --list              the questions
   --help              this text
 `;
 
@@ -39,56 +47,42 @@ function threadNumber(file: string): number {
   return Number(file.split('.')[4]);
 }
 
-/** The threads of each process; the main thread has the process's name. */
-async function readThreads(directory: string, stretches: Stretches): Promise<Map<string, Frame[]>> {
-  const processes = new Map<string, Frame[]>();
+/** The threads of each process. */
+async function readThreads(directory: string, stretches: Stretches): Promise<Map<string, ThreadStacks[]>> {
+  const processes = new Map<string, ThreadStacks[]>();
   const measured = new Map<string, Stretch[]>();
   for (const [spec, list] of stretches) {
     for (const role of ROLES) measured.set(profileName({ ...spec, role }), list);
   }
   for (const name of (await readdir(directory)).sort()) {
     const files = await readdir(join(directory, name));
-    const threads: Frame[] = [];
+    const threads: ThreadStacks[] = [];
     for (const file of files.sort((a, b) => threadNumber(a) - threadNumber(b))) {
       const profile = JSON.parse(await readFile(join(directory, name, file), 'utf8')) as CpuProfile;
       const number = threadNumber(file);
-      const title = number === 0 ? `thread: ${name}` : `thread: ${name}, worker ${number}`;
-      threads.push(frameTree(profile, title, measured.get(name) ?? []));
+      const stacks = stacksOfProfile(profile, measured.get(name) ?? []);
+      threads.push({ name: `${name}: ${number === 0 ? 'main' : `worker ${number}`}`, stacks });
     }
     processes.set(name, threads);
   }
   return processes;
 }
 
-/** The time that a thread did not wait. */
-function busy_us(thread: Frame): number {
-  const busy = selfTimes(thread).filter(({ name }) => name !== IDLE);
-  return busy.reduce((sum, { self_us }) => sum + self_us, 0);
-}
-
-/** What each function of a thread took by itself: of the time that the thread did not wait, and per message. */
-function topFunctions(thread: Frame, cpu_percent: number, msgs_per_s: number): string {
-  const rows = [['function', 'where', 'self', 'ns/message']];
-  const all = selfTimes(thread).filter(({ name }) => name !== IDLE);
-  const total_us = busy_us(thread);
-  const busyPerMessage_ns = (cpu_percent / 100) * (1e9 / msgs_per_s);
-  for (const { name, place, self_us } of all.slice(0, TOP_FUNCTIONS)) {
-    const share = self_us / total_us;
-    rows.push([name, place, `${(share * 100).toFixed(1)} %`, (share * busyPerMessage_ns).toFixed(0)]);
-  }
-  return `\n${thread.name}: ${busyPerMessage_ns.toFixed(0)} ns of CPU per message\n${table(rows, 2)}`;
-}
-
 /** The processor time of a process is that of its threads, each by its share of what they were busy. */
-function reportProcess(threads: readonly Frame[], cpu_percent: number, msgs_per_s: number): void {
-  const total_us = threads.reduce((sum, thread) => sum + busy_us(thread), 0);
+function reportProcess(threads: readonly ThreadStacks[], cpu_percent: number, msgs_per_s: number): void {
+  const total_us = threads.reduce((sum, { stacks }) => sum + timeOf(stacks), 0);
   for (const thread of threads) {
-    const share = busy_us(thread) / total_us;
-    if (share >= LEAST_SHARE) process.stdout.write(topFunctions(thread, cpu_percent * share, msgs_per_s));
+    const share = timeOf(thread.stacks) / total_us;
+    const perMessage_ns = ((cpu_percent * share) / 100) * (1e9 / msgs_per_s);
+    if (share >= LEAST_SHARE) process.stdout.write(topFunctions(thread, perMessage_ns));
   }
 }
 
-function report(contest: Contest, lines: readonly Line[], processes: ReadonlyMap<string, readonly Frame[]>): void {
+function report(
+  contest: Contest,
+  lines: readonly Line[],
+  processes: ReadonlyMap<string, readonly ThreadStacks[]>,
+): void {
   for (const line of lines) {
     const spec = contest.contenders.find((variant) => variant.name === line.variant)?.spec;
     if (spec === undefined) continue;
@@ -99,26 +93,10 @@ function report(contest: Contest, lines: readonly Line[], processes: ReadonlyMap
   }
 }
 
-async function main(): Promise<void> {
-  const { values, positionals } = parseCommandLine({
-    options: {
-      duration: { type: 'string', default: DEFAULT_DURATION_S },
-      out: { type: 'string', default: 'bench/results' },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-    allowPositionals: true,
-  });
-  if (values.help) {
-    process.stdout.write(HELP);
-    return;
-  }
-  const total_ms = durationOf(values.duration, DURATION) * 1000;
-  const question = questionOf(positionals);
-  if (question.own !== undefined) throw usage(`'${question.name}' measures no processes of which there are profiles`);
-  const out = resolve(values.out);
-  await mkdir(out, { recursive: true });
+/** The pairs of processes, while they are measured. */
+async function recordContests(question: Question, total_ms: number, out: string): Promise<Recorded> {
   const progress = new Progress(true);
-  const all: Frame[] = [];
+  const threads: ThreadStacks[] = [];
   for (const contest of question.contests) {
     const directory = await mkdtemp(join(out, 'profiles-'));
     try {
@@ -133,15 +111,76 @@ async function main(): Promise<void> {
       progress.clear();
       const processes = await readThreads(directory, stretches);
       report(contest, lines, processes);
-      all.push(...[...processes.values()].flat());
+      threads.push(...[...processes.values()].flat());
     } finally {
       await rm(directory, { recursive: true, force: true });
     }
   }
-  const file = join(out, `flame-${question.name}.html`);
-  const shown = all.map((thread) => prune(thread, thread.total_us * SMALLEST_SHARE));
-  await writeFile(file, flamePage(`sanswitch: where the time of '${question.name}' goes`, shown));
-  process.stdout.write(`\nFlame graph: ${pathToFileURL(file).href}\n`);
+  const what = 'native code, and what is not measured: start-up, warm-up';
+  const missing = [{ what, remedy: `npm run flame -- ${question.name} --by perf` }];
+  const busy = threads.filter(({ stacks }) => stacks.size > 0);
+  return { profile: { means: 'cpu-prof', interval_us: PROFILE_INTERVAL_US, threads: busy, missing }, rows: [] };
+}
+
+/** The whole run, as `npm run bench` has it. */
+async function recordRun(question: Question, total_ms: number, perf: Perf | null, out: string): Promise<Recorded> {
+  const folder = await mkdtemp(join(out, 'profiles-'));
+  try {
+    const main = new URL('./main.js', import.meta.url).pathname;
+    const args = [main, question.name, '--duration', `${total_ms / 1_000}`];
+    const { exitCode, recorded } = await recordCommand({
+      program: process.execPath,
+      args,
+      perf,
+      duration_ms: null,
+      folder,
+    });
+    if (exitCode !== 0) throw new BenchFailure(`the question '${question.name}' has ended with exit code ${exitCode}`);
+    return recorded;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function list(): string {
+  return QUESTIONS.map(({ name, title }) => `${name.padEnd(14)} ${title}\n`).join('');
+}
+
+function perfOf(by: string): Perf | null {
+  if (by === 'cpu-prof') return null;
+  if (by !== 'perf') throw usage(`--by is one of cpu-prof, perf, not '${by}'`);
+  const found = findPerf();
+  if (isPerf(found)) return found;
+  throw new BenchFailure(missingText(found));
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseCommandLine({
+    options: {
+      by: { type: 'string', default: 'cpu-prof' },
+      duration: { type: 'string', default: DEFAULT_DURATION_S },
+      out: { type: 'string', default: 'bench/results' },
+      list: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+    allowPositionals: true,
+  });
+  if (values.help || values.list) {
+    process.stdout.write(values.list ? list() : HELP);
+    return;
+  }
+  const total_ms = durationOf(values.duration, DURATION) * 1000;
+  const question = questionOf(positionals);
+  const perf = perfOf(values.by);
+  const out = resolve(values.out);
+  await mkdir(out, { recursive: true });
+  const isPairs = perf === null && question.own === undefined;
+  const recorded = await (isPairs ? recordContests(question, total_ms, out) : recordRun(question, total_ms, perf, out));
+  const title = `sanswitch: where the time of '${question.name}' goes`;
+  const files = await writeProfile(recorded, title, filesBeside(join(out, `flame-${question.name}.html`)));
+  process.stdout.write(
+    isPairs ? `\nFlame graph: ${files.html && pathToFileURL(files.html).href}\n` : summaryText(recorded, files),
+  );
 }
 
 await runCommand('flame', LIMIT_S, main);

@@ -1,12 +1,14 @@
 /** The processes that a run has started: none of them outlives it. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { TITLE_VARIABLE } from '#src/flame/notes.js';
 import { type PeerSetup, SETUP_VARIABLE } from './messages.js';
 
 const PEER_FILE = fileURLToPath(new URL('./peer.js', import.meta.url));
 const running = new Set<ChildProcess>();
 const REGISTER = import.meta.resolve('sanswitch/register');
-const PROFILE_INTERVAL_US = 250;
+/** How often V8 looks, µs. */
+export const PROFILE_INTERVAL_US = 250;
 let profileDirectory: string | undefined;
 
 /** From now on each thread of a process writes a CPU profile, when it ends, into the process's `profileName` in `directory`. */
@@ -37,6 +39,7 @@ export function forkPeer(setup: PeerSetup): ChildProcess {
       ...process.env,
       ...(setup.register === 'both' ? { SANSWITCH_PROVIDERS: 'shm!' } : {}),
       [SETUP_VARIABLE]: JSON.stringify(setup),
+      [TITLE_VARIABLE]: profileName(setup),
     },
     execArgv: [
       '--expose-gc',

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Line, medianFigures, plan, worstLast } from '../../bench/harness/contest.js';
 import { median, Samples } from '../../bench/harness/percentiles.js';
-import { frameTree, IDLE, prune, selfTimes } from '../../bench/report/profile.js';
 import { sizeText, throughputText, timeText } from '../../bench/report/text.js';
 import { runToEnd } from './command.js';
 
@@ -68,32 +67,6 @@ describe('texts', () => {
     expect([sizeText(64), sizeText(16_384), sizeText(1_048_576)]).toEqual(['64 B', '16 KiB', '1 MiB']);
     expect([timeText(0.613), timeText(55.04), timeText(1234)]).toEqual(['0.61 µs', '55.0 µs', '1.23 ms']);
     expect([throughputText(0.0123), throughputText(12.34)]).toEqual(['12.3 MB/s', '12.3 GB/s']);
-  });
-});
-
-describe('profiles', () => {
-  const frame = (functionName: string, url = '') => ({ functionName, url, lineNumber: 6 });
-  const profile = {
-    nodes: [
-      { id: 1, callFrame: frame('(root)'), children: [2, 3] },
-      { id: 2, callFrame: frame('send', 'file:///x/src/switch/session.js'), children: [4] },
-      { id: 3, callFrame: frame('(idle)') },
-      { id: 4, callFrame: frame('copy') },
-    ],
-    samples: [4, 2, 4, 4, 3, 2],
-    timeDeltas: [500, 10, 20, 5, 100, 900],
-    startTime: 1_000,
-  };
-
-  it('become trees of the time in which something was measured', () => {
-    const tree = frameTree(profile, 'thread: x', [{ start_us: 1_505, end_us: 1_700 }]);
-    expect(tree).toMatchObject({ name: 'thread: x', total_us: 135 });
-    expect(selfTimes(tree)).toEqual([
-      { name: IDLE, place: '', self_us: 100 },
-      { name: 'copy', place: '', self_us: 25 },
-      { name: 'send', place: 'src/switch/session.js:7', self_us: 10 },
-    ]);
-    expect(prune(tree, 30)).toMatchObject({ total_us: 35, children: [{ name: 'send', children: [] }] });
   });
 });
 

@@ -212,18 +212,40 @@ describe('npm run bench', () => {
   });
 
   it.each([
-    ['tcp', ['net.client', 'net.server', 'tcp.client', 'tcp.server']],
-    ['echo', ['shm-workers-2.client', 'shm-workers-2.server', 'shm-workers-2.server, worker 1']],
+    ['tcp', ['net.client: main', 'net.server: main', 'tcp.client: main', 'tcp.server: main']],
+    ['echo', ['shm-workers-2.client: main', 'shm-workers-2.server: main', 'shm-workers-2.server: worker 1']],
   ])('draws a flame graph of every thread of %s', { timeout: LIMIT_MS }, async (question, threads) => {
     const out = mkdtempSync(join(tmpdir(), 'sanswitch-flame-'));
     try {
       const { exitCode, stdout, stderr } = await runToEnd('flame', [question, '--duration', '1', '--out', out]);
       expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
-      expect(stdout).toContain(`thread: ${threads.at(-1)}`);
+      expect(stdout).toContain(threads.at(-1));
       const page = readFileSync(join(out, `flame-${question}.html`), 'utf8');
-      for (const thread of threads) expect(page).toContain(`"thread: ${thread}"`);
+      const folded = readFileSync(join(out, `flame-${question}.folded`), 'utf8');
+      for (const thread of threads) {
+        expect(page).toContain(`"name":"${thread}"`);
+        expect(folded).toContain(`${thread};`);
+      }
     } finally {
       rmSync(out, { recursive: true, force: true });
     }
+  });
+
+  it('draws the whole run of a question that measures no pairs', { timeout: LIMIT_MS }, async () => {
+    const out = mkdtempSync(join(tmpdir(), 'sanswitch-flame-'));
+    try {
+      const { exitCode, stdout, stderr } = await runToEnd('flame', ['sync', '--duration', '1', '--out', out]);
+      expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+      expect(stdout).toMatch(/^worker /m);
+    } finally {
+      rmSync(out, { recursive: true, force: true });
+    }
+  });
+
+  it('lists the scenarios', async () => {
+    const { exitCode, stdout } = await runToEnd('flame', ['--list']);
+    expect(exitCode).toBe(0);
+    for (const name of ['rtt', 'sync', 'rdma-rtt', 'http', 'echo'])
+      expect(stdout).toMatch(new RegExp(`^${name} +\\S`, 'm'));
   });
 });
