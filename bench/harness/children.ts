@@ -80,6 +80,34 @@ export function keepChild<C extends ChildProcess>(child: C): C {
   return child;
 }
 
+/** How a helper ended, and what it said. */
+export interface Captured {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs another process to its end; it ends with the run too. */
+export function captureHelper(file: string, args: readonly string[]): Promise<Captured> {
+  const child = fork(file, args, { execArgv: [], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+  running.add(child);
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (exitCode) => {
+      running.delete(child);
+      resolve({ exitCode, stdout, stderr });
+    });
+  });
+}
+
 /** Ends every process at once. */
 export function killChildren(): void {
   for (const child of running) child.kill('SIGKILL');
