@@ -1,4 +1,5 @@
 /** `npx sanswitch load`: makes a load, and says how it went. */
+import { summaryText } from '../flame/summary.js';
 import { Agent } from '../load/agents/agent.js';
 import { type AgentPlace, RemoteFleet } from '../load/agents/remote-fleet.js';
 import { CombinedFleet } from '../load/combined-fleet.js';
@@ -8,6 +9,7 @@ import { LoadOptionError, type LoadOrder, readOrder } from '../load/options.js';
 import { reportJson } from '../load/output/json.js';
 import { reportTable } from '../load/output/table.js';
 import { writeReport } from '../load/output/write.js';
+import { ProfiledFleet, type ProfileListener } from '../load/profiled-fleet.js';
 import { Progress } from '../load/progress.js';
 import type { HostFingerprint, LoadReport } from '../load/report.js';
 import { ControlClock, ProcessClock } from '../load/server-clock.js';
@@ -65,6 +67,8 @@ Output:
   --hgrm FILE        HdrHistogram's percentile output; the raw latencies, and those of further runs, in files beside it
   --csv FILE         a line for each second
   --percentiles FILE CSV too: a line for each percentile of each run
+  --profile FILE     a flame graph of the generator's threads while it is measured (as sanswitch flame makes it); those of
+                     further runs are numbered. Profiling takes time of its own: not for figures
   --quiet            nothing while it runs
   --help             this text
 
@@ -100,6 +104,7 @@ const OPTIONS = {
   'server-pid': { type: 'string' },
   json: { type: 'string' },
   html: { type: 'string' },
+  profile: { type: 'string' },
   hgrm: { type: 'string' },
   csv: { type: 'string' },
   percentiles: { type: 'string' },
@@ -152,11 +157,21 @@ function exitCodeOf(report: LoadReport, session: Session): number {
   return session.error === null && isSound && report.slo?.is_met !== false ? 0 : 1;
 }
 
+/** The report has the standard output for itself. */
+const PROFILES: ProfileListener = {
+  written: (profile) => process.stderr.write(`${summaryText(profile.recorded, profile)}\n`),
+  failed: (error) => process.stderr.write(`sanswitch: --profile: ${error.message}\n`),
+};
+
 async function assemble(
   agents: readonly AgentPlace[],
   { settings: { workers }, plans }: LoadOrder,
+  profile: string | undefined,
 ): Promise<{ fleet: Fleet; hosts: readonly HostFingerprint[] }> {
-  if (agents.length === 0) return { fleet: await LocalFleet.start(workers), hosts: [] };
+  if (agents.length === 0) {
+    const fleet = await LocalFleet.start(workers);
+    return { fleet: profile === undefined ? fleet : new ProfiledFleet(fleet, profile, PROFILES), hosts: [] };
+  }
   const timeout_ms = plans[0]?.patience_ms ?? 0;
   const reached = await Promise.allSettled(agents.map((place) => RemoteFleet.reach(place, workers, timeout_ms)));
   const fleets = reached.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
@@ -194,6 +209,9 @@ async function run(args: readonly string[]): Promise<number> {
   const plan = order(args, positionals, values);
   const clock = clockOf(values);
   const agents = agentsOf(values.agents);
+  if (values.profile !== undefined && agents.length > 0) {
+    throw new UsageError('--profile is of this process, and with --agents it makes no load');
+  }
   try {
     return await runOrder(plan, values, clock, agents);
   } catch (error) {
@@ -209,7 +227,7 @@ async function runOrder(
   clock: ServerClock | null,
   agents: readonly AgentPlace[],
 ): Promise<number> {
-  const { fleet, hosts } = await assemble(agents, plan);
+  const { fleet, hosts } = await assemble(agents, plan, values.profile);
   try {
     const progress = new Progress(values.quiet ? null : process.stderr);
     const session = new Session(plan, fleet, progress, clock);

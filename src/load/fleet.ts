@@ -58,7 +58,8 @@ type Of<W extends GeneratorWord['word']> = Extract<GeneratorWord, { word: W }>;
 
 /** The workers of this process, each an actor host with a generator of its own. */
 export class LocalFleet implements Fleet {
-  private readonly runtime: Runtime;
+  /** Of its workers. */
+  readonly runtime: Runtime;
   private generators: ActorRef<GeneratorOrder>[] = [];
   /** Those that take part in the present run. */
   private busy: ActorRef<GeneratorOrder>[] = [];
