@@ -21,6 +21,8 @@ const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
 export interface CountersFile {
   readonly fd: number;
   close(): void;
+  /** Somebody else has closed the descriptor: its number may mean something else by now. */
+  forget(): void;
 }
 
 /** Makes the file. @returns null: there can be none here, and no observer will see this thread */
@@ -29,7 +31,8 @@ export function openCountersFile(): CountersFile | null {
   const { addon } = loadNative();
   if (addon === null) return openUnnamed();
   const fd = addon.createMemoryFile(NAME, COUNTERS_FILE_BYTES);
-  return fd < 0 ? null : { fd, close: () => void addon.closeDescriptor(fd) };
+  if (fd < 0) return null;
+  return { fd, close: () => void addon.closeDescriptor(fd), forget: () => void addon.releaseDescriptor(fd) };
 }
 
 /** The same without the addon. */
@@ -39,7 +42,7 @@ function openUnnamed(): CountersFile | null {
     fd = openSync('/dev/shm', constants.O_RDWR | constants.O_EXCL | O_TMPFILE, 0o600);
     ftruncateSync(fd, COUNTERS_FILE_BYTES);
     fchmodSync(fd, 0o400);
-    return { fd, close: () => closeSync(fd) };
+    return { fd, close: () => closeSync(fd), forget() {} };
   } catch {
     // No /dev/shm, or one that is full: a thread that no observer sees works as well as any other.
     if (fd >= 0) closeSync(fd);

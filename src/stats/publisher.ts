@@ -28,6 +28,7 @@ class Publisher {
   private readonly sources: Set<CounterSource>;
   /** Runs only when something has happened, and holds no event loop open. */
   private timer: NodeJS.Timeout | null = null;
+  private isClosed = false;
 
   constructor(file: CountersFile, sources: Set<CounterSource>) {
     this.file = file;
@@ -40,8 +41,8 @@ class Publisher {
     else this.timer.refresh();
   }
 
-  /** False: it can't be written, and will not be tried again. */
-  publish(): boolean {
+  publish(): void {
+    if (this.isClosed) return;
     // Before the look: what happens meanwhile is told again.
     activity.await(() => this.arm());
     const figures = new ThreadFigures();
@@ -56,18 +57,24 @@ class Publisher {
     const nowUs = seconds * 1e6 + Math.floor(nanoseconds / 1e3);
     try {
       writeSync(this.file.fd, this.writer.finish(name, figures, nowUs), undefined, undefined, 0);
-      return true;
-    } catch {
+    } catch (error) {
       // Memory is short, or the program has closed a descriptor that is not its own. Its work goes on without observers.
-      this.close();
-      return false;
+      this.stop();
+      if ((error as NodeJS.ErrnoException).code === 'EBADF') this.file.forget();
+      else this.file.close();
     }
   }
 
   close(): void {
+    if (this.isClosed) return;
+    this.stop();
+    this.file.close();
+  }
+
+  private stop(): void {
+    this.isClosed = true;
     activity.await(null);
     if (this.timer !== null) clearTimeout(this.timer);
-    this.file.close();
   }
 }
 

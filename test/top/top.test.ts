@@ -142,6 +142,30 @@ describe('sanswitch top', () => {
     expect(processes.map(({ pid }) => pid)).toEqual([open.pid]);
   });
 
+  it('is no matter to a program that closes the descriptor', async () => {
+    const program = `
+      import { closeSync, fstatSync, openSync, readdirSync, readlinkSync } from 'node:fs';
+      import { createSwitch } from '${new URL('../../dist/index.js', import.meta.url).href}';
+      const sw = await createSwitch({ providers: ['shm!'] });
+      const echo = (socket) => (socket.handlers = { received: (_, bytes) => socket.send(bytes) });
+      const listener = await sw.listen({ host: '127.0.0.1', port: 0 }, echo);
+      const link = (fd) => { try { return readlinkSync('/proc/self/fd/' + fd); } catch { return ''; } };
+      const fd = Number(readdirSync('/proc/self/fd').find((fd) => link(fd).includes('sanswitch-counters')));
+      closeSync(fd);
+      // Whoever has the number next keeps it.
+      const next = openSync('/dev/null', 'r');
+      const socket = await sw.connect({ host: '127.0.0.1', port: listener.address().port });
+      socket.send(new Uint8Array(5));
+      const answer = await socket.receive();
+      await new Promise((resolve) => setTimeout(resolve, ${PUBLISHED_MS}));
+      const again = await createSwitch({ providers: ['shm'] });
+      await again.close();
+      await sw.close();
+      console.log(JSON.stringify({ isReused: next === fd, answer: answer.length, isOpen: fstatSync(next).isCharacterDevice() }));`;
+    const child = start(['--input-type=module', '-e', program]);
+    expect(await nextLine(child)).toEqual({ isReused: true, answer: 5, isOpen: true });
+  });
+
   it.skipIf(!isRoot)(`sees this user's processes only${isRoot ? '' : ' (needs root)'}`, async () => {
     const nobody = { uid: NOBODY, gid: NOBODY };
     const providers = ['tcp!'];
@@ -210,7 +234,7 @@ describe('sanswitch top, the command', () => {
     while (text.split('sanswitch top ').length < 4) await once(looking.stdout as NodeJS.ReadableStream, 'data');
     looking.kill(signal);
     expect(await ended(looking)).toBe(0);
-    expect(text).toMatch(/^sanswitch top \d\d:\d\d:\d\d UTC, \d\.\d s, 1 process, 1 connection\n\n +PID {2}PROCESS/);
+    expect(text).toMatch(/^sanswitch top \d\d:\d\d:\d\d UTC, \d\.\d s, 1 process, 1 connection\n\n *PID {2}PROCESS/);
     expect(text).not.toContain('\x1b');
   });
 
