@@ -2,31 +2,24 @@
 /** `npx sanswitch COMMAND`: finds the command and ends with its exit code. */
 import { readFileSync } from 'node:fs';
 import { type Command, UsageError } from './command.js';
-import { compareCommand } from './compare.js';
-import { doctorCommand } from './doctor.js';
-import { echoCommand } from './echo.js';
-import { flameCommand } from './flame.js';
-import { loadCommand } from './load.js';
-import { runCommand } from './run.js';
-import { topCommand } from './top.js';
 
-/** All commands by name. */
-const COMMANDS: Readonly<Record<string, Command>> = {
-  compare: compareCommand,
-  doctor: doctorCommand,
-  echo: echoCommand,
-  flame: flameCommand,
-  load: loadCommand,
-  run: runCommand,
-  top: topCommand,
+/** All commands by name. Each is loaded when it is asked for: some take as long to load as others to run. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  compare: async () => (await import('./compare.js')).compareCommand,
+  doctor: async () => (await import('./doctor.js')).doctorCommand,
+  echo: async () => (await import('./echo.js')).echoCommand,
+  flame: async () => (await import('./flame.js')).flameCommand,
+  load: async () => (await import('./load.js')).loadCommand,
+  run: async () => (await import('./run.js')).runCommand,
+  top: async () => (await import('./top.js')).topCommand,
 };
 
-function help(): string {
-  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`);
+async function help(): Promise<string> {
+  const lines = Object.entries(COMMANDS).map(async ([name, load]) => `  ${name.padEnd(8)} ${(await load()).summary}`);
   return `Usage: npx sanswitch COMMAND [OPTIONS]
 
 Commands (each has --help):
-${lines.join('\n')}
+${(await Promise.all(lines)).join('\n')}
 
   --help     this text
   --version  the package's version
@@ -35,7 +28,7 @@ ${lines.join('\n')}
 
 async function main([name, ...args]: readonly string[]): Promise<number> {
   if (name === '--help' || name === '-h') {
-    process.stdout.write(help());
+    process.stdout.write(await help());
     return 0;
   }
   if (name === '--version') {
@@ -46,7 +39,8 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   const known = `there are: ${Object.keys(COMMANDS).join(', ')}`;
   if (name === undefined) throw new UsageError(`which command? ${known}`);
   if (!Object.hasOwn(COMMANDS, name)) throw new UsageError(`there is no command '${name}'; ${known}`);
-  return (COMMANDS[name] as Command).run(args);
+  const load = COMMANDS[name] as () => Promise<Command>;
+  return (await load()).run(args);
 }
 
 try {
