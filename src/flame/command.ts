@@ -1,15 +1,18 @@
 /** Runs a command with a profile of every thread of every Node.js process in it. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { basename, delimiter, join } from 'node:path';
 import type { CpuProfile } from './cpu-profile.js';
+import { MAP_OPTIONS } from './map-options.js';
 import { NOTES_VARIABLE, readNotes, type ThreadNote } from './notes.js';
-import { findProgram, MAP_OPTIONS, type Perf, recordArguments } from './perf.js';
+import { findProgram, type Perf, recordArguments } from './perf.js';
 import { mapFile, mapReader } from './perf-map.js';
 import { readRecording } from './perf-script.js';
 import { type ProfiledScript, type Recorded, recordedSamples, recordedScripts, type Surroundings } from './recorded.js';
 import { SCRIPT_INTERVAL_US } from './script-threads.js';
+import type { Missing } from './stacks.js';
 import { ThreadWatch } from './threads.js';
 
 /** What to run, and how. */
@@ -145,6 +148,17 @@ function readProfiles(folder: string, notes: readonly ThreadNote[]): ProfiledScr
   return scripts;
 }
 
+/** Threads that were there, and have no profile. */
+function unprofiled(scripts: readonly ProfiledScript[], notes: readonly ThreadNote[]): Missing[] {
+  const known = new Set(scripts.map(({ tid }) => tid));
+  return notes
+    .filter(({ tid }) => !known.has(tid))
+    .map(({ pid, threadId, title }) => ({
+      what: `${threadId === 0 ? 'the main thread' : `worker ${threadId}`} of ${title} (process ${pid}): it was killed, or started without the options of its parent`,
+      remedy: null,
+    }));
+}
+
 /** The programs of a command can't be told apart by notes alone: those of no JavaScript have none. */
 function surroundingsOf(notes: readonly ThreadNote[], watch: ThreadWatch): Surroundings {
   const titles = new Map(notes.map(({ pid, title }) => [pid, title]));
@@ -177,7 +191,10 @@ export async function recordCommand(options: CommandOptions): Promise<CommandOut
     if (perf === null) {
       const scripts = readProfiles(join(folder, 'profiles'), notes);
       if (scripts.length === 0) throw new Error('no Node.js process of the command has written a profile');
-      return { exitCode, recorded: recordedScripts(scripts, SCRIPT_INTERVAL_US, [], surroundings) };
+      return {
+        exitCode,
+        recorded: recordedScripts(scripts, SCRIPT_INTERVAL_US, unprofiled(scripts, notes), surroundings),
+      };
     }
     const sampled = await readRecording(perf, join(folder, 'perf.data'), mapReader());
     if (sampled.length === 0) throw new Error('perf has seen nothing of the command');

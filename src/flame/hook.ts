@@ -2,11 +2,12 @@
  * Preloaded (`--import`) into every JavaScript thread of a command that is profiled: notes which thread it is and what its poller
  * counts, and sees to it that a signal ends the process in a way that lets V8 write its profile.
  */
-import { existsSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { basename } from 'node:path';
 import { isMainThread, threadId } from 'node:worker_threads';
 import { Reactor } from '../reactor/reactor.js';
+import { MAP_OPTIONS } from './map-options.js';
 import { NOTES_VARIABLE, NoteFile, type ThreadNote, TITLE_VARIABLE } from './notes.js';
 
 /** A thread that is terminated notes nothing more: its counters are at most this old. */
@@ -29,6 +30,15 @@ function takeNotes(folder: string): void {
   process.once('exit', () => file.write(look()));
 }
 
+/** V8 keeps a log beside the map of its functions, in the current folder: it is open already, and goes on without a name. */
+function dropLogs(): void {
+  const asked = `${process.env.NODE_OPTIONS} ${process.execArgv.join(' ')}`;
+  // A log that the user wants stays.
+  if (!asked.includes(MAP_OPTIONS) || /--(prof|log[-\w]*)\b/.test(asked.replaceAll(MAP_OPTIONS, ''))) return;
+  const ours = new RegExp(`^isolate-0x[0-9a-f]+-${process.pid}-v8\\.log$`, 'i');
+  for (const name of readdirSync('.')) if (ours.test(name)) rmSync(name, { force: true });
+}
+
 /** V8 writes its profile when a process exits, not when a signal kills it. */
 function exitOnSignals(): void {
   for (const signal of SIGNALS) {
@@ -43,5 +53,6 @@ const folder = process.env[NOTES_VARIABLE];
 // A process that outlives whoever took the profile has no folder any more.
 if (folder !== undefined && existsSync(folder)) {
   takeNotes(folder);
+  dropLogs();
   if (isMainThread) exitOnSignals();
 }

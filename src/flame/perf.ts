@@ -13,9 +13,6 @@ export const PERF_INTERVAL_US = 1e6 / FREQUENCY_HZ;
 const PARANOID_FILE = '/proc/sys/kernel/perf_event_paranoid';
 const PROBE_LIMIT_MS = 20_000;
 
-/** How Node.js writes down where its functions are, interpreted ones too. */
-export const MAP_OPTIONS = '--perf-basic-prof --interpreted-frames-native-stack';
-
 /** A perf that works. */
 export interface Perf {
   readonly program: string;

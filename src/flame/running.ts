@@ -1,4 +1,5 @@
 /** Records a process that runs, this one or another, from now until it is told to stop. */
+
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +7,8 @@ import { isMainThread } from 'node:worker_threads';
 import type { ReactorStats } from '../reactor/reactor.js';
 import { inspectorOf } from './debug-port.js';
 import { ownInspector } from './inspector.js';
-import { findPerf, isPerf, MAP_OPTIONS, type Perf, PerfRecording } from './perf.js';
+import { MAP_OPTIONS } from './map-options.js';
+import { findPerf, isPerf, type Perf, PerfRecording } from './perf.js';
 import { mapFile, mapReader } from './perf-map.js';
 import { readRecording } from './perf-script.js';
 import { type Recorded, recordedSamples, recordedScripts, type Surroundings } from './recorded.js';

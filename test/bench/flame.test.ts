@@ -18,7 +18,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { findPerf, findProgram, isPerf, MAP_OPTIONS } from '#src/flame/perf.js';
+import { MAP_OPTIONS } from '#src/flame/map-options.js';
+import { findPerf, findProgram, isPerf } from '#src/flame/perf.js';
 import { mapFile } from '#src/flame/perf-map.js';
 import { UNSEEN } from '#src/flame/recorded.js';
 import { parseFolded, timeOf } from '#src/flame/stacks.js';
@@ -190,6 +191,13 @@ describe('a command', { timeout: LIMIT_MS }, () => {
     if (isPerf(perf) && perf.event === 'cpu-clock') expect(timeIn(threads.get('main'), '_[k]')).toBeGreaterThan(0);
     assertSelfContained(html);
     expect(existsSync(mapFile(Number(/^burning (\d+)$/m.exec(stdout)?.[1])))).toBe(false);
+    expect(readdirSync(folder).filter((name) => name.startsWith('isolate-'))).toEqual([]);
+  });
+
+  it('says which of its processes have no profile', async () => {
+    const code = `require('child_process').spawnSync(process.execPath, ['-e', '0'])`;
+    const { stdout } = await flame('--by', 'cpu-prof', '--out', page(), '--', 'node', '-e', code);
+    expect(stdout).toMatch(/not shown: the main thread of node \(process \d+\): it was killed, or started without/);
   });
 
   it('gives its exit code, and is ended after its time', async () => {
