@@ -1,5 +1,5 @@
 /** The processes that a run has started: none of them outlives it. */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { TITLE_VARIABLE } from '#src/flame/notes.js';
 import { type PeerSetup, SETUP_VARIABLE } from './messages.js';
@@ -89,14 +89,14 @@ export interface Captured {
 
 /** Runs another process to its end; it ends with the run too. */
 export function captureHelper(file: string, args: readonly string[]): Promise<Captured> {
-  const child = fork(file, args, { execArgv: [], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+  const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   let stdout = '';
   let stderr = '';
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
   });
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
   return new Promise((resolve, reject) => {
