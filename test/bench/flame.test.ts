@@ -329,7 +329,8 @@ describe('a machine', { timeout: LIMIT_MS }, () => {
 
 describe('a process that runs', { timeout: LIMIT_MS }, () => {
   async function burner(env: NodeJS.ProcessEnv = {}): Promise<Run> {
-    const run = start([fixture('flame-burner'), '60000'], env);
+    // Any free port for its inspector: the usual one may be another process's.
+    const run = start(['--inspect-port=0', fixture('flame-burner'), '60000'], env);
     await run.said('burning');
     return run;
   }
