@@ -350,7 +350,8 @@ describe('a process that runs', { timeout: LIMIT_MS }, () => {
     );
     expect({ code, stderr }).toMatchObject({ code: 0 });
     const threads = towers(html);
-    expect(timeIn(threads.get('worker-0'), 'burnInJavaScript')).toBeGreaterThan(20_000);
+    // Code that was compiled before the profile began may show an inlined function as its caller.
+    expect(timeIn(threads.get('worker-0'), 'actors/burner.js')).toBeGreaterThan(20_000);
     assertPoller(stdout, timeIn(threads.get('poller'), UNSEEN));
     expect(isAlive(target.child.pid as number)).toBe(true);
     await target.said('Debugger ending');
