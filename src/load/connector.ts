@@ -41,7 +41,7 @@ export class Connector {
       timeoutMs: plan.patience_ms,
     });
     if (plan.protocol !== 'ws') return this.clientOn(socket, events, plan);
-    return WsClient.open(socket, events, plan.inFlight, this.payload, plan.target);
+    return WsClient.open(socket, events, this.payload, plan);
   }
 
   private clientOn(socket: StreamSocket<AnyBytes>, events: ClientEvents, plan: RunPlan): Client {

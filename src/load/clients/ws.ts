@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { createHash, randomBytes } from 'node:crypto';
 import type { AnyBytes, StreamSocket } from '../../socket/stream-socket.js';
-import type { Target } from '../plan.js';
+import type { RunPlan, Target } from '../plan.js';
 import { Client, type ClientEvents } from './client.js';
 import { type FrameEvents, FrameParser } from './ws-parser.js';
 
@@ -15,9 +15,14 @@ const MASK_BYTES = 4;
 /** Where the length of a longer payload stands in its frame. */
 const LONG_LENGTH = 2;
 
-/** The server does not want to speak WebSocket. */
+/** The server does not want to speak WebSocket, or says nothing. */
 export class HandshakeError extends Error {
-  readonly code = 'EPROTO';
+  readonly code: string;
+
+  constructor(message: string, code = 'EPROTO') {
+    super(message);
+    this.code = code;
+  }
 }
 
 /**
@@ -55,13 +60,16 @@ export class WsClient extends Client implements FrameEvents {
     this.payload = payload;
   }
 
-  /** Shakes hands. @param payload as `EchoClient`'s @throws HandshakeError; the connection is aborted then */
+  /**
+   * Shakes hands.
+   * @param payload as `EchoClient`'s @param patience_ms for the answer
+   * @throws HandshakeError; the connection is aborted then
+   */
   static async open(
     socket: StreamSocket<AnyBytes>,
     events: ClientEvents,
-    inFlight: number,
     payload: Uint8Array,
-    target: Target,
+    { inFlight, target, patience_ms }: RunPlan,
   ): Promise<WsClient> {
     let client: WsClient | null = null;
     const opened = new Promise<void>((resolve, reject) => {
@@ -75,11 +83,17 @@ export class WsClient extends Client implements FrameEvents {
       client.settled = (error) => (error === null ? resolve() : reject(error));
       client.askFor(target);
     });
+    const impatient = setTimeout(() => {
+      const text = `${target.url}: no answer to the handshake in ${patience_ms / 1_000} s`;
+      client?.settled(new HandshakeError(text, 'ETIMEDOUT'));
+    }, patience_ms);
     try {
       await opened;
     } catch (error) {
       socket.abort();
       throw error;
+    } finally {
+      clearTimeout(impatient);
     }
     return client as unknown as WsClient;
   }
