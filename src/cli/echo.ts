@@ -1,6 +1,6 @@
 /** `npx sanswitch echo`: the other end of `sanswitch load`. */
 import { availableParallelism } from 'node:os';
-import { InvalidOptionError, SanswitchError } from '../errors.js';
+import { InvalidOptionError, SanswitchError, UnknownProviderError } from '../errors.js';
 import { actorServer, type EchoServer, netServer } from '../load/server/servers.js';
 import { SERVICES, type Service } from '../load/server/service.js';
 import { listenForClocks } from '../load/server-clock.js';
@@ -83,16 +83,20 @@ async function run(args: readonly string[]): Promise<number> {
   const stopped = untilSignal();
   try {
     const server = await listen(positionals, values);
-    const { host } = placeAmong(positionals);
-    const control = controlPort === null ? null : await listenForClocks(host, controlPort);
-    process.stdout.write(`listening on ${host} port ${server.port} (${server.how})\n`);
-    await stopped;
-    control?.close();
-    await server.close();
+    try {
+      const { host } = placeAmong(positionals);
+      const control = controlPort === null ? null : await listenForClocks(host, controlPort);
+      process.stdout.write(`listening on ${host} port ${server.port} (${server.how})\n`);
+      await stopped;
+      control?.close();
+    } finally {
+      await server.close();
+    }
     return 0;
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    if (error instanceof InvalidOptionError) throw new UsageError(error.message);
+    if (error instanceof InvalidOptionError || error instanceof UnknownProviderError)
+      throw new UsageError(error.message);
     const isExpected = error instanceof SanswitchError || (error as NodeJS.ErrnoException).syscall !== undefined;
     if (!isExpected) throw error;
     process.stderr.write(`sanswitch: echo: ${(error as Error).message}\n`);
