@@ -1,7 +1,9 @@
 /** `npx sanswitch load`: makes a load, and says how it went. */
+import { SanswitchError } from '../errors.js';
 import { summaryText } from '../flame/summary.js';
 import { Agent } from '../load/agents/agent.js';
 import { type AgentPlace, RemoteFleet } from '../load/agents/remote-fleet.js';
+import { codeOf } from '../load/clients/client.js';
 import { CombinedFleet } from '../load/combined-fleet.js';
 import { ConnectFailure, type Fleet, LocalFleet } from '../load/fleet.js';
 import type { ServerClock } from '../load/measure.js';
@@ -77,6 +79,8 @@ command line can't be meant; 130, stopped (what was measured is told all the sam
 `;
 
 const STOPPED = 130;
+/** What a worker says whose switch can't be meant: --providers names somebody who is not there, or one twice. */
+const MISTAKES: readonly string[] = ['ERR_SANSWITCH_UNKNOWN_PROVIDER', 'ERR_SANSWITCH_INVALID_OPTION'];
 
 const OPTIONS = {
   protocol: { type: 'string' },
@@ -118,10 +122,15 @@ function parse(args: readonly string[]) {
   return parseCommandLine({ args: [...args], allowPositionals: true, options: OPTIONS });
 }
 
+/** As a shell takes it for one word. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
 function order(args: readonly string[], positionals: readonly string[], values: Values): LoadOrder {
   if (positionals.length > 1) throw new UsageError(`one target, not ${positionals.length}`);
   try {
-    return readOrder(positionals[0], values, `load ${args.join(' ')}`);
+    return readOrder(positionals[0], values, ['load', ...args].map(quoted).join(' '));
   } catch (error) {
     if (error instanceof LoadOptionError) throw new UsageError(error.message);
     throw error;
@@ -153,7 +162,8 @@ async function tell(report: LoadReport, values: Values): Promise<number> {
 }
 
 function exitCodeOf(report: LoadReport, session: Session): number {
-  const isSound = report.runs.every(({ is_valid }) => is_valid);
+  // A search goes where no limit is held and no rate is kept: that is what it is for.
+  const isSound = session.isSearch || report.runs.every(({ is_valid }) => is_valid);
   return session.error === null && isSound && report.slo?.is_met !== false ? 0 : 1;
 }
 
@@ -215,7 +225,7 @@ async function run(args: readonly string[]): Promise<number> {
   try {
     return await runOrder(plan, values, clock, agents);
   } catch (error) {
-    if (!(error instanceof ConnectFailure)) throw error;
+    if (!(error instanceof ConnectFailure || error instanceof SanswitchError)) throw error;
     process.stderr.write(`sanswitch: load: ${error.message}\n`);
     return 1;
   }
@@ -238,6 +248,7 @@ async function runOrder(
     });
     const report = await session.run(hosts);
     progress.end();
+    if (session.error !== null && MISTAKES.includes(codeOf(session.error))) throw new UsageError(session.error.message);
     if (session.error !== null) process.stderr.write(`sanswitch: load: ${session.error.message}\n`);
     if (report === null) return isStopped ? STOPPED : 1;
     const written = await tell(report, values);

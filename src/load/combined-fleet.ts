@@ -31,18 +31,21 @@ export class CombinedFleet implements Fleet {
     throw (failed as PromiseRejectedResult).reason;
   }
 
-  /** @throws ConnectFailure if one is lost; the others are stopped then */
+  /** @throws ConnectFailure if one is lost; the others are stopped then, and waited for */
   async run(told: (note: SecondNote) => void): Promise<FleetNote> {
-    const runs = await Promise.all(
+    const failures: unknown[] = [];
+    const runs: FleetNote[] = [];
+    await Promise.all(
       this.busy.map(async (fleet) => {
         try {
-          return await fleet.run(told);
+          runs.push(await fleet.run(told));
         } catch (error) {
+          failures.push(error);
           this.stop();
-          throw error;
         }
       }),
     );
+    if (failures.length > 0) throw failures[0];
     return {
       notes: runs.flatMap(({ notes }) => notes),
       cpu_us: runs.reduce((sum, { cpu_us }) => sum + cpu_us, 0),

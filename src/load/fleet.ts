@@ -66,6 +66,8 @@ export class LocalFleet implements Fleet {
   private plan: RunPlan | null = null;
   private heard: (word: GeneratorWord) => void = () => {};
   private broke: (error: Error) => void = () => {};
+  /** A worker has ended: there is nothing more to be had of the others either. */
+  private failure: Error | null = null;
 
   private constructor(runtime: Runtime) {
     this.runtime = runtime;
@@ -85,7 +87,7 @@ export class LocalFleet implements Fleet {
           if ('watch' in message) context.watch(message.watch);
           else this.heard(message);
         },
-        terminated: (_address, reason) => this.broke(new Error(`a worker has ended: ${reason}`)),
+        terminated: (_address, reason) => this.fail(new Error(`a worker has ended: ${reason}`)),
       })),
     );
     const module = new URL('./generator.js', import.meta.url);
@@ -115,7 +117,9 @@ export class LocalFleet implements Fleet {
   }
 
   async run(told: (note: SecondNote) => void): Promise<FleetNote> {
-    const { warmup_ms, duration_ms } = this.plan as RunPlan;
+    const { plan } = this;
+    if (plan === null || this.busy.length === 0) throw new Error('nothing is connected that could be run');
+    const { warmup_ms, duration_ms } = plan;
     const clock = new Span(ownTime_us, warmup_ms, warmup_ms + duration_ms);
     const words = await this.gather<'done'>(['done'], (generator) => generator.tell({ order: 'run' }), told);
     return { notes: words.map(({ note }) => note), cpu_us: (await clock.end()) ?? 0 };
@@ -126,13 +130,20 @@ export class LocalFleet implements Fleet {
   }
 
   async disconnect(): Promise<void> {
-    await this.gather<'closed'>(['closed'], (generator) => generator.tell({ order: 'close' }));
+    // What is left of a fleet that has lost a worker is closed with it.
+    if (this.failure === null)
+      await this.gather<'closed'>(['closed'], (generator) => generator.tell({ order: 'close' }));
     this.busy = [];
   }
 
   async close(): Promise<void> {
-    this.broke = () => {};
+    this.fail(new Error('the generators are closed'));
     await this.runtime.close();
+  }
+
+  private fail(error: Error): void {
+    this.failure ??= error;
+    this.broke(this.failure);
   }
 
   /** Orders something of all that take part, and waits for one of these words from each. */
@@ -143,6 +154,8 @@ export class LocalFleet implements Fleet {
   ): Promise<Of<W>[]> {
     const words: Of<W>[] = [];
     return new Promise((resolve, reject) => {
+      if (this.failure !== null) return reject(this.failure);
+      if (this.busy.length === 0) return resolve(words);
       this.broke = reject;
       this.heard = (word) => {
         if (word.word === 'second') told(word.note);

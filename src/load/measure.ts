@@ -107,7 +107,7 @@ function judge(plan: RunPlan, sums: Sums): { complaints: string[]; isValid: bool
   if (sums.longestStall_ms > STALL_MAX_MS) {
     faults.push(`the generator stood still for ${sums.longestStall_ms.toFixed(0)} ms`);
   }
-  if (sums.lost !== null) faults.push(`no connection could be had any more: ${sums.lost}`);
+  if (sums.lost !== null) faults.push(sums.lost);
   if (sums.completed === 0) faults.push('nothing was answered');
   const due = sums.started + sums.neverBegun;
   if (sums.neverBegun > 0 && sums.started < due * RATE_SHARE_MIN) {
@@ -138,6 +138,12 @@ function latencies(plan: RunPlan, notes: readonly CrewNote[]): Pick<LoadRun, 'co
   return { corrected: plan.rate_per_s === null ? null : latencyOf(corrected), raw: latencyOf(raw) };
 }
 
+/** Why a worker could not go on; null: all could. */
+function lostOf(notes: readonly CrewNote[]): string | null {
+  const lost = notes.find((note) => note.lost !== null)?.lost;
+  return lost == null ? null : `no connection could be had any more: ${lost}`;
+}
+
 function runOf(
   plan: RunPlan,
   notes: readonly CrewNote[],
@@ -150,7 +156,7 @@ function runOf(
   const completed = sum((note) => note.completed);
   const longestStall_ms = Math.max(...notes.map((note) => note.longestStall_ms));
   const lateShare = started === 0 ? 0 : sum((note) => note.late) / started;
-  const lost = notes.find((note) => note.lost !== null)?.lost ?? null;
+  const lost = lostOf(notes);
   const neverBegun = sum((note) => note.neverBegun);
   const { complaints, isValid } = judge(plan, { started, completed, neverBegun, lateShare, longestStall_ms, lost });
   return {
@@ -179,20 +185,33 @@ function runOf(
   };
 }
 
+/** A run was not begun, for it was stopped while it connected. */
+export class StoppedError extends Error {}
+
+/** What came of a plan. */
+export interface Measured {
+  readonly run: LoadRun;
+  /** Why it could not go on to its end; null: it could. */
+  readonly lost: string | null;
+}
+
 /**
  * Runs a plan.
- * @throws ConnectFailure
+ * @param isStopped it is not to be begun any more
+ * @throws ConnectFailure, StoppedError; Error: a worker has ended
  */
 export async function measure(
   fleet: Fleet,
   plan: RunPlan,
   observer: RunObserver,
   server: ServerClock | null,
-): Promise<LoadRun> {
+  isStopped: () => boolean,
+): Promise<Measured> {
   observer.phase('connecting', plan);
   await fleet.connect(plan);
   const seconds = new Seconds();
   try {
+    if (isStopped()) throw new StoppedError();
     observer.phase('running', plan);
     const { warmup_ms, duration_ms } = plan;
     const clock = server === null ? null : new Span(() => server.read(), warmup_ms, warmup_ms + duration_ms);
@@ -201,7 +220,8 @@ export async function measure(
       if (seconds.toldBy(note.second) === fleet.parts(plan))
         observer.second(seconds.at(note.second, duration_ms / MS_PER_S), plan);
     });
-    return runOf(plan, notes, seconds, { client_us: cpu_us, server_us: (await clock?.end()) ?? null });
+    const spent = { client_us: cpu_us, server_us: (await clock?.end()) ?? null };
+    return { run: runOf(plan, notes, seconds, spent), lost: lostOf(notes) };
   } finally {
     await fleet.disconnect();
   }

@@ -27,9 +27,9 @@ async function holdsAt(rate: number, { run, holds, isOver }: Search): Promise<bo
 
 /**
  * Starts from what a closed loop does, and halves the distance (of logarithms) between the highest rate that held and the lowest
- * that did not. @returns the highest that held; null: none did
+ * that did not. Who holds the limit is for `holds` to keep.
  */
-export async function searchRate(search: Search): Promise<number | null> {
+export async function searchRate(search: Search): Promise<void> {
   const { completed_per_s: closed } = await search.run(null);
   let held: number | null = null;
   let broken = closed * MOST_SHARE;
@@ -42,5 +42,4 @@ export async function searchRate(search: Search): Promise<number | null> {
     if (held !== null && broken / held <= PRECISION) break;
     next = held === null ? broken / 2 : Math.sqrt(held * broken);
   }
-  return held;
 }

@@ -11,13 +11,14 @@ export class Span {
   constructor(read: () => Promise<number | null>, from_ms: number, to_ms: number) {
     this.read = read;
     this.from = read();
+    // Whoever gives up before the end does not wait for a counter.
     this.timers = [
       setTimeout(() => {
         this.from = read();
-      }, from_ms),
+      }, from_ms).unref(),
       setTimeout(() => {
         this.to = read();
-      }, to_ms),
+      }, to_ms).unref(),
     ];
   }
 
