@@ -25,6 +25,11 @@ export class Arrivals {
     this.next_ms = this.first_ms;
   }
 
+  /** Leaves out all that were to start before a moment. */
+  skipTo(moment_ms: number): void {
+    while (this.next_ms < moment_ms) this.advance();
+  }
+
   /** The present one has started. */
   advance(): void {
     this.passed += this.random === null ? 1 : -Math.log(1 - this.random.next());
