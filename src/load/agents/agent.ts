@@ -6,6 +6,9 @@ import { ConnectFailure, LocalFleet } from '../fleet.js';
 import { FrameChannel } from './frames.js';
 import { AGENT_PROTOCOL, type AgentOrder, type AgentWord, readOrderMessage } from './messages.js';
 
+/** A coordinator says hello as soon as it is connected. */
+const HELLO_MS = 3_000;
+
 /** One that listens. */
 export class Agent {
   private readonly sw: Switch;
@@ -44,7 +47,9 @@ export class Agent {
     const who = `${socket.remoteAddress} port ${socket.remotePort}`;
     if (this.service !== null) {
       this.log(`${who} is turned away: another coordinator is served`);
-      socket.abort();
+      const channel = new FrameChannel(socket, { message: () => {}, closed: () => {} });
+      channel.send({ word: 'failed', code: 'EBUSY', message: 'it serves another coordinator' } satisfies AgentWord);
+      void channel.close();
       return;
     }
     this.log(`${who} has come by ${socket.provider}`);
@@ -64,6 +69,7 @@ class Service {
   /** Orders are followed one after the other, but for `stop`. */
   private work: Promise<void> = Promise.resolve();
   private isClosed = false;
+  private readonly impatient: NodeJS.Timeout;
 
   constructor(socket: StreamSocket, log: (text: string) => void, over: () => void) {
     this.log = log;
@@ -72,13 +78,20 @@ class Service {
       message: (value) => this.take(value),
       closed: () => void this.close(),
     });
+    // Whoever has come by mistake and stays must not keep others out.
+    this.impatient = setTimeout(() => {
+      this.log('it has not said hello');
+      void this.close();
+    }, HELLO_MS);
   }
 
   async close(): Promise<void> {
     if (this.isClosed) return;
     this.isClosed = true;
-    this.fleet?.stop();
-    await this.channel.close();
+    clearTimeout(this.impatient);
+    void this.channel.close();
+    // Whatever it is at, nobody waits for it any more. It may be just starting.
+    await this.fleet?.close();
     await this.work;
     await this.fleet?.close();
     this.over();
@@ -93,6 +106,7 @@ class Service {
       void this.close();
       return;
     }
+    if (order.order === 'hello') clearTimeout(this.impatient);
     if (order.order === 'stop') this.fleet?.stop();
     else this.work = this.work.then(() => this.follow(order));
   }

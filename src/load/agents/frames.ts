@@ -5,6 +5,9 @@ const LENGTH_BYTES = 4;
 /** A second's latencies of many workers have some tens of KiB. */
 const FRAME_BYTES_MAX = 8 * 1024 * 1024;
 
+/** So long the other side may take to end the connection, too. */
+const CLOSE_MS = 1_000;
+
 /** Told by a channel. */
 export interface FrameHandlers {
   /** A message: JSON from somebody else, to be checked. */
@@ -46,10 +49,12 @@ export class FrameChannel {
     this.socket.send(frame);
   }
 
-  /** Ends in order. Nothing is told any more. */
+  /** Ends in order, or, if the other side does not, soon. Nothing is told any more. */
   async close(): Promise<void> {
     this.isOver = true;
+    const impatient = setTimeout(() => this.socket.abort(), CLOSE_MS);
     await this.socket.close();
+    clearTimeout(impatient);
   }
 
   private received(bytes: Uint8Array): void {

@@ -3,6 +3,7 @@ import type { CrewNote } from '../crew.js';
 import type { RunPlan } from '../plan.js';
 import type { SecondNote } from '../recorder.js';
 import type { HostFingerprint } from '../report.js';
+import type { SizeRange } from '../sizes.js';
 
 /** Both sides must have the same. */
 export const AGENT_PROTOCOL = 1;
@@ -44,13 +45,26 @@ const orNull =
   (value) =>
     value === null || check(value);
 const listOf =
-  (check: Check, most = NAMES_MAX): Check =>
+  (check: Check, most = NAMES_MAX, least = 0): Check =>
   (value) =>
-    Array.isArray(value) && value.length <= most && value.every(check);
+    Array.isArray(value) && value.length >= least && value.length <= most && value.every(check);
+const both =
+  (...checks: readonly Check[]): Check =>
+  (value) =>
+    checks.every((check) => check(value));
+/** Of fields that have been checked each by itself. */
+const agree =
+  <T>(check: (value: T) => boolean): Check =>
+  (value) =>
+    check(value as T);
 const oneOf =
   (...words: readonly unknown[]): Check =>
   (value) =>
     words.includes(value);
+const whole =
+  (least: number, most: number): Check =>
+  (value) =>
+    Number.isInteger(value) && within(least, most)(value);
 const within =
   (least: number, most: number): Check =>
   (value) =>
@@ -68,31 +82,44 @@ const isTally: Check = (value) =>
   Object.keys(value).length <= NAMES_MAX &&
   Object.values(value).every(isNumber);
 
-const SIZE = within(1, 64 * 1024 * 1024);
-const isMix = listOf(shape({ least: SIZE, most: SIZE, weight: within(Number.MIN_VALUE, Number.MAX_VALUE) }));
+const SIZE = whole(1, 64 * 1024 * 1024);
+const isMix = listOf(
+  both(
+    shape({ least: SIZE, most: SIZE, weight: within(Number.MIN_VALUE, Number.MAX_VALUE) }),
+    agree<SizeRange>(({ least, most }) => least <= most),
+  ),
+  NAMES_MAX,
+  1,
+);
+/** What can stand in the first line of a request, and end neither it nor its part. */
+const isPath: Check = (value) => isText(value) && /^\/[!-~]*$/.test(value as string);
 
-const isPlan = shape({
+const PLAN: Shape = {
   name: isText,
-  target: shape({ url: isText, host: isText, port: within(1, 65_535), path: isText, providers: listOf(isText) }),
+  target: shape({ url: isText, host: isText, port: whole(1, 65_535), path: isPath, providers: listOf(isText) }),
   protocol: oneOf('echo', 'stream', 'request', 'http', 'ws'),
-  connections: within(1, 100_000),
-  inFlight: within(1, 65_536),
+  connections: whole(1, 100_000),
+  inFlight: whole(1, 65_536),
   sizes: isMix,
   answers: isMix,
   rate_per_s: orNull(within(1e-6, 1e8)),
   arrivals: oneOf('constant', 'poisson'),
   warmup_ms: within(0, 3_600_000),
   duration_ms: within(1, 86_400_000),
-  requests: orNull(within(1, 1e12)),
+  requests: orNull(whole(1, 1e12)),
   tick_ms: within(0, 1_000),
   lateTolerance_ms: isNumber,
   patience_ms: within(1, 3_600_000),
   seed: isNumber,
-});
+};
+const isPlan = both(
+  shape(PLAN),
+  agree<RunPlan>(({ requests, connections }) => requests === null || requests >= connections),
+);
 
 const isCounts = shape({ places: listOf(isNumber, LIST_MAX), min: orNull(isNumber), max: isNumber });
 const isSecond = shape({
-  second: within(0, 100_000),
+  second: whole(0, 100_000),
   started: isNumber,
   completed: isNumber,
   failed: isNumber,
@@ -128,7 +155,7 @@ const isHost = shape({
 });
 
 const ORDERS: Readonly<Record<AgentOrder['order'], Check>> = {
-  hello: shape({ protocol: isNumber, workers: within(1, WORKERS_MAX) }),
+  hello: shape({ protocol: isNumber, workers: whole(1, WORKERS_MAX) }),
   connect: shape({ plan: isPlan }),
   run: () => true,
   stop: () => true,
@@ -139,7 +166,7 @@ const WORDS: Readonly<Record<AgentWord['word'], Check>> = {
   hello: shape({ host: isHost }),
   connected: () => true,
   second: shape({ note: isSecond }),
-  done: shape({ notes: listOf(isNote, WORKERS_MAX), cpu_us: isNumber }),
+  done: shape({ notes: listOf(isNote, WORKERS_MAX, 1), cpu_us: isNumber }),
   disconnected: () => true,
   failed: shape({ code: isText, message: isText }),
 };

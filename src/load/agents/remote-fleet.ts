@@ -48,12 +48,18 @@ export class RemoteFleet implements Fleet {
         message: (value) => fleet.take(value),
         closed: (error) => fleet.fail(error ?? new Error('it has ended the connection')),
       });
-      const hello = await fleet.ask('hello', { order: 'hello', protocol: AGENT_PROTOCOL, workers });
-      fleet.host_ = hello.host;
+      // It may be anybody, who never says a word.
+      const impatient = setTimeout(() => fleet.fail(new Error(`no answer in ${timeoutMs / 1_000} s`)), timeoutMs);
+      try {
+        const hello = await fleet.ask('hello', { order: 'hello', protocol: AGENT_PROTOCOL, workers });
+        fleet.host_ = hello.host;
+      } finally {
+        clearTimeout(impatient);
+      }
       return fleet;
     } catch (error) {
       await fleet.close();
-      throw fleet.failure(error as Error);
+      throw error instanceof ConnectFailure ? error : fleet.failure(error as Error);
     }
   }
 
@@ -113,10 +119,11 @@ export class RemoteFleet implements Fleet {
     }
     if (word.word === 'second') return this.told(word.note);
     const { wait } = this;
+    if (word.word !== 'failed' && word.word !== wait?.word)
+      return this.fail(new Error(`it says '${word.word}' unasked`));
     this.wait = null;
     if (word.word === 'failed') wait?.reject(new ConnectFailure(word.code, `${this.name}: ${word.message}`));
-    else if (word.word === wait?.word) wait.resolve(word);
-    else this.fail(new Error(`it says '${word.word}' unasked`));
+    else wait?.resolve(word);
   }
 
   private fail(error: Error): void {
