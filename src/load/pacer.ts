@@ -43,6 +43,9 @@ export class Pacer {
   private readonly fine: FineTimer | null;
   private coarse: NodeJS.Timeout | null = null;
   private spin: NodeJS.Immediate | null = null;
+  /** Who is to call. The other one may come all the same: to take it back would cost a system call each time. */
+  private expected: 'spin' | 'timer' | null = null;
+  private isClosed = false;
   private readonly due: () => void;
   private readonly early_ms: number;
 
@@ -53,27 +56,36 @@ export class Pacer {
   constructor(due: () => void, early_ms: number) {
     this.due = due;
     this.early_ms = early_ms;
-    this.fine = loadNative().addon === null ? null : new FineTimer(due);
+    this.fine = loadNative().addon === null ? null : new FineTimer(() => this.called('timer'));
   }
 
   /** @param delay_ms from now; 0 or less: in the next turn of the event loop, behind its input */
   wait(delay_ms: number): void {
+    if (this.isClosed) return;
     const sleep_ms = Math.min(delay_ms - (this.fine === null ? COARSE_MS : this.early_ms), SLEEP_LIMIT_MS);
-    if (sleep_ms <= 0) this.spin ??= setImmediate(() => this.turn());
-    else if (this.fine !== null) this.fine.arm(sleep_ms);
+    this.expected = sleep_ms <= 0 ? 'spin' : 'timer';
+    if (sleep_ms <= 0) {
+      this.spin ??= setImmediate(() => {
+        this.spin = null;
+        this.called('spin');
+      });
+    } else if (this.fine !== null) this.fine.arm(sleep_ms);
     else {
       if (this.coarse !== null) clearTimeout(this.coarse);
-      this.coarse = setTimeout(() => this.turn(), sleep_ms);
+      this.coarse = setTimeout(() => this.called('timer'), sleep_ms);
     }
   }
 
-  private turn(): void {
-    this.spin = null;
+  private called(by: 'spin' | 'timer'): void {
+    if (this.expected !== by) return;
+    this.expected = null;
     this.due();
   }
 
   /** No more calls. */
   close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
     this.fine?.close();
     if (this.coarse !== null) clearTimeout(this.coarse);
     if (this.spin !== null) clearImmediate(this.spin);
