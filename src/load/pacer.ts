@@ -12,27 +12,30 @@ const SLEEP_LIMIT_MS = 3_600_000;
 class FineTimer {
   private readonly fd: number;
   private readonly poll: Poll;
-  private isArmed = false;
+  /** When it rings; infinite: not at all. */
+  private rings_ms = Number.POSITIVE_INFINITY;
 
   constructor(ring: () => void) {
     this.fd = createTimer();
     this.poll = new Poll(this.fd, () => {
-      this.isArmed = false;
+      this.rings_ms = Number.POSITIVE_INFINITY;
       ring();
       // Armed again, it has forgotten that it rang; or else it would ring on.
-      if (!this.isArmed) armTimer(this.fd, 0);
+      if (this.rings_ms === Number.POSITIVE_INFINITY) armTimer(this.fd, 0);
     }).start();
     this.poll.ref();
   }
 
-  arm(delay_ms: number): void {
-    this.isArmed = true;
-    armTimer(this.fd, Math.ceil(delay_ms * NS_PER_MS));
+  /** Has it ring then at the latest: who waits by turns for something near and something far has one system call, not two a turn. */
+  arm(at_ms: number, now_ms: number): void {
+    if (this.rings_ms <= at_ms) return;
+    this.rings_ms = at_ms;
+    armTimer(this.fd, Math.max(1, Math.ceil((at_ms - now_ms) * NS_PER_MS)));
   }
 
   close(): void {
     // Whoever closes it while it rings must not have it disarmed afterwards: its number may be another's by then.
-    this.isArmed = true;
+    this.rings_ms = 0;
     this.poll.close();
     closeDescriptor(this.fd);
   }
@@ -45,6 +48,8 @@ export class Pacer {
   private spin: NodeJS.Immediate | null = null;
   /** Who is to call. The other one may come all the same: to take it back would cost a system call each time. */
   private expected: 'spin' | 'timer' | null = null;
+  /** When sleeping is to end. */
+  private wake_ms = 0;
   private isClosed = false;
   private readonly due: () => void;
   private readonly early_ms: number;
@@ -56,7 +61,7 @@ export class Pacer {
   constructor(due: () => void, early_ms: number) {
     this.due = due;
     this.early_ms = early_ms;
-    this.fine = loadNative().addon === null ? null : new FineTimer(() => this.called('timer'));
+    this.fine = loadNative().addon === null ? null : new FineTimer(() => this.rang());
   }
 
   /** @param delay_ms from now; 0 or less: in the next turn of the event loop, behind its input */
@@ -69,11 +74,21 @@ export class Pacer {
         this.spin = null;
         this.called('spin');
       });
-    } else if (this.fine !== null) this.fine.arm(sleep_ms);
-    else {
+    } else if (this.fine !== null) {
+      const now_ms = performance.now();
+      this.wake_ms = now_ms + sleep_ms;
+      this.fine.arm(this.wake_ms, now_ms);
+    } else {
       if (this.coarse !== null) clearTimeout(this.coarse);
       this.coarse = setTimeout(() => this.called('timer'), sleep_ms);
     }
+  }
+
+  private rang(): void {
+    if (this.expected !== 'timer') return;
+    const now_ms = performance.now();
+    if (now_ms >= this.wake_ms) this.called('timer');
+    else this.fine?.arm(this.wake_ms, now_ms);
   }
 
   private called(by: 'spin' | 'timer'): void {
