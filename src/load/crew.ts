@@ -223,7 +223,9 @@ export class Crew implements ClientEvents {
     this.turned_ms = now_ms;
     if (!this.isWarm && now_ms >= this.from_ms) this.warmedUp();
     let begun = 0;
-    while (begun < BURST && now_ms < this.to_ms && berths.free > 0 && this.measured < this.limit) {
+    // Of an open loop what was due before the end is begun after it, too: who is late is the generator, and it has to say so.
+    const isOpen = arrivals !== null;
+    while (begun < BURST && (isOpen || now_ms < this.to_ms) && berths.free > 0 && this.measured < this.limit) {
       const intended_ms = arrivals === null ? now_ms : arrivals.next_ms;
       if (intended_ms > now_ms || intended_ms >= this.to_ms) break;
       arrivals?.advance();
@@ -232,7 +234,7 @@ export class Crew implements ClientEvents {
       now_ms = performance.now();
     }
     this.isPumping = false;
-    if (now_ms >= this.to_ms || this.measured >= this.limit) this.drain(now_ms);
+    if ((now_ms >= this.to_ms && begun < BURST) || this.measured >= this.limit) this.drain(now_ms);
     else this.pacer.wait(this.nextTurn_ms(begun) - now_ms);
   }
 

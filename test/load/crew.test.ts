@@ -271,6 +271,21 @@ describe('a run', () => {
     }
   });
 
+  it('whose end the generator itself has slept through begins what was due, and is late', async () => {
+    const plan = planOf({ rate_per_s: 2_000, inFlight: 256, duration_ms: 300 });
+    const { crew, seconds } = crewOf(plan, echo(plan, (socket, bytes) => soon(socket, 'x'.repeat(bytes))));
+    await crew.connect();
+    setTimeout(() => {
+      const end_ms = performance.now() + 100;
+      while (performance.now() < end_ms);
+    }, 240);
+    const note = await crew.run();
+    expectConsistent(note, seconds);
+    expect(note).toMatchObject({ failed: 0, neverBegun: 0 });
+    expect(note.started).toBeGreaterThanOrEqual(599);
+    expect(note.late).toBeGreaterThan(80);
+  });
+
   it('that is stopped before it begins does not begin', async () => {
     const plan = planOf({ duration_ms: 10_000 });
     const { crew } = crewOf(
