@@ -15,15 +15,23 @@ class FineTimer {
   /** When it rings; infinite: not at all. */
   private rings_ms = Number.POSITIVE_INFINITY;
 
+  /** @throws SystemError: there is no descriptor, or no memory to watch it; nothing is kept then */
   constructor(ring: () => void) {
     this.fd = createTimer();
-    this.poll = new Poll(this.fd, () => {
-      this.rings_ms = Number.POSITIVE_INFINITY;
-      ring();
-      // Armed again, it has forgotten that it rang; or else it would ring on.
-      if (this.rings_ms === Number.POSITIVE_INFINITY) armTimer(this.fd, 0);
-    }).start();
+    try {
+      this.poll = new Poll(this.fd, () => this.rang(ring)).start();
+    } catch (error) {
+      closeDescriptor(this.fd);
+      throw error;
+    }
     this.poll.ref();
+  }
+
+  private rang(ring: () => void): void {
+    this.rings_ms = Number.POSITIVE_INFINITY;
+    ring();
+    // Armed again, it has forgotten that it rang; or else it would ring on.
+    if (this.rings_ms === Number.POSITIVE_INFINITY) armTimer(this.fd, 0);
   }
 
   /** Has it ring then at the latest: who waits by turns for something near and something far has one system call, not two a turn. */

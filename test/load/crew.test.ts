@@ -273,7 +273,10 @@ describe('a run', () => {
 
   it('whose end the generator itself has slept through begins what was due, and is late', async () => {
     const plan = planOf({ rate_per_s: 2_000, inFlight: 256, duration_ms: 300 });
-    const { crew, seconds } = crewOf(plan, echo(plan, (socket, bytes) => soon(socket, 'x'.repeat(bytes))));
+    const { crew, seconds } = crewOf(
+      plan,
+      echo(plan, (socket, bytes) => soon(socket, 'x'.repeat(bytes))),
+    );
     await crew.connect();
     setTimeout(() => {
       const end_ms = performance.now() + 100;

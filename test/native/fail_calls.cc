@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -181,6 +182,9 @@ INTERPOSE(ssize_t, recvfrom, (int fd, void* data, size_t bytes, int flags, socka
 INTERPOSE(int, setsockopt, (int fd, int level, int name, const void* value, socklen_t length) noexcept,
           (fd, level, name, value, length))
 INTERPOSE(int, getsockname, (int fd, sockaddr* address, socklen_t* length) noexcept, (fd, address, length))
+INTERPOSE(int, timerfd_create, (int clock, int flags) noexcept, (clock, flags))
+INTERPOSE(int, timerfd_settime, (int fd, int flags, const itimerspec* when, itimerspec* before) noexcept,
+          (fd, flags, when, before))
 INTERPOSE(int, poll, (pollfd * descriptors, nfds_t count, int timeoutMs), (descriptors, count, timeoutMs))
 
 // The addon's are those that add, read and check seals.
