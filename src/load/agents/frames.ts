@@ -2,8 +2,8 @@
 import type { StreamSocket } from '../../socket/stream-socket.js';
 
 const LENGTH_BYTES = 4;
-/** A second's latencies of many workers have some tens of KiB. */
-const FRAME_BYTES_MAX = 8 * 1024 * 1024;
+/** The latencies of a worker have up to some hundred KiB, and there may be 128 of them. */
+const FRAME_BYTES_MAX = 64 * 1024 * 1024;
 
 /** So long the other side may take to end the connection, too. */
 const CLOSE_MS = 1_000;
@@ -27,6 +27,8 @@ export class FrameChannel {
   private readonly handlers: FrameHandlers;
   private parts: Uint8Array[] = [];
   private bytes = 0;
+  /** So many are needed for the next step: pieces are put together once, however many they are. */
+  private needed = LENGTH_BYTES;
   private isOver = false;
 
   /** @param socket connected, and nobody else's */
@@ -70,12 +72,14 @@ export class FrameChannel {
 
   /** @returns whether there was a whole one @throws FrameError */
   private takeOne(): boolean {
-    if (this.bytes < LENGTH_BYTES) return false;
+    if (this.bytes < this.needed) return false;
     const all = this.gather();
     const length = new DataView(all.buffer, all.byteOffset).getUint32(0, true);
     if (length > FRAME_BYTES_MAX) throw new FrameError(`a message of ${length} bytes`);
     const end = LENGTH_BYTES + length;
+    this.needed = end;
     if (all.length < end) return false;
+    this.needed = LENGTH_BYTES;
     this.parts = all.length > end ? [all.subarray(end)] : [];
     this.bytes = all.length - end;
     let value: unknown;
