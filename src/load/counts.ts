@@ -21,7 +21,7 @@ export const VALUE_MAX = 2 ** (SUB_BUCKET_BITS + BUCKETS - 1) - 1;
 /** Another's counts, as plain data. */
 export interface PackedCounts {
   /** Places that are not empty, and how many values each has: place, count, place, count... */
-  readonly places: readonly number[];
+  readonly places: ArrayLike<number>;
   /** Exact. Of none there is no least: null. */
   readonly min: number | null;
   readonly max: number;
@@ -116,7 +116,8 @@ export class Counts {
   pack(): PackedCounts {
     const places: number[] = [];
     this.each((_value, count, place) => places.push(place, count));
-    return { places, min: this.total === 0 ? null : this.min, max: this.max };
+    // As one piece of memory: to tell thousands of numbers one by one keeps a worker from its requests for milliseconds.
+    return { places: Float64Array.from(places), min: this.total === 0 ? null : this.min, max: this.max };
   }
 
   /** Calls back for each place that is not empty, the smallest value first. */

@@ -20,6 +20,8 @@ const MS_PER_S = 1_000;
 
 /** Who wants to know how a run goes. */
 export interface RunObserver {
+  /** Whether it wants to be told of seconds while they pass. */
+  readonly isWatching: boolean;
   /** Connections are being opened; the load begins. */
   phase(what: 'connecting' | 'running', plan: RunPlan): void;
   /** A second is over, as far as all workers have told. */
@@ -32,21 +34,24 @@ export interface ServerClock {
   read(): Promise<number | null>;
 }
 
-/** The seconds of a run, over all workers. */
+/**
+ * The seconds of a run, over all workers. They are counted up when they are asked for: while a run is measured, a thread that adds
+ * up takes a processor from those that are measured.
+ */
 class Seconds {
-  readonly list: Second[] = [];
-  private readonly parts = new Map<number, { notes: SecondNote[]; counts: Counts }>();
+  private readonly parts = new Map<number, SecondNote[]>();
 
   add(note: SecondNote): void {
-    const part = this.parts.get(note.second) ?? { notes: [], counts: new Counts() };
-    this.parts.set(note.second, part);
-    part.notes.push(note);
-    part.counts.add(note.latencies);
+    const notes = this.parts.get(note.second);
+    if (notes === undefined) this.parts.set(note.second, [note]);
+    else notes.push(note);
   }
 
   /** One of them as far as it is known. @param total_s of the whole measured time */
   at(second: number, total_s: number): Second {
-    const { notes, counts } = this.parts.get(second) ?? { notes: [], counts: new Counts() };
+    const notes = this.parts.get(second) ?? [];
+    const counts = new Counts();
+    for (const { latencies } of notes) counts.add(latencies);
     const sum = (pick: (note: SecondNote) => number): number => notes.reduce((total, note) => total + pick(note), 0);
     return {
       at_s: second,
@@ -62,7 +67,7 @@ class Seconds {
 
   /** How many workers have told of it. */
   toldBy(second: number): number {
-    return this.parts.get(second)?.notes.length ?? 0;
+    return this.parts.get(second)?.length ?? 0;
   }
 
   all(total_s: number): Second[] {
@@ -217,7 +222,7 @@ export async function measure(
     const clock = server === null ? null : new Span(() => server.read(), warmup_ms, warmup_ms + duration_ms);
     const { notes, cpu_us } = await fleet.run((note) => {
       seconds.add(note);
-      if (seconds.toldBy(note.second) === fleet.parts(plan))
+      if (observer.isWatching && seconds.toldBy(note.second) === fleet.parts(plan))
         observer.second(seconds.at(note.second, duration_ms / MS_PER_S), plan);
     });
     const spent = { client_us: cpu_us, server_us: (await clock?.end()) ?? null };

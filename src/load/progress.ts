@@ -29,6 +29,10 @@ export class Progress implements SessionObserver {
     this.screen = screen;
   }
 
+  get isWatching(): boolean {
+    return this.screen !== null;
+  }
+
   phase(what: 'connecting' | 'running', plan: RunPlan): void {
     const doing =
       what === 'connecting'

@@ -21,6 +21,11 @@ class FrameError extends Error {
   readonly code = 'EPROTO';
 }
 
+/** Numbers in one piece of memory are a list in JSON. */
+function asList(_key: string, value: unknown): unknown {
+  return value instanceof Float64Array ? [...value] : value;
+}
+
 /** One side of a connection. */
 export class FrameChannel {
   private readonly socket: StreamSocket;
@@ -44,7 +49,7 @@ export class FrameChannel {
   /** Sends a message, if the other side is still there. */
   send(value: unknown): void {
     if (this.isOver) return;
-    const text = new TextEncoder().encode(JSON.stringify(value));
+    const text = new TextEncoder().encode(JSON.stringify(value, asList));
     const frame = new Uint8Array(LENGTH_BYTES + text.length);
     new DataView(frame.buffer).setUint32(0, text.length, true);
     frame.set(text, LENGTH_BYTES);
