@@ -60,6 +60,11 @@ function endWithin(place: number, end: number | null): number {
   return end !== null && end >= least && end < least + widthAt(place) ? end : valueAt(place);
 }
 
+/** What `JSON.stringify` needs for packed counts: numbers in one piece of memory as a list. */
+export function countsAsJson(_key: string, value: unknown): unknown {
+  return value instanceof Float64Array ? [...value] : value;
+}
+
 /** One distribution. Of integers from 0 to `VALUE_MAX`, in whatever unit. */
 export class Counts {
   total = 0;

@@ -1,5 +1,6 @@
 /** Messages between a coordinator and its agents: JSON with its length before it, on a socket of the switch. */
 import type { StreamSocket } from '../../socket/stream-socket.js';
+import { countsAsJson } from '../counts.js';
 
 const LENGTH_BYTES = 4;
 /** The latencies of a worker have up to some hundred KiB, and there may be 128 of them. */
@@ -19,11 +20,6 @@ export interface FrameHandlers {
 /** What comes is no message. */
 class FrameError extends Error {
   readonly code = 'EPROTO';
-}
-
-/** Numbers in one piece of memory are a list in JSON. */
-function asList(_key: string, value: unknown): unknown {
-  return value instanceof Float64Array ? [...value] : value;
 }
 
 /** One side of a connection. */
@@ -49,7 +45,7 @@ export class FrameChannel {
   /** Sends a message, if the other side is still there. */
   send(value: unknown): void {
     if (this.isOver) return;
-    const text = new TextEncoder().encode(JSON.stringify(value, asList));
+    const text = new TextEncoder().encode(JSON.stringify(value, countsAsJson));
     const frame = new Uint8Array(LENGTH_BYTES + text.length);
     new DataView(frame.buffer).setUint32(0, text.length, true);
     frame.set(text, LENGTH_BYTES);
