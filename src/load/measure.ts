@@ -85,11 +85,12 @@ function mergeServed(notes: readonly CrewNote[]): ServedBy[] {
 }
 
 function mergeErrors(notes: readonly CrewNote[]): Record<string, number> {
-  const merged: Record<string, number> = {};
-  for (const { errors } of notes) {
-    for (const [code, count] of Object.entries(errors)) merged[code] = (merged[code] ?? 0) + count;
+  // A map: codes come from agents, and `constructor` must be one like any other.
+  const merged = new Map<string, number>();
+  for (const [code, count] of notes.flatMap(({ errors }) => Object.entries(errors))) {
+    merged.set(code, (merged.get(code) ?? 0) + count);
   }
-  return merged;
+  return Object.fromEntries(merged);
 }
 
 function processorOf(spent_us: number, measured_ms: number, requests: number): Processor {

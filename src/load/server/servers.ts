@@ -49,11 +49,14 @@ function serve(socket: Socket, service: Service): void {
   const sink = { send: (bytes: Uint8Array) => socket.write(bytes) };
   socket.setNoDelay(true);
   socket.on('data', (bytes) => {
-    if (reader !== null && !reader.push(bytes, sink)) return void socket.destroy();
-    if (service === 'echo') socket.write(bytes);
-    if (socket.writableNeedDrain) socket.pause();
+    if (service === 'echo' && !socket.write(bytes)) socket.pause();
+    if (reader === null) return;
+    if (!reader.push(bytes)) socket.destroy();
+    else if (!reader.flush(sink)) socket.pause();
   });
-  socket.on('drain', () => socket.resume());
+  socket.on('drain', () => {
+    if (reader === null || reader.flush(sink)) socket.resume();
+  });
   // A client that is gone is no news here.
   socket.on('error', () => {});
 }

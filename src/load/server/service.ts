@@ -12,25 +12,28 @@ const ANSWER = new Uint8Array(65_536).fill(46);
 
 /** Whoever is answered: an actor's socket, or one of the platform's. */
 export interface Sink {
-  send(bytes: Uint8Array): unknown;
+  /** @returns false: no more before it has drained */
+  send(bytes: Uint8Array): boolean;
 }
 
-/** Reads requests from the pieces that a stream comes in. One for each connection. */
+/** Reads requests from the pieces that a stream comes in, and answers them. One for each connection. */
 export class RequestReader {
   private readonly header = new Uint8Array(REQUEST_HEADER_BYTES);
   private headerBytes = 0;
   /** Of the present request's body, still to come. */
   private left = 0;
   private answerBytes = 0;
+  /** Bytes of answers that are due. No more than a number, however much a client asks for: they are made as it takes them. */
+  private owed = 0;
 
   /** @returns false: what comes is no request; the connection is to be ended */
-  push(bytes: Uint8Array, sink: Sink): boolean {
+  push(bytes: Uint8Array): boolean {
     for (let at = 0; at < bytes.length; ) {
       if (this.left > 0) {
         const taken = Math.min(this.left, bytes.length - at);
         this.left -= taken;
         at += taken;
-        if (this.left === 0) this.answer(sink);
+        if (this.left === 0) this.owed += this.answerBytes;
         continue;
       }
       this.header[this.headerBytes++] = bytes[at++] as number;
@@ -44,10 +47,14 @@ export class RequestReader {
     return true;
   }
 
-  private answer(sink: Sink): void {
-    for (let left = this.answerBytes; left > 0; left -= ANSWER.length) {
-      sink.send(left < ANSWER.length ? ANSWER.subarray(0, left) : ANSWER);
+  /** Answers as far as the client takes it. @returns false: the rest is due when the sink has drained, and nothing is read before */
+  flush(sink: Sink): boolean {
+    while (this.owed > 0) {
+      const length = Math.min(this.owed, ANSWER.length);
+      this.owed -= length;
+      if (!sink.send(length === ANSWER.length ? ANSWER : ANSWER.subarray(0, length))) return false;
     }
+    return true;
   }
 }
 
@@ -60,11 +67,14 @@ export default defineActor<never, ServiceArgs>(({ service }) => {
   const reader = service === 'request' ? new RequestReader() : null;
   return {
     received(socket, bytes) {
-      if (reader !== null && !reader.push(bytes, socket)) return socket.abort();
-      if (service === 'echo') socket.send(bytes);
       // Who does not read is not read from either.
-      if (socket.queuedBytes >= socket.highWaterMarkBytes) socket.pause();
+      if (service === 'echo' && !socket.send(bytes)) socket.pause();
+      if (reader === null) return;
+      if (!reader.push(bytes)) socket.abort();
+      else if (!reader.flush(socket)) socket.pause();
     },
-    drained: (socket) => socket.resume(),
+    drained(socket) {
+      if (reader === null || reader.flush(socket)) socket.resume();
+    },
   };
 });
