@@ -4,6 +4,7 @@ import { runProgram } from './harness/children.js';
 import { type Observer, significant, worstLast } from './harness/contest.js';
 import { BenchFailure } from './harness/failure.js';
 import { onlyRun, runLoad, startServer } from './harness/load-tool.js';
+import { nullCost_us } from './harness/null-target.js';
 import { median } from './harness/percentiles.js';
 import type { AnyLine, Question } from './harness/question.js';
 import { ratioText, table } from './report/text.js';
@@ -16,7 +17,7 @@ const TICK_MS = 1;
 const LIMIT = 'p99<100us';
 const SEARCH_RUN_S = 1;
 
-interface HttpLine extends AnyLine {
+interface CostLine extends AnyLine {
   readonly us_per_request: number;
   readonly baseline: { readonly name: string; readonly us_per_request: number };
 }
@@ -41,7 +42,7 @@ async function ours(port: number, seconds: number): Promise<number> {
   return onlyRun(await runLoad([`http://127.0.0.1:${port}/`, ...args.map(String)])).client.us_per_request;
 }
 
-async function httpCost(total_ms: number, { tell }: Observer): Promise<HttpLine> {
+async function httpCost(total_ms: number, { tell }: Observer): Promise<CostLine> {
   const server = await startServer('http');
   const seconds = Math.max(1, Math.round(total_ms / 2_000 / ROUNDS));
   const figures = { ours: [] as number[], theirs: [] as number[] };
@@ -64,6 +65,19 @@ async function httpCost(total_ms: number, { tell }: Observer): Promise<HttpLine>
     us_per_request: significant(us_per_request),
     ratio: significant(autocannon / us_per_request),
     baseline: { name: 'autocannon', us_per_request: significant(autocannon) },
+  };
+}
+
+async function ownCost(closed_per_s: number): Promise<CostLine> {
+  const us_per_request = await nullCost_us();
+  const whole_us = 1e6 / closed_per_s;
+  return {
+    question: 'load-cost',
+    variant: 'null target, closed loop',
+    judged: false,
+    us_per_request: significant(us_per_request),
+    ratio: significant(whole_us / us_per_request),
+    baseline: { name: 'a round trip by shm', us_per_request: significant(whole_us) },
   };
 }
 
@@ -90,18 +104,18 @@ async function openLoopShare({ tell }: Observer): Promise<RateLine> {
   }
 }
 
-function tableOf(http: HttpLine, shm: RateLine): string {
-  const rows = [
-    ['', 'ours', 'against', '', 'ratio'],
-    [
-      http.variant,
-      `${http.us_per_request} µs`,
-      'autocannon',
-      `${http.baseline.us_per_request} µs`,
-      ratioText(http.ratio),
-    ],
-    [shm.variant, `${shm.rate_per_s}/s`, 'closed loop', `${shm.baseline.rate_per_s}/s`, ratioText(shm.ratio)],
-  ];
+function tableOf(costs: readonly CostLine[], shm: RateLine): string {
+  const rows = [['', 'ours', 'against', '', 'ratio']];
+  for (const { variant, us_per_request, baseline, ratio } of costs) {
+    rows.push([variant, `${us_per_request} µs`, baseline.name, `${baseline.us_per_request} µs`, ratioText(ratio)]);
+  }
+  rows.push([
+    shm.variant,
+    `${shm.rate_per_s}/s`,
+    shm.baseline.name,
+    `${shm.baseline.rate_per_s}/s`,
+    ratioText(shm.ratio),
+  ]);
   return `\n${loadCost.title}\n${table(rows)}  must be ${loadCost.target}\n`;
 }
 
@@ -116,7 +130,8 @@ export const loadCost: Question = {
     async run(total_ms, observer) {
       const http = await httpCost(total_ms, observer);
       const shm = await openLoopShare(observer);
-      return { lines: worstLast([http, shm]), table: tableOf(http, shm) };
+      const own = await ownCost(shm.baseline.rate_per_s);
+      return { lines: worstLast([own, http, shm]), table: tableOf([own, http], shm) };
     },
   },
 };

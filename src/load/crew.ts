@@ -81,7 +81,7 @@ export class Crew implements ClientEvents {
   private finish: () => void = () => {};
 
   /** @param told once for each second of the measured time */
-  constructor(plan: RunPlan, connector: Connector, told: (note: SecondNote) => void) {
+  constructor(plan: RunPlan, connector: Pick<Connector, 'open'>, told: (note: SecondNote) => void) {
     this.plan = plan;
     this.told = told;
     this.sizes = new Sizes(plan.sizes, plan.seed);
