@@ -15,7 +15,7 @@ const HTTP = { rate_per_s: 10_000, connections: 64 };
 /** As wrk2's clock; autocannon's is coarser by far. */
 const TICK_MS = 1;
 const LIMIT = 'p99<100us';
-const SEARCH_RUN_S = 1;
+const SEARCH_RUN_S = 0.5;
 
 interface CostLine extends AnyLine {
   readonly us_per_request: number;
@@ -86,7 +86,7 @@ async function openLoopShare({ tell }: Observer): Promise<RateLine> {
   try {
     tell('shared memory: searching');
     const target = `shm://127.0.0.1:${server.port}`;
-    const times = ['--warmup', String(SEARCH_RUN_S / 2), '--duration', String(SEARCH_RUN_S)];
+    const times = ['--warmup', String(SEARCH_RUN_S), '--duration', String(SEARCH_RUN_S)];
     const options = ['--strict', '--in-flight', '1', '--search', '--slo', LIMIT, ...times];
     const { runs, slo } = await runLoad([target, ...options]);
     const closed = runs[0]?.completed_per_s ?? 0;
