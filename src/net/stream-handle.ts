@@ -62,6 +62,8 @@ class Behind implements WireEvents {
   private readonly handle: JsStream;
   private readonly platform: Platform;
   private isEnded = false;
+  private isEnding = false;
+  private isReading = false;
   private readonly wire: Wire;
   private isClosed = false;
   /** The TLS socket that native code lies below. */
@@ -76,11 +78,14 @@ class Behind implements WireEvents {
 
   /** TLS stops reading once more when it is closed already; the connection, which reads on to its end, is no longer its. */
   read(isOn: boolean): Status {
-    if (!this.isClosed) {
-      if (isOn) this.stream.resume();
-      else this.stream.pause();
-    }
+    this.isReading = isOn;
+    if (!this.isClosed) this.flow();
     return 0;
+  }
+
+  private flow(): void {
+    if (this.isReading && !this.isEnding) this.stream.resume();
+    else this.stream.pause();
   }
 
   received(bytes: Buffer): void {
@@ -116,8 +121,13 @@ class Behind implements WireEvents {
   shutdown(request: object): Status {
     this.isEnded = true;
     this.stream.end();
+    // Told before what the peer answers, as with a plain socket.
+    this.isEnding = true;
+    this.flow();
     setImmediate(() => {
+      this.isEnding = false;
       if (!this.isClosed) this.handle.finishShutdown(request, 0);
+      if (!this.isClosed) this.flow();
     });
     return 0;
   }
