@@ -1,10 +1,7 @@
 /** Wakes its owner at a moment, to within microseconds, without burning a processor meanwhile. */
-import { loadNative } from '../native/load.js';
 import { armTimer, closeDescriptor, createTimer } from '../native/os.js';
 import { Poll } from '../reactor/poll.js';
 
-/** libuv's timers are a millisecond late at most. */
-const COARSE_MS = 1.2;
 const NS_PER_MS = 1e6;
 const SLEEP_LIMIT_MS = 3_600_000;
 
@@ -49,10 +46,9 @@ class FineTimer {
   }
 }
 
-/** See the top of this file. Without the native part it sleeps by libuv's timers, and spins for the last millisecond. */
+/** See the top of this file. Needs the native part, as the workers that it is for. */
 export class Pacer {
-  private readonly fine: FineTimer | null;
-  private coarse: NodeJS.Timeout | null = null;
+  private readonly timer: FineTimer;
   private spin: NodeJS.Immediate | null = null;
   /** Who is to call. The other one may come all the same: to take it back would cost a system call each time. */
   private expected: 'spin' | 'timer' | null = null;
@@ -69,26 +65,23 @@ export class Pacer {
   constructor(due: () => void, early_ms: number) {
     this.due = due;
     this.early_ms = early_ms;
-    this.fine = loadNative().addon === null ? null : new FineTimer(() => this.rang());
+    this.timer = new FineTimer(() => this.rang());
   }
 
   /** @param delay_ms from now; 0 or less: in the next turn of the event loop, behind its input */
   wait(delay_ms: number): void {
     if (this.isClosed) return;
-    const sleep_ms = Math.min(delay_ms - (this.fine === null ? COARSE_MS : this.early_ms), SLEEP_LIMIT_MS);
+    const sleep_ms = Math.min(delay_ms - this.early_ms, SLEEP_LIMIT_MS);
     this.expected = sleep_ms <= 0 ? 'spin' : 'timer';
     if (sleep_ms <= 0) {
       this.spin ??= setImmediate(() => {
         this.spin = null;
         this.called('spin');
       });
-    } else if (this.fine !== null) {
+    } else {
       const now_ms = performance.now();
       this.wake_ms = now_ms + sleep_ms;
-      this.fine.arm(this.wake_ms, now_ms);
-    } else {
-      if (this.coarse !== null) clearTimeout(this.coarse);
-      this.coarse = setTimeout(() => this.called('timer'), sleep_ms);
+      this.timer.arm(this.wake_ms, now_ms);
     }
   }
 
@@ -96,7 +89,7 @@ export class Pacer {
     if (this.expected !== 'timer') return;
     const now_ms = performance.now();
     if (now_ms >= this.wake_ms) this.called('timer');
-    else this.fine?.arm(this.wake_ms, now_ms);
+    else this.timer.arm(this.wake_ms, now_ms);
   }
 
   private called(by: 'spin' | 'timer'): void {
@@ -109,8 +102,7 @@ export class Pacer {
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    this.fine?.close();
-    if (this.coarse !== null) clearTimeout(this.coarse);
+    this.timer.close();
     if (this.spin !== null) clearImmediate(this.spin);
   }
 }

@@ -1,14 +1,10 @@
-/** When a generator wakes: with the native timer, and by the platform's alone. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+/** When a generator wakes. */
 import { readdirSync, readlinkSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { Pacer } from '#src/load/pacer.js';
-import { loadNative } from '#src/native/load.js';
 import { armTimer, closeDescriptor, createTimer } from '#src/native/os.js';
 import { Poll } from '#src/reactor/poll.js';
 
-const PACER = new URL('../../dist/load/pacer.js', import.meta.url).href;
 const EARLY_MS = 0.05;
 
 /** How much later than it was to be each wake came, in order of size. */
@@ -39,9 +35,7 @@ const timers = () =>
     }
   }).length;
 
-const native = it.skipIf(loadNative().addon === null);
-
-native('wakes within a fraction of a millisecond, and never earlier than it may', async () => {
+it('wakes within a fraction of a millisecond, and never earlier than it may', async () => {
   const delays_ms = Array.from({ length: 200 }, (_, i) => 0.2 + (i % 10) * 0.4);
   const late = await latenesses(EARLY_MS, delays_ms);
   expect(late[0]).toBeGreaterThan(-EARLY_MS - 0.001);
@@ -49,12 +43,12 @@ native('wakes within a fraction of a millisecond, and never earlier than it may'
   expect(late[20]).toBeLessThan(0.7);
 });
 
-native('does not sleep for what is nearer, and is called in the next turn', async () => {
+it('does not sleep for what is nearer, and is called in the next turn', async () => {
   const late = await latenesses(EARLY_MS, [0, -5, 0.01, EARLY_MS]);
   expect(late[0]).toBeGreaterThan(-EARLY_MS - 0.001);
 });
 
-native('takes the latest moment that it was given alone', async () => {
+it('takes the latest moment that it was given alone', async () => {
   let calls = 0;
   const pacer = new Pacer(() => {
     calls += 1;
@@ -74,7 +68,7 @@ native('takes the latest moment that it was given alone', async () => {
   pacer.close();
 });
 
-native('may be closed while it calls, and again, and gives its descriptor back', async () => {
+it('may be closed while it calls, and again, and gives its descriptor back', async () => {
   const before = timers();
   for (let round = 0; round < 50; round++) {
     let calls = 0;
@@ -96,42 +90,7 @@ native('may be closed while it calls, and again, and gives its descriptor back',
   expect(timers()).toBe(before);
 });
 
-it('without the addon wakes by the platform’s timers, never more than their coarseness before the moment', async () => {
-  const script = `
-    import { Pacer } from '${PACER}';
-    const late = [];
-    let due_ms = 0;
-    const next = () => {
-      if (late.length === 30) return pacer.close();
-      const delay_ms = 0.5 + late.length % 10;
-      due_ms = performance.now() + delay_ms;
-      pacer.wait(delay_ms);
-    };
-    const pacer = new Pacer(() => {
-      const now_ms = performance.now();
-      if (now_ms < due_ms) return pacer.wait(due_ms - now_ms);
-      late.push(now_ms - due_ms);
-      next();
-    }, 0.05);
-    next();
-    process.on('exit', () => console.log(JSON.stringify(late.sort((a, b) => a - b))));
-  `;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-    env: { ...process.env, SANSWITCH_NO_NATIVE: '1' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let text = '';
-  child.stdout.setEncoding('utf8').on('data', (more: string) => {
-    text += more;
-  });
-  expect(await once(child, 'close')).toEqual([0, null]);
-  const late = JSON.parse(text) as number[];
-  expect(late).toHaveLength(30);
-  // It spins for the last millisecond: 0.01 ms where nothing else runs.
-  expect(late[3]).toBeLessThan(0.5);
-});
-
-native('a timer rings once, forgets that it rang when it is armed again, and takes no nonsense', async () => {
+it('a timer rings once, forgets that it rang when it is armed again, and takes no nonsense', async () => {
   const fd = createTimer();
   let rings = 0;
   const poll = new Poll(fd, () => {
