@@ -2,7 +2,8 @@
  * Charts as inline SVG. Widths are percentages and heights pixels, so that a chart fills any column and its text keeps its
  * size, on a telephone too. Colours are classes of the page's style sheet, which knows light and dark.
  */
-import { escapeMarkup, percent } from './markup.js';
+import { escapeMarkup } from '#src/markup.js';
+import { percent } from './markup.js';
 
 /** One bar or dot. */
 export interface Mark {

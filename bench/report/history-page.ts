@@ -1,8 +1,9 @@
 /** The page of the history: a line for each variant, of all runs of one host. One file, no script, no network. */
+
+import { escapeMarkup } from '#src/markup.js';
 import { median } from '../harness/percentiles.js';
 import type { Comparison } from '../history/compare.js';
 import type { HistoryRecord } from '../history/record.js';
-import { escapeMarkup } from './markup.js';
 import { digits, ratioText } from './text.js';
 
 const STYLE = `

@@ -1,6 +1,7 @@
 /** The page of `npm start`: one file, no script, no network. */
+
+import { escapeMarkup } from '#src/markup.js';
 import { barChart, type Group, rangeChart } from './charts.js';
-import { escapeMarkup } from './markup.js';
 import type { Result, Results } from './results.js';
 import { rateText, ratioText, sizeText, throughputText, timeText } from './text.js';
 

@@ -1,6 +1,8 @@
 /** The page of two profiles: one graph as wide as the larger share of each frame, red where it has grown, blue where it has shrunk. */
+
+import { escapeMarkup } from '../markup.js';
 import type { DiffFrame } from './diff.js';
-import { escapeMarkup, NOTHING_FROM_OUTSIDE } from './markup.js';
+import { NOTHING_FROM_OUTSIDE } from './page-policy.js';
 
 /** Of everything, for a frame to be drawn. */
 const LEAST_SHARE = 0.0005;

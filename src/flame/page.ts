@@ -1,5 +1,6 @@
 /** What 0x does not draw, put into its page: the threads' times, how the profile was taken, and what it does not show. */
-import { escapeMarkup, NOTHING_FROM_OUTSIDE } from './markup.js';
+import { escapeMarkup } from '../markup.js';
+import { NOTHING_FROM_OUTSIDE } from './page-policy.js';
 import type { Recorded, ThreadRow } from './recorded.js';
 import type { Missing, Profile } from './stacks.js';
 

@@ -1,4 +1,5 @@
 /** How a load goes, while it does: one line that is written over on a terminal, a line for each second elsewhere. */
+import { timeText } from './output/units.js';
 import type { RunPlan } from './plan.js';
 import type { LoadRun, Second } from './report.js';
 import type { SessionObserver } from './session.js';
@@ -12,11 +13,6 @@ export interface Screen {
 
 const USUAL_COLUMNS = 80;
 const BAR_CELLS = 20;
-
-function time(us: number): string {
-  if (us >= 1e6) return `${(us / 1e6).toPrecision(3)} s`;
-  return us >= 1_000 ? `${(us / 1_000).toPrecision(3)} ms` : `${us.toPrecision(3)} µs`;
-}
 
 /** See the top of this file. */
 export class Progress implements SessionObserver {
@@ -47,7 +43,7 @@ export class Progress implements SessionObserver {
     const total_s = plan.duration_ms / 1_000;
     const over_s = Math.min(total_s, at_s + length_s);
     const rate = length_s > 0 ? Math.round(completed / length_s) : 0;
-    const latencies = plan.protocol === 'stream' ? '' : `  p50 ${time(p50_us)}  p99 ${time(p99_us)}`;
+    const latencies = plan.protocol === 'stream' ? '' : `  p50 ${timeText(p50_us)}  p99 ${timeText(p99_us)}`;
     const failures = failed > 0 ? `  ${failed} failed` : '';
     const text = `${rate}/s${latencies}${failures}`;
     if (!this.screen?.isTTY) {

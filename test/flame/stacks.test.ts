@@ -182,7 +182,7 @@ describe('files', () => {
     const recorded: Recorded = { profile: PROFILE, rows: [{ ...times, name: '<script>' }] };
     const page = flamePage('<html>\n <head>\n</head><body class="x"></body></html>', "</title>$&$'", recorded);
     expect(page).not.toMatch(/<b>|<i>|<\/title>\$|<td><script>/);
-    expect(page).toContain('&lt;/title&gt;$&amp;$');
+    expect(page).toContain('&#60;/title&#62;$&#38;$');
     expect(() => flamePage('something else', 't', recorded)).toThrow('not known here');
   });
 });

@@ -10,6 +10,7 @@ import type { Source } from './source.js';
 export const layers: Readonly<Record<string, number>> = {
   'abort.ts': 0,
   'errors.ts': 0,
+  'markup.ts': 0,
   'misuse.ts': 1,
   'rethrow.ts': 0,
   layout: 0,

@@ -1,10 +1,6 @@
-/** The least that is needed to write HTML safely. */
+/** Parts of pages. All texts are escaped. */
+import { escapeMarkup } from '../../../markup.js';
 import type { Cells } from '../figures.js';
-
-/** Text that may stand between tags and within quoted attributes. */
-export function escapeMarkup(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
-}
 
 /** A table: the first column left-aligned. Cells are text. */
 export function table({ head, rows }: Cells): string {

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { escapeMarkup } from './markup.js';
+import { escapeMarkup } from '../../../markup.js';
 import type { Plot } from './plot.js';
 import { STYLE } from './style.js';
 

@@ -1,11 +1,13 @@
 /** The page of a report. */
+
+import { escapeMarkup } from '../../../markup.js';
 import type { LoadReport, LoadRun } from '../../report.js';
 import { hostText, partialText, providersText, settingsText, sloText, validityLines } from '../describe.js';
 import { latencyCells, overviewCells, runFacts } from '../figures.js';
 import { Distribution, mainLatency, percentile_us } from '../histogram.js';
 import { dateText, durationText, grouped, rateText, timeText } from '../units.js';
 import { histogramPlot, type NamedDistribution, percentilePlot } from './latency-plots.js';
-import { banner, card, escapeMarkup, facts, foldable, table } from './markup.js';
+import { banner, card, facts, foldable, table } from './markup.js';
 import { PlotBook, standalonePage } from './page.js';
 import { ratePlot, timePlot } from './series-plots.js';
 import { LINE_COLORS } from './style.js';

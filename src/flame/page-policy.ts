@@ -1,9 +1,4 @@
-/** Text in pages. */
-
-/** Text as it may stand in an element or an attribute. */
-export function escapeMarkup(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
-}
+/** What pages may do. */
 
 /** A page may load nothing, neither from the network nor from a file; this is what a browser makes sure of it by. */
 export const NOTHING_FROM_OUTSIDE = `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:">`;
