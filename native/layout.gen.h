@@ -8,7 +8,7 @@
 namespace sanswitch::layout {
 
 // Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned.
-constexpr uint32_t LAYOUT_HASH = 1038003628;
+constexpr uint32_t LAYOUT_HASH = 1316613789;
 
 // Record ring
 constexpr uint32_t RECORD_ALIGN = 16;  // Bytes: every record starts at, and is padded to, a multiple of this.
@@ -122,6 +122,7 @@ constexpr uint32_t SESSION_RESUME = 11;  // The end of what SUSPEND began: the n
 constexpr uint32_t SESSION_VERSION = 3;  // Version of the session protocol.
 constexpr uint32_t CAPABILITY_RDMA_READ = 1;  // Bit: the sender's provider can WSPRdmaRead.
 constexpr uint32_t CAPABILITY_RDMA_WRITE = 2;  // Bit: the sender's provider can WSPRdmaWrite.
+constexpr uint32_t CAPABILITY_RDMA_SHARED = 8;  // Bit: the sender writes what it has offered if it is named a target, also where the peer could read.
 constexpr uint32_t CAPABILITY_FLOW_CONTROL = 4;  // Bit: the sender's provider refuses when full, so it needs no credits.
 constexpr uint32_t SESSION_STATUS_OK = 0;  // All bytes have arrived.
 constexpr uint32_t SESSION_STATUS_NO_BUFFERS = 1;  // No memory could be registered (rule 5.8): send by messages.

@@ -23,6 +23,8 @@ export interface ToolContest {
   readonly question: string;
   readonly contenders: readonly Variant[];
   readonly opponents: readonly Opponent[];
+  /** Done once to each pair before any is measured. @param total_ms of measuring that follows, of all contenders */
+  prepare?(pair: Pair, total_ms: number): Promise<void>;
   measure(pair: Pair, slot: Slot): Promise<Figures>;
 }
 
@@ -41,7 +43,12 @@ export async function runAgainstTools(contest: ToolContest, total_ms: number, ob
   const pairs: Pair[] = [];
   try {
     observer.tell('starting');
-    for (const { name, spec, provider } of contenders) pairs.push(await Pair.start(name, spec, provider));
+    for (const { name, spec, provider } of contenders) {
+      const pair = await Pair.start(name, spec, provider);
+      pairs.push(pair);
+      observer.tell(`warming up: ${name}`);
+      await contest.prepare?.(pair, total_ms);
+    }
     for (let round = 1; round <= ROUNDS; round++) {
       for (const [i, pair] of pairs.entries()) {
         observer.tell(`round ${round} of ${ROUNDS}: ${pair.name}`);

@@ -33,6 +33,7 @@ std::string describe(const Functions& functions, abi::ibv_context* context, Devi
   int error = queryDevice(context, &attributes);
   if (error != 0) return std::string("ibv_query_device: ") + strerror(error);
   device->firmware = fieldText(attributes.fw_ver, sizeof attributes.fw_ver);
+  device->vendorId = attributes.vendor_id;
   device->maxQueuePairs = attributes.max_qp;
   device->maxQueueDepth = attributes.max_qp_wr;
   device->maxCompletions = attributes.max_cqe;

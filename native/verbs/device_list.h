@@ -26,6 +26,7 @@ struct DeviceFacts {
   const char* transport = "unknown";
   std::string guid;
   std::string firmware;
+  uint32_t vendorId = 0;
   int maxQueuePairs = 0;
   int maxQueueDepth = 0;
   int maxCompletions = 0;

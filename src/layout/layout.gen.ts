@@ -3,7 +3,7 @@
 // NAME_SHIFT: lowest bit of a field that is smaller than its word.
 
 /** Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned. */
-export const LAYOUT_HASH = 1038003628;
+export const LAYOUT_HASH = 1316613789;
 
 // Record ring
 /** Bytes: every record starts at, and is padded to, a multiple of this. */
@@ -208,6 +208,8 @@ export const SESSION_VERSION = 3;
 export const CAPABILITY_RDMA_READ = 1;
 /** Bit: the sender's provider can WSPRdmaWrite. */
 export const CAPABILITY_RDMA_WRITE = 2;
+/** Bit: the sender writes what it has offered if it is named a target, also where the peer could read. */
+export const CAPABILITY_RDMA_SHARED = 8;
 /** Bit: the sender's provider refuses when full, so it needs no credits. */
 export const CAPABILITY_FLOW_CONTROL = 4;
 /** All bytes have arrived. */

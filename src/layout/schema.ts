@@ -169,6 +169,11 @@ const constantGroups: Group[] = [
     ['SESSION_VERSION', 3, 'Version of the session protocol.'],
     ['CAPABILITY_RDMA_READ', 1, "Bit: the sender's provider can WSPRdmaRead."],
     ['CAPABILITY_RDMA_WRITE', 2, "Bit: the sender's provider can WSPRdmaWrite."],
+    [
+      'CAPABILITY_RDMA_SHARED',
+      8,
+      'Bit: the sender writes what it has offered if it is named a target, also where the peer could read.',
+    ],
     ['CAPABILITY_FLOW_CONTROL', 4, "Bit: the sender's provider refuses when full, so it needs no credits."],
     ['SESSION_STATUS_OK', 0, 'All bytes have arrived.'],
     ['SESSION_STATUS_NO_BUFFERS', 1, 'No memory could be registered (rule 5.8): send by messages.'],

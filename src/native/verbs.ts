@@ -52,6 +52,8 @@ export interface VerbsDevice {
   /** Why it can't be opened or asked, or null. What follows is then empty. */
   readonly error: string | null;
   readonly firmware: string;
+  /** The vendor's, of IEEE. */
+  readonly vendorId: number;
   readonly ports: readonly VerbsPort[];
   readonly maxQueuePairs: number;
   readonly maxQueueDepth: number;

@@ -188,6 +188,11 @@ export interface ProtocolInfo {
   readonly lendsReceives: boolean;
   /** Connections need no real TCP port: the switch binds the companion to a virtual one (rule 2.5). */
   readonly virtualPorts: boolean;
+  /**
+   * A transfer takes processor time of the thread that asks for it, as with a device that is software. The session then has the
+   * peer write (rule 5.7) while it reads itself (rule 5.6), so that both sides' processors move bytes. Default: false.
+   */
+  readonly transfersOnThread?: boolean;
 }
 
 /** Levels and options that the application's own settings are replayed with (rule 2.6). */

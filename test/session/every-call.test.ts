@@ -80,6 +80,9 @@ describe.each([
   ['hardware, RDMA write', { ...HARDWARE, rdmaRead: false }],
   ['lending, RDMA read', LENDING],
   ['lending, RDMA write', { ...LENDING, rdmaRead: false }],
+  ['ring, RDMA by both sides', { ...RING, transfersOnThread: true }],
+  ['hardware, RDMA by both sides', { ...HARDWARE, transfersOnThread: true }],
+  ['lending, RDMA by both sides', { ...LENDING, transfersOnThread: true }],
 ] as const)('%s', (_name, loop) => {
   it.each(CALLS)('[WSD-5.8] [WSD-6.3] whichever %s fails, the connection ends cleanly or lives on', (call) => {
     let runs = 0;

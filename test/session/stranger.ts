@@ -34,19 +34,28 @@ export class Stranger {
     this.#spi.WSPRecv(this.#socket, lends ? [] : [buffer], lends ? 0 : 1, new Overlapped({ completed: () => {} }));
   }
 
-  say(...messages: readonly Uint8Array[]): this {
-    for (const message of messages) {
-      this.pair.run(() => {
-        let out: WsaBuffer = { bytes: message, offset: 0, length: message.length };
-        if (this.pair.server.host.started.info.claimsMessageBuffers) {
-          out = { ...out };
-          if (this.#spi.WSPClaimMessageBuffer!(this.#socket, message.length, message.length, out) !== 0) return;
-          out.bytes.set(message, out.offset);
-        }
-        const send = { bytes: out.bytes, offset: out.offset, length: message.length };
-        this.#spi.WSPSend(this.#socket, [send], 1, new Overlapped({ completed: () => {} }));
-      });
+  #send(message: Uint8Array): void {
+    let out: WsaBuffer = { bytes: message, offset: 0, length: message.length };
+    if (this.pair.server.host.started.info.claimsMessageBuffers) {
+      out = { ...out };
+      if (this.#spi.WSPClaimMessageBuffer!(this.#socket, message.length, message.length, out) !== 0) return;
+      out.bytes.set(message, out.offset);
     }
+    const send = { bytes: out.bytes, offset: out.offset, length: message.length };
+    this.#spi.WSPSend(this.#socket, [send], 1, new Overlapped({ completed: () => {} }));
+  }
+
+  /** Says them one by one: whatever comes of one is over before the next. */
+  say(...messages: readonly Uint8Array[]): this {
+    for (const message of messages) this.sayAtOnce(message);
+    return this;
+  }
+
+  /** Says the next before anything has come of the one before. */
+  sayAtOnce(...messages: readonly Uint8Array[]): this {
+    this.pair.run(() => {
+      for (const message of messages) this.#send(message);
+    });
     return this;
   }
 

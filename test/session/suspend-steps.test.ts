@@ -18,11 +18,12 @@ interface Chunk {
   readonly pristine: Uint8Array;
   readonly bytes: Uint8Array;
   readonly cancelled: boolean;
+  readonly takenAtOnce: boolean;
   readonly outcomes: (Error | null)[];
 }
 
 function chunk(bytes: Uint8Array): Chunk {
-  return { pristine: bytes, bytes, cancelled: false, outcomes: [] };
+  return { pristine: bytes, bytes, cancelled: false, takenAtOnce: false, outcomes: [] };
 }
 
 function send(end: End, chunks: readonly Chunk[]): void {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   CAPABILITY_RDMA_READ,
+  CAPABILITY_RDMA_SHARED,
   SESSION_CREDIT,
   SESSION_DATA,
   SESSION_DONE,
@@ -89,14 +90,30 @@ describe.each([
 
   it.each([
     ['done twice', [SESSION_DONE, SESSION_DONE]],
-    ['a target, from a peer that reads', [SESSION_TARGET]],
+    ['a target twice', [SESSION_TARGET, SESSION_TARGET]],
+    ['done, while it is written', [SESSION_TARGET, SESSION_DONE]],
+    ['a target, when it is done', [SESSION_DONE, SESSION_TARGET]],
   ])('of our own offer: %s', (_what, kinds) => {
     const reading = hello({ capabilities: CAPABILITY_RDMA_READ });
     const stranger = new Stranger(loop).say(reading);
     stranger.pair.run(() => stranger.pair.client.session.send(new Uint8Array(3_000)));
     // The connecting side's first offer is number 3.
-    for (const kind of kinds) stranger.say(message(kind, new Uint8Array(kind === SESSION_DONE ? 4 : 20), 0, 3));
+    stranger.sayAtOnce(...kinds.map((kind) => message(kind, new Uint8Array(kind === SESSION_DONE ? 4 : 20), 0, 3)));
+    stranger.pair.fabric.faults.splice(0);
     expect(stranger.end()).toBe(VIOLATION);
+  });
+
+  it.each([
+    ['says that it writes too', CAPABILITY_RDMA_SHARED, 1],
+    ['does not say that it writes too', 0, 2],
+  ])('offers of a peer that %s', (_what, capabilities, reads) => {
+    const stranger = new Stranger({ ...loop, lentBytes: 20_000, transfersOnThread: true }).say(hello({ capabilities }));
+    const offer = new Uint8Array(24);
+    new DataView(offer.buffer).setUint32(0, 5_000, true);
+    const { pair } = stranger.sayAtOnce(...[2, 4].map((number) => message(SESSION_OFFER, offer, 0, number)));
+    expect(pair.client.crossed('WSPRdmaRead').filter(({ kind }) => kind === 'down')).toHaveLength(reads);
+    pair.fabric.faults.splice(0);
+    expect(stranger.end()).toMatch(/^E(FAULT|CONNRESET)$/);
   });
 
   it('of our own offers: the first refused, the second read all the same', () => {

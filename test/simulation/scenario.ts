@@ -54,6 +54,8 @@ export interface Scenario {
   readonly claims: boolean;
   readonly lends: boolean;
   readonly rdmaRead: readonly [client: boolean, server: boolean];
+  /** `ProtocolInfo.transfersOnThread`. */
+  readonly transfersOnThread: readonly [client: boolean, server: boolean];
   readonly messageBytes: number;
   readonly queueBytes: number;
   readonly rdmaThresholdBytes: number;
@@ -119,6 +121,7 @@ export function scenarioOf(seed: number, random: Random): Scenario {
     struck,
     messageBuffers: [random.pick([0, 1, 4]), random.pick([0, 1, 4])],
     lentBytes: [random.pick([0, 300, 100_000]), random.pick([0, 300, 100_000])],
+    transfersOnThread: [coin(), coin()],
   };
 }
 
@@ -139,6 +142,7 @@ export function sideProvider(
   const loop = new LoopProvider({
     fabric,
     rdmaRead: scenario.rdmaRead[side],
+    transfersOnThread: scenario.transfersOnThread[side],
     claimsMessageBuffers: scenario.claims,
     lendsReceives: scenario.lends,
     maxMessageBytes: scenario.messageBytes,

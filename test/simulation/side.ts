@@ -29,6 +29,8 @@ interface SentChunk {
   readonly pristine: Uint8Array;
   readonly bytes: Uint8Array;
   cancelled: boolean;
+  /** Its outcome was told when it was taken, before it had left. */
+  takenAtOnce: boolean;
   readonly outcomes: (Error | null)[];
 }
 
@@ -155,7 +157,13 @@ export class Side {
     const large = traits.largeBytes > 0 && this.#random.chance(12);
     const length = this.#random.below((large ? traits.largeBytes : traits.sendBytesMax) + 1);
     const bytes = this.#random.bytes(length);
-    const chunk: SentChunk = { pristine: new Uint8Array(bytes), bytes, cancelled: false, outcomes: [] };
+    const chunk: SentChunk = {
+      pristine: new Uint8Array(bytes),
+      bytes,
+      cancelled: false,
+      takenAtOnce: false,
+      outcomes: [],
+    };
     this.chunks.push(chunk);
     if (length > 0 && !this.torn && this.#random.chance(15)) return this.#commit(session, chunk);
     const callback = (error: Error | null) => this.#sent(chunk, error);
@@ -163,6 +171,7 @@ export class Side {
     // Larger copies set a timer of the allocator's, which knows nothing of virtual time.
     const isLent = length < COLD_COPY_MIN_BYTES && this.#random.chance(25);
     const more = session.send(bytes, callback, isLent);
+    chunk.takenAtOnce = chunk.outcomes.length > 0;
     if (isLent) bytes.fill(GIVEN_BACK);
     // False also tells that nothing can be sent any more; then there is nothing to drain.
     if (!more && this.closedWith === undefined && session.queuedBytes > 0 && !this.torn) this.#stopped = true;
@@ -184,6 +193,7 @@ export class Side {
     const more = session.commit(chunk.bytes.length);
     if (more === undefined) this.problems.push('nothing was reserved');
     const isRefused = more === undefined || (more === false && session.queuedBytes === 0);
+    chunk.takenAtOnce = true;
     chunk.outcomes.push(isRefused ? new Error('nothing can be sent any more') : null);
     if (more === false && !isRefused && this.closedWith === undefined && !this.torn) this.#stopped = true;
   }
@@ -318,12 +328,13 @@ export function isStreamOf(received: Buffer, chunks: readonly SentChunk[], compl
       const whole = rest.length === chunk.pristine.length && rest.equals(chunk.pristine);
       const cutShort = at + rest.length === received.length && rest.equals(chunk.pristine.subarray(0, rest.length));
       if (!complete && cutShort) return true;
-      if (chunk.cancelled || (chunk.outcomes[0] ?? null) !== null) {
+      // One that is cancelled while another is cancelled goes out all the same.
+      if ((chunk.outcomes[0] ?? null) !== null) {
         // A send that failed has not gone out, or not whole. Or the peer has read it whole, and perhaps one more that was
         // offered behind it, and the end came before the word of that: then nothing succeeds any more.
         return cutShort || matches(at, i + 1, over) || (whole && matches(at + rest.length, i + 1, true));
       }
-      if (!whole || over) return false;
+      if (!whole || (over && !chunk.takenAtOnce)) return false;
       at += chunk.pristine.length;
     }
   };

@@ -13,6 +13,8 @@ export interface LoopSettings {
   readonly subnets: readonly ServedSubnet[];
   /** Offer `WSPRdmaRead`; without it the session uses RDMA write (rule 5.7). */
   readonly rdmaRead: boolean;
+  /** `ProtocolInfo.transfersOnThread`: the session has the peer write while it reads. */
+  readonly transfersOnThread: boolean;
   /** Offer `WSPMemoryRegistrationCacheCallback`. */
   readonly cacheCallback: boolean;
   /** Flow control of its own: `WSPClaimMessageBuffer`, a queue of `queueBytes` per direction, FD_WRITE. */
@@ -58,6 +60,7 @@ export const LOOP_DEFAULTS: LoopSettings = {
     { family: 6, address: '::1', prefixLength: 128 },
   ],
   rdmaRead: true,
+  transfersOnThread: false,
   cacheCallback: true,
   claimsMessageBuffers: true,
   lendsReceives: true,

@@ -102,8 +102,8 @@ export class LoopProvider extends NullProvider implements LoopHost {
   }
 
   protected override get info(): ProtocolInfo {
-    const { name, claimsMessageBuffers, lendsReceives } = this.settings;
-    return { name, claimsMessageBuffers, lendsReceives, virtualPorts: true };
+    const { name, claimsMessageBuffers, lendsReceives, transfersOnThread } = this.settings;
+    return { name, claimsMessageBuffers, lendsReceives, virtualPorts: true, transfersOnThread };
   }
 
   override WSPStartupEx(

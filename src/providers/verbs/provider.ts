@@ -67,14 +67,11 @@ import { type SocketHost, VerbsSocket } from './socket.js';
 import { readRdmaPlaces } from './sysfs.js';
 import { transfer } from './transfer.js';
 
+/** What soft-RoCE says instead of a vendor. */
+const SOFT_ROCE_VENDOR = 0xffffff;
+
 /** The provider. One per switch, on that switch's thread. */
 export class VerbsProvider extends NullProvider implements SocketHost, EngineOwner {
-  protected readonly info: ProtocolInfo = {
-    name: 'verbs',
-    claimsMessageBuffers: false,
-    lendsReceives: true,
-    virtualPorts: false,
-  };
   protected override readonly maxMessageBytes = VERBS_SLOT_BYTES;
   engine!: Engine;
   options!: VerbsOptions;
@@ -87,6 +84,8 @@ export class VerbsProvider extends NullProvider implements SocketHost, EngineOwn
   readonly moves = new Set<NodeJS.Timeout>();
   /** Every device that was there at the start can read the peer's memory (rule 5.6): the switch has been told so. */
   private readsRemotely = true;
+  /** A device is soft-RoCE, which moves the bytes inside of the call that asks for it. */
+  private transfersOnThread = false;
   /** By descriptor. */
   private readonly sockets: (VerbsSocket | undefined)[] = [];
   private readonly freeDescriptors: Socket[] = [];
@@ -99,6 +98,11 @@ export class VerbsProvider extends NullProvider implements SocketHost, EngineOwn
   private isFresh = false;
 
   // ------------------------------------------------------- beginning and end
+
+  protected override get info(): ProtocolInfo {
+    const { transfersOnThread } = this;
+    return { name: 'verbs', claimsMessageBuffers: false, lendsReceives: true, virtualPorts: false, transfersOnThread };
+  }
 
   /**
    * @throws NativeUnavailableError, NoWindowError, InvalidOptionError, Error (no library); WsaError WSASYSNOTREADY: there is no
@@ -114,6 +118,7 @@ export class VerbsProvider extends NullProvider implements SocketHost, EngineOwn
     this.options = readOptions(options);
     const devices = usableDevices(requireNative(), this.options.devices);
     this.readsRemotely = devices.every(({ maxReadDepth }) => maxReadDepth > 0);
+    this.transfersOnThread = devices.some(({ vendorId }) => vendorId === SOFT_ROCE_VENDOR);
     this.engine = this.openEngine();
     this.memory = new VerbsMemory(this.engine);
     const info = super.WSPStartupEx(version, tcp, upcalls, options);

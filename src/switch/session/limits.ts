@@ -1,6 +1,11 @@
 /** What a session may use of its provider, asked once per connection (rule 5.5), and what it tells the peer of it. */
 import { ProviderFaultError, showValue } from '../../errors.js';
-import { CAPABILITY_FLOW_CONTROL, CAPABILITY_RDMA_READ, CAPABILITY_RDMA_WRITE } from '../../layout/layout.gen.js';
+import {
+  CAPABILITY_FLOW_CONTROL,
+  CAPABILITY_RDMA_READ,
+  CAPABILITY_RDMA_SHARED,
+  CAPABILITY_RDMA_WRITE,
+} from '../../layout/layout.gen.js';
 import { SO_MAX_MSG_SIZE, SO_MAX_RDMA_SIZE, SO_RDMA_THRESHOLD_SIZE, SOL_SOCKET, type Socket } from '../../spi/types.js';
 import type { StartedProvider } from '../started-provider.js';
 import { type Hello, MESSAGE_BYTES_MIN } from './messages.js';
@@ -56,7 +61,7 @@ export function sessionLimits(
 export function localHello(limits: SessionLimits, { extensions, info }: StartedProvider): Hello {
   const capabilities =
     (extensions.WSPRdmaRead === undefined ? 0 : CAPABILITY_RDMA_READ) |
-    (extensions.WSPRdmaWrite === undefined ? 0 : CAPABILITY_RDMA_WRITE) |
+    (extensions.WSPRdmaWrite === undefined ? 0 : CAPABILITY_RDMA_WRITE | CAPABILITY_RDMA_SHARED) |
     (info.claimsMessageBuffers ? CAPABILITY_FLOW_CONTROL : 0);
   const { receiveBuffers, messageBytes, rdmaThresholdBytes, maxRdmaBytes } = limits;
   return { receiveBuffers, messageBytes, capabilities, rdmaThresholdBytes, maxRdmaBytes };

@@ -38,7 +38,24 @@ export class Fetch extends RdmaTransfer {
   hasArrived = false;
   /** The peer has been told where to write. */
   awaitsWrite = false;
+  /** Of the rest of the bytes, where this side reads. */
+  private readonly source: Uint8Array;
+  /** How many bytes have come with the offer. */
+  private readonly start: number;
   private borrowed: RdmaLocalBuffer | null = null;
+  /** Where to read to. */
+  private room: RdmaLocalBuffer | null = null;
+
+  constructor(session: Session, provider: StartedProvider, number: number, source: Uint8Array, start: number) {
+    super(session, provider, number);
+    this.source = source;
+    this.start = start;
+  }
+
+  /** Where the rest of the bytes goes. */
+  get rest(): Uint8Array {
+    return this.target.subarray(this.start);
+  }
 
   /**
    * Finds memory for `total` bytes: the application's, the provider's, or new.
@@ -67,12 +84,19 @@ export class Fetch extends RdmaTransfer {
     return borrowed?.bytes.subarray(borrowed.offset, borrowed.offset + total);
   }
 
-  /** The target from `start` on, registered for this side. @returns undefined: no memory can be had (5.8) */
-  localPart(start: number): RdmaLocalBuffer | undefined {
-    const { borrowed, target } = this;
-    if (borrowed === null) return this.register(target.subarray(start), MEM_WRITE);
-    const { bytes, offset, handle } = borrowed;
-    return { bytes, offset: offset + start, length: target.length - start, handle };
+  /** Registers it for this side. @returns false: no memory can be had (5.8) */
+  registerRest(): boolean {
+    const { borrowed, rest } = this;
+    this.room =
+      borrowed === null
+        ? (this.register(rest, MEM_WRITE) ?? null)
+        : { ...borrowed, offset: borrowed.offset + this.start, length: rest.length };
+    return this.room !== null;
+  }
+
+  /** Reads what `registerRest` has made room for (5.6). @returns as `move` */
+  read(): WsaCode {
+    return this.room === null ? WSAENOBUFS : this.move('WSPRdmaRead', this.room, this.source);
   }
 
   /** All bytes are there. @param lend the application takes a view of whatever memory they lie in */
@@ -91,6 +115,8 @@ export class RdmaReceiver {
   private readonly fetches: Fetch[] = [];
   /** An offer was refused, and its bytes have not come by messages yet: what was offered behind it must not overtake them. */
   private refusing = false;
+  /** The stream goes on behind an offer that has been delivered. */
+  private goesOn = false;
   private readonly provider: StartedProvider;
   private readonly session: Session;
 
@@ -134,12 +160,12 @@ export class RdmaReceiver {
     if (inlineBytes !== inlineRoom || inlineBytes >= total || total > session.limits.maxRdmaBytes) {
       return session.violation(`an offer of ${total} bytes with ${inlineBytes} inside`);
     }
-    const fetch = new Fetch(session, this.provider, readU32(bytes, offset + SESSION_HEADER_VALUE));
-    const first = bytes.subarray(body + SESSION_OFFER_BYTES, offset + length);
+    const number = readU32(bytes, offset + SESSION_HEADER_VALUE);
+    const source = descriptorAt(bytes, body + SESSION_OFFER_KEY_LOW);
+    const fetch = new Fetch(session, this.provider, number, source, inlineBytes);
     this.fetches.push(fetch);
-    const code = this.refusing
-      ? WSAENOBUFS
-      : this.begin(fetch, total, first, descriptorAt(bytes, body + SESSION_OFFER_KEY_LOW));
+    const first = bytes.subarray(body + SESSION_OFFER_BYTES, offset + length);
+    const code = this.refusing ? WSAENOBUFS : this.begin(fetch, total, first);
     if (code === NO_ERROR || session.ended) return true;
     if (code === WSAENOBUFS) this.refuse(fetch);
     else if (code === WSAEWOULDBLOCK) this.drop(fetch);
@@ -152,17 +178,27 @@ export class RdmaReceiver {
   }
 
   /** @returns 0: under way; WSAEWOULDBLOCK: not now; WSAENOBUFS: no memory can be had (5.8); or what ends the connection */
-  private begin(fetch: Fetch, total: number, first: Uint8Array, descriptor: Uint8Array): WsaCode {
+  private begin(fetch: Fetch, total: number, first: Uint8Array): WsaCode {
     const code = fetch.prepare(total, first, this.fetches[0] !== fetch);
     if (code !== NO_ERROR) return code;
-    if (!this.reads) return this.expose(fetch, first.length);
-    const local = fetch.localPart(first.length);
-    return local === undefined ? WSAENOBUFS : fetch.move('WSPRdmaRead', local, descriptor);
+    if (!this.reads) return this.expose(fetch);
+    // In any case: what the peer then can't write is read.
+    if (!fetch.registerRest()) return WSAENOBUFS;
+    if (this.leavesToPeer && this.expose(fetch) === NO_ERROR) return NO_ERROR;
+    return this.session.ended ? WSAENOBUFS : fetch.read();
+  }
+
+  /** Where both sides' processors can move bytes, the peer is given what it writes while this side reads. */
+  private get leavesToPeer(): boolean {
+    if (!this.session.sharesTransfers) return false;
+    let reads = this.goesOn ? 1 : 0;
+    for (const { moving, awaitsWrite } of this.fetches) reads += moving ? 1 : awaitsWrite ? -1 : 0;
+    return reads > 0;
   }
 
   /** 5.7: lets the one peer write. @returns 0, or WSAENOBUFS: no memory can be had */
-  private expose(fetch: Fetch, start: number): WsaCode {
-    const descriptor = fetch.expose(fetch.target.subarray(start), MEM_WRITE);
+  private expose(fetch: Fetch): WsaCode {
+    const descriptor = fetch.expose(fetch.rest, MEM_WRITE);
     if (descriptor === undefined) return WSAENOBUFS;
     fetch.awaitsWrite = true;
     this.sayTarget(fetch, SESSION_STATUS_OK, descriptor);
@@ -199,14 +235,21 @@ export class RdmaReceiver {
   /** 5.7: the peer has written, or can't. */
   done(bytes: Uint8Array, offset: number, length: number): void {
     const { session } = this;
-    const fetch = this.fetches.find(({ awaitsWrite }) => awaitsWrite);
-    if (fetch === undefined || !fetch.isMeant(bytes, offset, length, SESSION_DONE_BYTES)) {
+    const fetch = this.fetches.find((one) => one.isMeant(bytes, offset, length, SESSION_DONE_BYTES));
+    if (!fetch?.awaitsWrite) {
       return void session.violation('the end of a transfer that does not run');
     }
     fetch.awaitsWrite = false;
-    fetch.release();
-    if (readU32(bytes, offset + SESSION_HEADER_BYTES) === SESSION_STATUS_OK) fetch.arrive(session.lend);
-    else this.drop(fetch);
+    fetch.hide();
+    if (session.ended) return;
+    if (readU32(bytes, offset + SESSION_HEADER_BYTES) === SESSION_STATUS_OK) {
+      fetch.release();
+      fetch.arrive(session.lend);
+    } else if (this.reads) {
+      // It can't be refused: those behind it may be under way.
+      const code = fetch.read();
+      if (code !== NO_ERROR) session.lose(code);
+    } else this.drop(fetch);
     this.resume();
   }
 
@@ -222,7 +265,9 @@ export class RdmaReceiver {
       fetch.giveBack();
       [fetch] = this.fetches;
     }
+    this.goesOn = true;
     this.session.unblock();
+    this.goesOn = false;
   }
 
   /** The connection ends. */

@@ -16,7 +16,7 @@ import {
   SESSION_TARGET_BYTES,
   SESSION_TARGET_KEY_LOW,
 } from '../../layout/layout.gen.js';
-import { NO_ERROR, WSAENOBUFS, WSAETIMEDOUT, WsaError } from '../../spi/codes.js';
+import { NO_ERROR, WSAENOBUFS, WSAETIMEDOUT, type WsaCode, WsaError } from '../../spi/codes.js';
 import { MEM_READ } from '../../spi/types.js';
 import type { StartedProvider } from '../started-provider.js';
 import type { SentCallback } from '../transport.js';
@@ -126,7 +126,6 @@ export class RdmaSender {
 
   /** Offers what is behind that which is out, as far as the peer takes it. @param bytesMin smallest piece that is offered */
   offerMore(queue: SendQueue, bytesMin: number): void {
-    if (!this.session.peerReads) return;
     for (;;) {
       const last = this.offers.at(-1);
       if (last === undefined || this.halts) return;
@@ -176,20 +175,27 @@ export class RdmaSender {
   /** 5.7: the peer names its target. */
   targeted(bytes: Uint8Array, offset: number, length: number): void {
     const { session } = this;
-    const [offer] = this.offers;
-    const expected = !session.peerReads && offer?.moving === false;
-    if (!expected || !offer.isMeant(bytes, offset, length, SESSION_TARGET_BYTES)) {
+    const offer = this.offers.find((one) => one.isMeant(bytes, offset, length, SESSION_TARGET_BYTES));
+    if (offer?.outcome !== 'waits' || offer.moving) {
       return void session.violation('a target that was not asked for');
     }
     const body = offset + SESSION_HEADER_BYTES;
     if (readU32(bytes, body) !== SESSION_STATUS_OK) return this.answered(offer, 'refused');
-    const local = offer.register(offer.rest, MEM_READ);
-    const descriptor = descriptorAt(bytes, body + SESSION_TARGET_KEY_LOW);
-    const code = local === undefined ? WSAENOBUFS : offer.move('WSPRdmaWrite', local, descriptor);
+    const code = this.write(offer, descriptorAt(bytes, body + SESSION_TARGET_KEY_LOW));
     if (code === NO_ERROR) return;
     if (code !== WSAENOBUFS) return session.lose(code);
     offer.sayDone(SESSION_STATUS_NO_BUFFERS);
-    this.answered(offer, 'refused');
+    // Who reads does so then.
+    if (!session.peerReads) this.answered(offer, 'refused');
+  }
+
+  /** @returns 0: under way; WSAENOBUFS: it can't or must not be written; or what ends the connection */
+  private write(offer: Offer, descriptor: Uint8Array): WsaCode {
+    // What is behind a gap must not overtake what fills it. Who reads sees to that by itself.
+    if (!this.session.peerReads && (this.gap !== 'none' || this.offers.some(({ outcome }) => outcome === 'refused')))
+      return WSAENOBUFS;
+    const local = offer.register(offer.rest, MEM_READ);
+    return local === undefined ? WSAENOBUFS : offer.move('WSPRdmaWrite', local, descriptor);
   }
 
   completed(offer: Offer): void {
@@ -202,7 +208,7 @@ export class RdmaSender {
   done(bytes: Uint8Array, offset: number, length: number): boolean {
     if (!this.session.peerReads) return false;
     const offer = this.offers.find((one) => one.isMeant(bytes, offset, length, SESSION_DONE_BYTES));
-    if (offer === undefined || offer.outcome !== 'waits') return false;
+    if (offer?.outcome !== 'waits' || offer.moving) return false;
     const status = readU32(bytes, offset + SESSION_HEADER_BYTES);
     offer.release();
     this.answered(offer, status === SESSION_STATUS_OK ? 'sent' : 'refused');

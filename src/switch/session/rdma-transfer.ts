@@ -119,7 +119,7 @@ export class RdmaTransfer extends Overlapped {
     const code = session.attempt(() => extensions[how]?.(session.socket, local, descriptor, 0, this));
     if (code === WSA_IO_PENDING) return NO_ERROR;
     this.internal = NO_ERROR;
-    this.release();
+    this.unregister();
     if (code === undefined) return WSAENOBUFS;
     return code === NO_ERROR ? WSAECONNABORTED : code;
   }
@@ -140,15 +140,27 @@ export class RdmaTransfer extends Overlapped {
     this.session.control(SESSION_DONE, this.number, body, CLAIM_CONTROL);
   }
 
+  /** What `expose` opened is closed to the peer. */
+  hide(): void {
+    const { remote, provider, session } = this;
+    this.remote = null;
+    if (remote === null) return;
+    session.attempt(() => provider.extensions.WSPDeregisterRdmaMemory?.(session.socket, remote));
+  }
+
+  /** Ends what `register` began. */
+  private unregister(): void {
+    const { local, provider, session } = this;
+    this.local = null;
+    // With the socket its memory has gone (6.3).
+    if (local === null || session.ended) return;
+    session.attempt(() => provider.extensions.WSPDeregisterMemory?.(session.socket, local));
+  }
+
   /** Its registrations end. */
   release(): void {
-    const { socket } = this.session;
-    const { extensions } = this.provider;
-    const { remote, local } = this;
-    this.remote = null;
-    this.local = null;
-    if (remote !== null) this.session.attempt(() => extensions.WSPDeregisterRdmaMemory?.(socket, remote));
-    if (local !== null) this.session.attempt(() => extensions.WSPDeregisterMemory?.(socket, local));
+    this.hide();
+    this.unregister();
   }
 
   /** The connection ends (6.3): memory that no operation uses goes back now, the rest with the socket. */

@@ -7,6 +7,7 @@
  */
 import {
   CAPABILITY_RDMA_READ,
+  CAPABILITY_RDMA_SHARED,
   SESSION_DATA,
   SESSION_FIN,
   SESSION_HEADER_BYTES,
@@ -96,6 +97,12 @@ export abstract class SessionSender extends SessionWriter {
   /** Can the peer's provider read our memory (5.6)? */
   get peerReads(): boolean {
     return this.peerHello !== null && (this.peerHello.capabilities & CAPABILITY_RDMA_READ) !== 0;
+  }
+
+  /** May transfers be shared: some we read (5.6), others the peer writes (5.7)? */
+  get sharesTransfers(): boolean {
+    const { started, peerHello } = this;
+    return started.info.transfersOnThread === true && ((peerHello?.capabilities ?? 0) & CAPABILITY_RDMA_SHARED) !== 0;
   }
 
   /** Bytes of the largest RDMA transfer that both sides take. */
