@@ -8,7 +8,7 @@
 namespace sanswitch::layout {
 
 // Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned.
-constexpr uint32_t LAYOUT_HASH = 1316613789;
+constexpr uint32_t LAYOUT_HASH = 2059497408;
 
 // Record ring
 constexpr uint32_t RECORD_ALIGN = 16;  // Bytes: every record starts at, and is padded to, a multiple of this.
@@ -122,7 +122,7 @@ constexpr uint32_t SESSION_RESUME = 11;  // The end of what SUSPEND began: the n
 constexpr uint32_t SESSION_VERSION = 3;  // Version of the session protocol.
 constexpr uint32_t CAPABILITY_RDMA_READ = 1;  // Bit: the sender's provider can WSPRdmaRead.
 constexpr uint32_t CAPABILITY_RDMA_WRITE = 2;  // Bit: the sender's provider can WSPRdmaWrite.
-constexpr uint32_t CAPABILITY_RDMA_SHARED = 8;  // Bit: the sender writes what it has offered if it is named a target, also where the peer could read.
+constexpr uint32_t CAPABILITY_RDMA_SHARED = 8;  // Bit: the sender writes to a target that it is named, also where the peer could read.
 constexpr uint32_t CAPABILITY_FLOW_CONTROL = 4;  // Bit: the sender's provider refuses when full, so it needs no credits.
 constexpr uint32_t SESSION_STATUS_OK = 0;  // All bytes have arrived.
 constexpr uint32_t SESSION_STATUS_NO_BUFFERS = 1;  // No memory could be registered (rule 5.8): send by messages.
@@ -559,8 +559,9 @@ struct ReactorControl {
   uint64_t wakesSent;  // Counter: wake-ups sent to peers.
   uint64_t wakesReceived;  // Counter: wake-ups that came from peers.
   uint64_t records;  // Counter: completion records that came from the dedicated poller.
+  uint64_t alarm;  // When to call JavaScript, which sets it: ns of CLOCK_MONOTONIC; 0: not, or done.
 };
-static_assert(sizeof(ReactorControl) == 72, "size of ReactorControl");
+static_assert(sizeof(ReactorControl) == 80, "size of ReactorControl");
 static_assert(offsetof(ReactorControl, watchCount) == 0, "offset of ReactorControl.watchCount");
 static_assert(offsetof(ReactorControl, dirty) == 4, "offset of ReactorControl.dirty");
 static_assert(offsetof(ReactorControl, spinBudgetNs) == 8, "offset of ReactorControl.spinBudgetNs");
@@ -572,6 +573,7 @@ static_assert(offsetof(ReactorControl, sleeps) == 40, "offset of ReactorControl.
 static_assert(offsetof(ReactorControl, wakesSent) == 48, "offset of ReactorControl.wakesSent");
 static_assert(offsetof(ReactorControl, wakesReceived) == 56, "offset of ReactorControl.wakesReceived");
 static_assert(offsetof(ReactorControl, records) == 64, "offset of ReactorControl.records");
+static_assert(offsetof(ReactorControl, alarm) == 72, "offset of ReactorControl.alarm");
 
 // Payload of RECORD_READY.
 struct ReadyRecord {

@@ -32,6 +32,12 @@ constexpr uint32_t kSpinLimitNs = 1000000;
 
 }  // namespace
 
+bool Reactor::alarmRings(uint64_t now) {
+  if (control_->alarm == 0 || control_->alarm > now) return false;
+  control_->alarm = 0;
+  return true;
+}
+
 bool Reactor::runSlice() {
   uint32_t budgetNs = control_->spinBudgetNs < kSpinLimitNs ? control_->spinBudgetNs : kSpinLimitNs;
   if (slot_ != nullptr) {
@@ -44,10 +50,15 @@ bool Reactor::runSlice() {
   uint64_t start = cooled_ ? 0 : nowNs();
   uint64_t now = start;
   bool isSpinning = false;
+  bool isAwaited = false;
   int callbacks = 0;
   for (int polls = 0;; polls++) {
     control_->polls++;
-    if (poller_.doWork() > 0) {
+    if (polls % kPollsPerClock == 0) {
+      if (polls > 0 || control_->alarm != 0) now = nowNs();
+      isAwaited = awaitsAlarm(now);
+    }
+    if (poller_.doWork() > 0 || alarmRings(now)) {
       bool isDone = callReady();
       if (closing()) return false;
       // The clock costs a tenth of a short callback.
@@ -64,10 +75,10 @@ bool Reactor::runSlice() {
       if (!isDone || now - start >= budgetNs || loopIsBusy()) return true;
       continue;
     }
-    if (cooled_) return false;
+    if (cooled_ && !isAwaited) return false;
     if (polls % kPollsPerClock == 0) {
-      if (polls > 0) now = nowNs();
-      if (!idle_.hot(now)) return false;
+      if (start == 0) start = now;
+      if (!isAwaited && !idle_.hot(now)) return false;
       if (now - start >= budgetNs || loopIsBusy()) return true;
       if (!isSpinning) control_->spins++;
       isSpinning = spun_ = true;

@@ -28,6 +28,8 @@ class Environment;
 
 // The event of onLinkEvent when the peer has closed its end; a negative one is an errno.
 constexpr int32_t kLinkEnded = 0;
+// An alarm that is further away than this is none: nobody may spin without end.
+constexpr uint64_t kAlarmAheadNs = 1000000;
 
 // JavaScript's class Reactor. Its thread alone touches it.
 class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
@@ -78,6 +80,9 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
   bool addWake(const Napi::CallbackInfo& info);
   void startHandles();
 
+  // Whether JavaScript is to be called at a moment so near that this thread does not sleep before it.
+  bool awaitsAlarm(uint64_t now) const { return control_->alarm != 0 && control_->alarm <= now + kAlarmAheadNs; }
+  bool alarmRings(uint64_t now);
   // Spins for at most a slice. True if the loop must not block in this turn.
   bool runSlice();
   // Says on every link that this thread sleeps, unless there is work. True if it did not: the loop must not block.

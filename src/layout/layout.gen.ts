@@ -3,7 +3,7 @@
 // NAME_SHIFT: lowest bit of a field that is smaller than its word.
 
 /** Hash of everything in this file; 31 bits, so that it is the same number signed and unsigned. */
-export const LAYOUT_HASH = 1316613789;
+export const LAYOUT_HASH = 2059497408;
 
 // Record ring
 /** Bytes: every record starts at, and is padded to, a multiple of this. */
@@ -208,7 +208,7 @@ export const SESSION_VERSION = 3;
 export const CAPABILITY_RDMA_READ = 1;
 /** Bit: the sender's provider can WSPRdmaWrite. */
 export const CAPABILITY_RDMA_WRITE = 2;
-/** Bit: the sender writes what it has offered if it is named a target, also where the peer could read. */
+/** Bit: the sender writes to a target that it is named, also where the peer could read. */
 export const CAPABILITY_RDMA_SHARED = 8;
 /** Bit: the sender's provider refuses when full, so it needs no credits. */
 export const CAPABILITY_FLOW_CONTROL = 4;
@@ -781,7 +781,7 @@ export const SESSION_DONE_STATUS = 0;
 export const SESSION_DONE_STATUS_WORD = 0;
 
 /** ReactorControl: Plain memory of one thread's JavaScript and its native reactor; the watch entries follow. Its size in bytes. */
-export const REACTOR_CONTROL_BYTES = 72;
+export const REACTOR_CONTROL_BYTES = 80;
 /** Watch entries in use. Written by JavaScript. */
 export const REACTOR_CONTROL_WATCH_COUNT = 0;
 export const REACTOR_CONTROL_WATCH_COUNT_WORD = 0;
@@ -815,6 +815,9 @@ export const REACTOR_CONTROL_WAKES_RECEIVED_WORD = 14;
 /** Counter: completion records that came from the dedicated poller. */
 export const REACTOR_CONTROL_RECORDS = 64;
 export const REACTOR_CONTROL_RECORDS_WORD = 16;
+/** When to call JavaScript, which sets it: ns of CLOCK_MONOTONIC; 0: not, or done. */
+export const REACTOR_CONTROL_ALARM = 72;
+export const REACTOR_CONTROL_ALARM_WORD = 18;
 
 /** ReadyRecord: Payload of RECORD_READY. Its size in bytes. */
 export const READY_RECORD_BYTES = 8;

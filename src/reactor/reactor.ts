@@ -60,12 +60,24 @@ export const LINK_OVERDONE = ERRNO.EPROTO;
 export type LinkEvent = (event: number) => void;
 
 const SPIN_BUDGET_LIMIT_US = 1_000;
+const NS_PER_MS = 1e6;
+const ORIGIN_READINGS = 5;
+const WORD_RANGE = 2 ** 32;
 const CONTROL_WORDS = layout.REACTOR_CONTROL_BYTES / 4;
 const WATCH_WORDS = layout.WATCH_ENTRY_BYTES / 4;
 const INITIAL_WATCHES = 64;
 
 /** Spinning where there is only one processor keeps the peer from answering. */
 const defaultSpinBudgetUs = availableParallelism() > 1 ? 50 : 0;
+
+/** When `performance.now()` of this thread was 0, by CLOCK_MONOTONIC; later by what lies between two readings, never earlier. */
+function clockOrigin_ns(): number {
+  const readings = Array.from({ length: ORIGIN_READINGS }, () => {
+    const now_ms = performance.now();
+    return Number(process.hrtime.bigint()) - now_ms * NS_PER_MS;
+  });
+  return Math.min(...readings);
+}
 
 let current: Reactor | null = null;
 
@@ -85,6 +97,7 @@ export class Reactor {
   private readonly linkEvents: (LinkEvent | undefined)[] = [];
   private readonly freeLinkIds: number[] = [];
   private references = 0;
+  private readonly origin_ns = clockOrigin_ns();
   private isClosed = false;
 
   private constructor() {
@@ -226,6 +239,22 @@ export class Reactor {
    */
   pollBy(poller: PollerKind, strategy: IdleStrategy = 'blocking'): void {
     check(this.native.setDedicated(poller === 'inline' ? -1 : STRATEGY_NUMBERS[strategy]), 'pthread_create');
+  }
+
+  /**
+   * Has the pollables called at a moment that is near, and the thread spin until then; another moment takes its place.
+   * @param at_ms of `performance.now()`; what is more than a millisecond ahead is not spun for, and may come late
+   */
+  setAlarm(at_ms: number): void {
+    const at_ns = Math.max(1, Math.ceil(at_ms * NS_PER_MS + this.origin_ns));
+    this.control[layout.REACTOR_CONTROL_ALARM_WORD] = (at_ns % WORD_RANGE) | 0;
+    this.control[layout.REACTOR_CONTROL_ALARM_WORD + 1] = at_ns / WORD_RANGE;
+  }
+
+  /** The last alarm has rung, or there was none. */
+  get hasRung(): boolean {
+    const { control } = this;
+    return (control[layout.REACTOR_CONTROL_ALARM_WORD] | control[layout.REACTOR_CONTROL_ALARM_WORD + 1]) === 0;
   }
 
   /** The counters. */

@@ -245,6 +245,80 @@ describe('pace', () => {
   });
 });
 
+describe('the alarm', () => {
+  /** How late each of them rang, in milliseconds and in order of size; one is set as soon as the one before has rung. */
+  async function latenesses(aheads_ms: readonly number[]): Promise<number[]> {
+    const late: number[] = [];
+    let due_ms = 0;
+    const clock = {
+      poll(): number {
+        if (!reactor.hasRung || late.length === aheads_ms.length) return 0;
+        late.push(performance.now() - due_ms);
+        set();
+        return 1;
+      },
+      beforeSleep: () => 0,
+    };
+    const set = (): void => {
+      const ahead_ms = aheads_ms[late.length];
+      if (ahead_ms === undefined) return;
+      due_ms = performance.now() + ahead_ms;
+      reactor.setAlarm(due_ms);
+    };
+    reactor.addPollable(clock);
+    set();
+    await until(() => late.length === aheads_ms.length);
+    reactor.removePollable(clock);
+    expect(late).toHaveLength(aheads_ms.length);
+    return late.sort((a, b) => a - b);
+  }
+
+  it.each([50, 0])('rings at its moment and not before, with a spin budget of %i µs', async (spinBudgetUs) => {
+    const notebook = new Notebook();
+    reactor.spinBudgetUs = spinBudgetUs;
+    const late = await latenesses(Array.from({ length: 500 }, (_, i) => ((i % 10) + 1) / 20));
+    expect(late[0]).toBeGreaterThanOrEqual(0);
+    // 1 µs where nothing else runs.
+    expect(late[250]).toBeLessThan(0.1);
+    notebook.end();
+  });
+
+  it('lets timers and immediates run meanwhile', async () => {
+    const notebook = new Notebook();
+    let ticks = 0;
+    let immediates = 0;
+    const timer = setInterval(() => ticks++, 2);
+    const count = (): void => {
+      immediates += 1;
+      again = setImmediate(count);
+    };
+    let again = setImmediate(count);
+    await latenesses(new Array(1_000).fill(0.2));
+    clearInterval(timer);
+    clearImmediate(again);
+    // 100 would fit.
+    expect(ticks).toBeGreaterThan(20);
+    expect(immediates).toBeGreaterThan(1_000);
+    notebook.end();
+  });
+
+  it('that is far away is not spun for', async () => {
+    const notebook = new Notebook();
+    await delay(20);
+    reactor.setAlarm(performance.now() + 3_600_000);
+    expect(await idleShare()).toBeLessThan(0.02);
+    expect(reactor.hasRung).toBe(false);
+    notebook.end();
+  });
+
+  it('is replaced by the next', async () => {
+    const notebook = new Notebook();
+    reactor.setAlarm(performance.now() + 3_600_000);
+    expect((await latenesses([0.1]))[0]).toBeLessThan(100);
+    notebook.end();
+  });
+});
+
 describe('options and life', () => {
   it('is one per thread while it has pollables, and another one afterwards', () => {
     const notebook = new Notebook();
