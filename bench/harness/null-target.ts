@@ -24,6 +24,7 @@ const PLAN: RunPlan = {
   lateTolerance_ms: 1,
   patience_ms: 1_000,
   seed: 1,
+  isWatched: false,
 };
 
 /** As much of a socket as an `EchoClient` has use for. */

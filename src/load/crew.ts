@@ -20,6 +20,7 @@ const BURST = 64;
 const DELAY_RESOLUTION_MS = 10;
 const NS_PER_MS = 1e6;
 const BEAT_MS = 1_000;
+const REHEARSED_SECONDS = 100;
 /** So long before a request is due the generator stops sleeping: about what a wake-up takes. It bounds the spinning, too. */
 const SPIN_MS = 0.05;
 /** Workers begin at different phases of their rate, by their seeds. */
@@ -46,6 +47,28 @@ export interface CrewNote extends LatencyNote {
   readonly lost: string | null;
 }
 
+/** What is noted down of one part of a run: of the warm-up or of what is begun behind the end, which nobody is told of, or of the measured time. */
+class Part {
+  readonly recorder: Recorder;
+  /** Requests that were begun; of those, the ones without an answer; and the ones begun later than the plan tolerates. */
+  begun = 0;
+  owed = 0;
+  late = 0;
+
+  constructor(recorder: Recorder) {
+    this.recorder = recorder;
+  }
+}
+
+/** What is done once a second takes milliseconds until it is compiled. */
+function rehearse(): void {
+  const recorder = new Recorder(false, 0, REHEARSED_SECONDS * BEAT_MS, () => {});
+  for (let second = 1; second <= REHEARSED_SECONDS; second++) {
+    recorder.answered(0, 0, second);
+    recorder.turn(second * BEAT_MS);
+  }
+}
+
 /** See the top of this file. */
 export class Crew implements ClientEvents {
   private readonly plan: RunPlan;
@@ -55,7 +78,12 @@ export class Crew implements ClientEvents {
   private readonly stalls = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
   private readonly roster: Roster;
   private readonly berths: Berths;
-  private recorder: Recorder;
+  private measured: Part;
+  /**
+   * Before, in and behind the measured time. All are noted down in the same way, without a branch: what runs for the first time
+   * when measuring begins is compiled then, which takes milliseconds, on processors that are wanted.
+   */
+  private parts: readonly Part[];
   private arrivals: Arrivals | null = null;
   private state: 'idle' | 'running' | 'draining' | 'over' = 'idle';
   private isPumping = false;
@@ -64,12 +92,9 @@ export class Crew implements ClientEvents {
   private to_ms = Number.POSITIVE_INFINITY;
   /** When arrivals were looked at last. */
   private turned_ms = 0;
-  private measured = 0;
   private neverBegun = 0;
-  private late = 0;
-  /** Requests without an answer, and those of them that belong to the measured time. */
+  /** Requests without an answer. */
   private outstanding = 0;
-  private owed = 0;
   /** When a place became free after all had been busy. */
   private freeSince_ms = 0;
   /** It was ended before it began. */
@@ -88,7 +113,8 @@ export class Crew implements ClientEvents {
     // Who may be a whole tick late has no use for microseconds.
     this.pacer = new Pacer(() => this.pump(), plan.tick_ms > 0 ? 0 : SPIN_MS);
     this.berths = new Berths(plan.connections * plan.inFlight);
-    this.recorder = new Recorder(false, 0, 0, told);
+    this.measured = new Part(new Recorder(false, 0, 0, told));
+    this.parts = [this.measured, this.measured, this.measured];
     this.roster = new Roster(plan.patience_ms, {
       open: () => connector.open(this, plan),
       joined: (client) => this.joined(client),
@@ -99,6 +125,7 @@ export class Crew implements ClientEvents {
 
   /** Opens all connections. @throws the error of the first that can't be had */
   connect(): Promise<void> {
+    rehearse();
     return this.roster.fill(this.plan.connections);
   }
 
@@ -108,7 +135,12 @@ export class Crew implements ClientEvents {
     const start_ms = performance.now();
     this.from_ms = start_ms + plan.warmup_ms;
     this.to_ms = this.from_ms + plan.duration_ms;
-    this.recorder = new Recorder(plan.rate_per_s !== null, this.from_ms, this.to_ms, this.told);
+    const isOpen = plan.rate_per_s !== null;
+    this.measured = new Part(new Recorder(isOpen, this.from_ms, this.to_ms, this.told));
+    const [before, behind] = [start_ms, this.to_ms].map(
+      (at_ms) => new Part(new Recorder(isOpen, at_ms, Number.POSITIVE_INFINITY, () => {})),
+    ) as [Part, Part];
+    this.parts = [before, this.measured, behind];
     if (this.isCancelled) {
       this.to_ms = this.from_ms;
       return this.note();
@@ -120,7 +152,7 @@ export class Crew implements ClientEvents {
     this.state = 'running';
     const watch = setTimeout(() => this.stalls.enable(), plan.warmup_ms);
     // Of seconds in which nothing happens nobody else would tell.
-    const beat = setInterval(() => this.recorder.turn(performance.now()), BEAT_MS);
+    const beat = setInterval(() => this.measured.recorder.turn(performance.now()), BEAT_MS);
     await new Promise<void>((resolve) => {
       this.finish = resolve;
       this.pump();
@@ -149,35 +181,33 @@ export class Crew implements ClientEvents {
   }
 
   answered(client: Client, intended_ms: number, started_ms: number, now_ms: number): void {
-    if (this.isMeasured(intended_ms)) {
-      this.owed -= 1;
-      this.recorder.answered(intended_ms, started_ms, now_ms);
-    }
+    const part = this.partOf(intended_ms);
+    part.owed -= 1;
+    part.recorder.answered(intended_ms, started_ms, now_ms);
     this.settled(client, now_ms);
   }
 
   sent(client: Client, intended_ms: number, now_ms: number): void {
-    if (this.isMeasured(intended_ms)) {
-      this.owed -= 1;
-      this.recorder.sent(now_ms);
-    }
+    const part = this.partOf(intended_ms);
+    part.owed -= 1;
+    part.recorder.sent(now_ms);
     this.settled(client, now_ms);
   }
 
   refused(client: Client, intended_ms: number, code: string, now_ms: number): void {
-    if (this.isMeasured(intended_ms)) {
-      this.owed -= 1;
-      this.recorder.failure(code, now_ms);
-    }
+    const part = this.partOf(intended_ms);
+    part.owed -= 1;
+    part.recorder.failure(code, now_ms);
     this.settled(client, now_ms);
   }
 
   gone(client: Client, code: string | null, lost_ms: readonly number[]): void {
     this.berths.drop(client);
-    const measured = lost_ms.filter((intended_ms) => this.isMeasured(intended_ms)).length;
+    const { measured } = this;
+    const owed = lost_ms.filter((intended_ms) => this.partOf(intended_ms) === measured).length;
     this.outstanding -= lost_ms.length;
-    this.owed -= measured;
-    if (code !== null && measured > 0) this.recorder.failure(code, performance.now(), measured);
+    measured.owed -= owed;
+    if (code !== null && owed > 0) measured.recorder.failure(code, performance.now(), owed);
     else if (code !== null) this.fault(code);
     this.roster.gone(client, this.state === 'running' || this.state === 'idle');
     if (this.state === 'draining' && this.outstanding === 0) this.finish();
@@ -186,11 +216,12 @@ export class Crew implements ClientEvents {
   /** A failure that is no request's. */
   private fault(code: string): void {
     const now_ms = performance.now();
-    if (this.state === 'running' && this.isMeasured(now_ms)) this.recorder.fault(code);
+    if (this.state === 'running' && this.partOf(now_ms) === this.measured) this.measured.recorder.fault(code);
   }
 
-  private isMeasured(intended_ms: number): boolean {
-    return intended_ms >= this.from_ms && intended_ms < this.to_ms;
+  /** To which part a moment belongs. */
+  private partOf(intended_ms: number): Part {
+    return this.parts[Number(intended_ms >= this.from_ms) + Number(intended_ms >= this.to_ms)] as Part;
   }
 
   private joined(client: Client): void {
@@ -225,7 +256,7 @@ export class Crew implements ClientEvents {
     let begun = 0;
     // Of an open loop what was due before the end is begun after it, too: who is late is the generator, and it has to say so.
     const isOpen = arrivals !== null;
-    while (begun < BURST && (isOpen || now_ms < this.to_ms) && berths.free > 0 && this.measured < this.limit) {
+    while (begun < BURST && (isOpen || now_ms < this.to_ms) && berths.free > 0 && this.measured.begun < this.limit) {
       const intended_ms = arrivals === null ? now_ms : arrivals.next_ms;
       if (intended_ms > now_ms || intended_ms >= this.to_ms) break;
       arrivals?.advance();
@@ -234,7 +265,7 @@ export class Crew implements ClientEvents {
       now_ms = performance.now();
     }
     this.isPumping = false;
-    if ((now_ms >= this.to_ms && begun < BURST) || this.measured >= this.limit) this.drain(now_ms);
+    if ((now_ms >= this.to_ms && begun < BURST) || this.measured.begun >= this.limit) this.drain(now_ms);
     else this.pacer.wait(this.nextTurn_ms(begun) - now_ms);
   }
 
@@ -264,34 +295,34 @@ export class Crew implements ClientEvents {
   private begin(intended_ms: number, now_ms: number): void {
     const client = this.berths.take() as Client;
     this.outstanding += 1;
-    if (this.isMeasured(intended_ms)) {
-      this.owed += 1;
-      this.measured += 1;
-      this.recorder.begun(now_ms);
-      const could_ms = Math.max(intended_ms, this.freeSince_ms) + this.plan.tick_ms;
-      if (now_ms - could_ms > this.plan.lateTolerance_ms) this.late += 1;
-    }
+    const part = this.partOf(intended_ms);
+    part.owed += 1;
+    part.begun += 1;
+    part.recorder.begun(now_ms);
+    const could_ms = Math.max(intended_ms, this.freeSince_ms) + this.plan.tick_ms;
+    part.late += Number(now_ms - could_ms > this.plan.lateTolerance_ms);
     client.begin(intended_ms, now_ms, this.sizes.next());
   }
 
   /** The measured time is over: what is under way is waited for. */
   private drain(now_ms: number): void {
+    const { measured } = this;
     this.state = 'draining';
     this.to_ms = Math.min(this.to_ms, now_ms);
-    this.isCounted = this.measured >= this.limit;
-    if (!this.isCounted) this.recorder.end(this.to_ms);
+    this.isCounted = measured.begun >= this.limit;
+    if (!this.isCounted) measured.recorder.end(this.to_ms);
     const { arrivals } = this;
     if (arrivals !== null) {
-      for (; arrivals.next_ms < this.to_ms && this.measured + this.neverBegun < this.limit; arrivals.advance()) {
-        if (!this.isMeasured(arrivals.next_ms)) continue;
+      for (; arrivals.next_ms < this.to_ms && measured.begun + this.neverBegun < this.limit; arrivals.advance()) {
+        if (this.partOf(arrivals.next_ms) !== measured) continue;
         this.neverBegun += 1;
-        this.recorder.neverBegun(arrivals.next_ms, now_ms);
+        measured.recorder.neverBegun(arrivals.next_ms, now_ms);
       }
     }
     if (this.outstanding === 0) return this.finish();
     const impatient = setTimeout(() => {
-      if (this.owed > 0) this.recorder.failure('ETIMEDOUT', performance.now(), this.owed);
-      else this.recorder.fault('ETIMEDOUT');
+      if (measured.owed > 0) measured.recorder.failure('ETIMEDOUT', performance.now(), measured.owed);
+      else measured.recorder.fault('ETIMEDOUT');
       this.finish();
     }, this.plan.patience_ms);
     const finish = this.finish;
@@ -308,7 +339,8 @@ export class Crew implements ClientEvents {
   }
 
   private note(): CrewNote {
-    const { recorder, roster, stalls } = this;
+    const { roster, stalls } = this;
+    const { recorder, late } = this.measured;
     this.state = 'over';
     recorder.finish(Math.min(performance.now(), this.isCounted ? Number.POSITIVE_INFINITY : this.to_ms));
     return {
@@ -316,7 +348,7 @@ export class Crew implements ClientEvents {
       completed: recorder.completed,
       failed: recorder.failed,
       neverBegun: this.neverBegun,
-      late: this.late,
+      late,
       errors: recorder.errors,
       corrected: recorder.corrected.pack(),
       raw: recorder.raw.pack(),

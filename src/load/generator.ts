@@ -32,6 +32,8 @@ export interface GeneratorArgs {
 export default defineActor<GeneratorOrder, GeneratorArgs>(({ worker, conductor }) => {
   let connector: Connector | null = null;
   let crew: Crew | null = null;
+  /** Seconds that are told when all is over: whoever hears of one takes a processor from what is measured. */
+  let kept: SecondNote[] = [];
 
   async function close(): Promise<void> {
     crew?.close();
@@ -40,10 +42,21 @@ export default defineActor<GeneratorOrder, GeneratorArgs>(({ worker, conductor }
     connector = null;
   }
 
+  function tellSecond(note: SecondNote): void {
+    conductor.tell({ worker, word: 'second', note });
+  }
+
+  async function run(crew: Crew): Promise<void> {
+    const note = await crew.run();
+    for (const second of kept) tellSecond(second);
+    conductor.tell({ worker, word: 'done', note });
+  }
+
   async function connect(plan: RunPlan): Promise<void> {
     try {
       connector = await Connector.create(plan);
-      crew = new Crew(plan, connector, (note) => conductor.tell({ worker, word: 'second', note }));
+      kept = [];
+      crew = new Crew(plan, connector, (note) => (plan.isWatched ? tellSecond(note) : kept.push(note)));
       await crew.connect();
       conductor.tell({ worker, word: 'connected' });
     } catch (error) {
@@ -57,7 +70,7 @@ export default defineActor<GeneratorOrder, GeneratorArgs>(({ worker, conductor }
       if (message.order === 'connect') void connect(message.plan);
       else if (message.order === 'stop') crew?.stop();
       else if (message.order === 'close') void close().then(() => conductor.tell({ worker, word: 'closed' }));
-      else void crew?.run().then((note) => conductor.tell({ worker, word: 'done', note }));
+      else if (crew !== null) void run(crew);
     },
     stopping: close,
   };

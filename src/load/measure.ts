@@ -208,11 +208,12 @@ export interface Measured {
  */
 export async function measure(
   fleet: Fleet,
-  plan: RunPlan,
+  wanted: RunPlan,
   observer: RunObserver,
   server: ServerClock | null,
   isStopped: () => boolean,
 ): Promise<Measured> {
+  const plan = { ...wanted, isWatched: observer.isWatching };
   observer.phase('connecting', plan);
   await fleet.connect(plan);
   const seconds = new Seconds();

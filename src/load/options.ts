@@ -182,5 +182,7 @@ function commonOf(values: LoadValues, target: Target, protocol: RunPlan['protoco
     lateTolerance_ms: readNumber(values.tolerance, RANGES.tolerance),
     patience_ms: ms(values.timeout, RANGES.timeout),
     seed: readNumber(values.seed, RANGES.seed),
+    // By whoever measures.
+    isWatched: false,
   };
 }

@@ -1,6 +1,7 @@
 /** Wakes its owner at a moment, to within microseconds, without burning a processor meanwhile. */
 import { armTimer, closeDescriptor, createTimer } from '../native/os.js';
 import { Poll } from '../reactor/poll.js';
+import { type Pollable, Reactor } from '../reactor/reactor.js';
 
 const NS_PER_MS = 1e6;
 const SLEEP_LIMIT_MS = 3_600_000;
@@ -47,11 +48,13 @@ class FineTimer {
 }
 
 /** See the top of this file. Needs the native part, as the workers that it is for. */
-export class Pacer {
+export class Pacer implements Pollable {
   private readonly timer: FineTimer;
-  private spin: NodeJS.Immediate | null = null;
-  /** Who is to call. The other one may come all the same: to take it back would cost a system call each time. */
-  private expected: 'spin' | 'timer' | null = null;
+  /** It spins in native code: a turn of the event loop for every look at the clock would leave 400 MB of garbage a second. */
+  private readonly reactor: Reactor | null;
+  private turn: NodeJS.Immediate | null = null;
+  /** Who is to call. The others may come all the same: to take it back would cost a system call each time. */
+  private expected: 'turn' | 'alarm' | 'timer' | null = null;
   /** When sleeping is to end. */
   private wake_ms = 0;
   private isClosed = false;
@@ -60,29 +63,45 @@ export class Pacer {
 
   /**
    * @param due called once for each `wait`, unless another comes before it: at the moment, or up to `early_ms` before
-   * @param early_ms what is nearer than this is not slept for: the next turn of the event loop follows at once
+   * @param early_ms what is nearer than this, up to 1, is not slept for, but spun
    */
   constructor(due: () => void, early_ms: number) {
     this.due = due;
     this.early_ms = early_ms;
     this.timer = new FineTimer(() => this.rang());
+    this.reactor = early_ms > 0 ? Reactor.current() : null;
+    this.reactor?.addPollable(this);
   }
 
   /** @param delay_ms from now; 0 or less: in the next turn of the event loop, behind its input */
   wait(delay_ms: number): void {
     if (this.isClosed) return;
     const sleep_ms = Math.min(delay_ms - this.early_ms, SLEEP_LIMIT_MS);
-    this.expected = sleep_ms <= 0 ? 'spin' : 'timer';
-    if (sleep_ms <= 0) {
-      this.spin ??= setImmediate(() => {
-        this.spin = null;
-        this.called('spin');
-      });
-    } else {
-      const now_ms = performance.now();
+    const now_ms = performance.now();
+    if (sleep_ms > 0) {
+      this.expected = 'timer';
       this.wake_ms = now_ms + sleep_ms;
       this.timer.arm(this.wake_ms, now_ms);
+    } else if (delay_ms > 0 && this.reactor !== null) {
+      this.expected = 'alarm';
+      this.reactor.setAlarm(now_ms + delay_ms);
+    } else {
+      this.expected = 'turn';
+      this.turn ??= setImmediate(() => {
+        this.turn = null;
+        this.called('turn');
+      });
     }
+  }
+
+  poll(): number {
+    if (this.expected !== 'alarm' || this.reactor?.hasRung !== true) return 0;
+    this.called('alarm');
+    return 1;
+  }
+
+  beforeSleep(): number {
+    return 0;
   }
 
   private rang(): void {
@@ -92,7 +111,7 @@ export class Pacer {
     else this.timer.arm(this.wake_ms, now_ms);
   }
 
-  private called(by: 'spin' | 'timer'): void {
+  private called(by: 'turn' | 'alarm' | 'timer'): void {
     if (this.expected !== by) return;
     this.expected = null;
     this.due();
@@ -103,6 +122,7 @@ export class Pacer {
     if (this.isClosed) return;
     this.isClosed = true;
     this.timer.close();
-    if (this.spin !== null) clearImmediate(this.spin);
+    if (this.turn !== null) clearImmediate(this.turn);
+    this.reactor?.removePollable(this);
   }
 }

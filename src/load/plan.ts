@@ -47,6 +47,8 @@ export interface RunPlan {
   /** How long a connect may take, and how long answers are waited for at the end. */
   readonly patience_ms: number;
   readonly seed: number;
+  /** Somebody looks on: seconds are told as they pass, and not when all is over. */
+  readonly isWatched: boolean;
 }
 
 /** Parts of a whole, as equal as can be; those that would have nothing are left out. */

@@ -21,6 +21,7 @@ export function planOf(fields: Partial<RunPlan>): RunPlan {
     lateTolerance_ms: 1,
     patience_ms: 1_000,
     seed: 1,
+    isWatched: true,
     ...fields,
   };
 }

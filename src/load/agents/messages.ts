@@ -38,6 +38,7 @@ const TEXT_MAX = 4_096;
 type Shape = Readonly<Record<string, Check>>;
 type Check = (value: unknown) => boolean;
 
+const isBoolean: Check = (value) => typeof value === 'boolean';
 const isNumber: Check = (value) => typeof value === 'number' && Number.isFinite(value) && value >= 0;
 const isText: Check = (value) => typeof value === 'string' && value.length <= TEXT_MAX;
 const orNull =
@@ -110,6 +111,7 @@ const PLAN: Shape = {
   tick_ms: within(0, 1_000),
   lateTolerance_ms: isNumber,
   patience_ms: within(1, 3_600_000),
+  isWatched: isBoolean,
   seed: isNumber,
 };
 const isPlan = both(
