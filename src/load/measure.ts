@@ -24,8 +24,8 @@ export interface RunObserver {
   readonly isWatching: boolean;
   /** Connections are being opened; the load begins. */
   phase(what: 'connecting' | 'running', plan: RunPlan): void;
-  /** A second is over, as far as all workers have told. */
-  second(second: Second, plan: RunPlan): void;
+  /** A second is over, as far as all workers have told. @param soFar all of them as one */
+  second(second: Second, soFar: Second, plan: RunPlan): void;
 }
 
 /** The processor time of whom a run puts under load. */
@@ -40,6 +40,8 @@ export interface ServerClock {
  */
 class Seconds {
   private readonly parts = new Map<number, SecondNote[]>();
+  private readonly soFar = new Counts();
+  private before: Second | undefined;
 
   add(note: SecondNote): void {
     const notes = this.parts.get(note.second);
@@ -49,16 +51,27 @@ class Seconds {
 
   /** One of them as far as it is known. @param total_s of the whole measured time */
   at(second: number, total_s: number): Second {
-    const notes = this.parts.get(second) ?? [];
     const counts = new Counts();
+    return this.sum(this.parts.get(second) ?? [], counts, second, Math.min(second + 1, total_s));
+  }
+
+  /** One more is over: all that are, as one. @param total_s as of `at` */
+  throughTo(second: number, total_s: number): Second {
+    const notes = this.parts.get(second) ?? [];
+    this.before = this.sum(notes, this.soFar, 0, Math.min(second + 1, total_s), this.before);
+    return this.before;
+  }
+
+  private sum(notes: readonly SecondNote[], counts: Counts, from_s: number, to_s: number, before?: Second): Second {
     for (const { latencies } of notes) counts.add(latencies);
-    const sum = (pick: (note: SecondNote) => number): number => notes.reduce((total, note) => total + pick(note), 0);
+    const total = (of: 'started' | 'completed' | 'failed'): number =>
+      notes.reduce((sum, note) => sum + note[of], before?.[of] ?? 0);
     return {
-      at_s: second,
-      length_s: Math.max(0, Math.min(1, total_s - second)),
-      started: sum(({ started }) => started),
-      completed: sum(({ completed }) => completed),
-      failed: sum(({ failed }) => failed),
+      at_s: from_s,
+      length_s: Math.max(0, to_s - from_s),
+      started: total('started'),
+      completed: total('completed'),
+      failed: total('failed'),
       p50_us: counts.at(50) / NS_PER_US,
       p99_us: counts.at(99) / NS_PER_US,
       max_us: counts.max / NS_PER_US,
@@ -224,8 +237,9 @@ export async function measure(
     const clock = server === null ? null : new Span(() => server.read(), warmup_ms, warmup_ms + duration_ms);
     const { notes, cpu_us } = await fleet.run((note) => {
       seconds.add(note);
-      if (observer.isWatching && seconds.toldBy(note.second) === fleet.parts(plan))
-        observer.second(seconds.at(note.second, duration_ms / MS_PER_S), plan);
+      if (!observer.isWatching || seconds.toldBy(note.second) !== fleet.parts(plan)) return;
+      const total_s = duration_ms / MS_PER_S;
+      observer.second(seconds.at(note.second, total_s), seconds.throughTo(note.second, total_s), plan);
     });
     const spent = { client_us: cpu_us, server_us: (await clock?.end()) ?? null };
     return { run: runOf(plan, notes, seconds, spent), lost: lostOf(notes) };
