@@ -111,6 +111,22 @@ describe.each(PROVIDERS)('large sends that follow one another, over %s', (_name,
     expect(pair.server.received.equals(whole)).toBe(true);
   });
 
+  it.each([2, 3])(
+    '[WSD-5.7] [WSD-5.8] the receiver can not open number %i now: it waits for those before it',
+    (nth) => {
+      const failure = new Failure({ calls: ['WSPRegisterRdmaMemory'], nth, outcome: WSAENOBUFS });
+      const pair = new Pair({
+        loop: { ...loop, ...RDMA, lentBytes: 100_000, rdmaRead: false },
+        server: { concerns: () => [failure] },
+      });
+      const whole = sendAll(pair, [LARGE, LARGE, LARGE, LARGE]);
+      expect(failure.failed).toBe(1);
+      expect(pair.client.session.largeSendsCopied).toBe(0);
+      expect(pair.server.received.equals(whole)).toBe(true);
+      expect(pair.server.provider.counters.lentBytes).toBe(0);
+    },
+  );
+
   it('[WSD-5.6] one alone is read: that takes no round trip', () => {
     const pair = new Pair({ loop: { ...loop, ...RDMA, transfersOnThread: true } });
     for (let i = 0; i < 3; i++) sendAll(pair, [LARGE]);

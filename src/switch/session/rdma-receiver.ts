@@ -179,9 +179,14 @@ export class RdmaReceiver {
 
   /** @returns 0: under way; WSAEWOULDBLOCK: not now; WSAENOBUFS: no memory can be had (5.8); or what ends the connection */
   private begin(fetch: Fetch, total: number, first: Uint8Array): WsaCode {
-    const code = fetch.prepare(total, first, this.fetches[0] !== fetch);
+    const canWait = this.fetches[0] !== fetch;
+    const code = fetch.prepare(total, first, canWait);
     if (code !== NO_ERROR) return code;
-    if (!this.reads) return this.expose(fetch);
+    if (!this.reads) {
+      if (this.expose(fetch) === NO_ERROR) return NO_ERROR;
+      // There may be more to open when those before it are closed; but the application is not asked twice for a buffer.
+      return canWait && !fetch.isPlaced ? WSAEWOULDBLOCK : WSAENOBUFS;
+    }
     // In any case: what the peer then can't write is read.
     if (!fetch.registerRest()) return WSAENOBUFS;
     if (this.leavesToPeer && this.expose(fetch) === NO_ERROR) return NO_ERROR;
