@@ -225,6 +225,16 @@ describe('other protocols', () => {
     });
   });
 
+  it('one way, to a server that answers all the same: what comes back is dropped', async () => {
+    await withServer([], async ({ port }) => {
+      const args = ['--rate', '1000', '--protocol', 'stream', '--size', '4Ki', ...SHORT];
+      const run = onlyRun((await load([`shm://127.0.0.1:${port}`, '--strict', ...args])).report);
+      expectConsistent(run);
+      expect(run).toMatchObject({ failed: 0, errors: {}, reconnects: 0 });
+      expect(run.bytes_received).toBeGreaterThan(500 * 4_096);
+    });
+  });
+
   it('HTTP, to node:http, pipelined or not, in chunks or not', async () => {
     await withHttp(async (port, _, asked) => {
       for (const inFlight of ['1', '4']) {
