@@ -19,15 +19,14 @@ function tell(news: SelfTestNews): void {
   process.send?.(news);
 }
 
-/** The provider alone, as the configuration has it. */
-function demanding(provider: string, { providers = [], ...rest }: SwitchOptions): SwitchOptions {
+/** The provider alone, as the configuration has it; where that lets RDMA listen nowhere, on the address of the test. */
+function demanding(provider: string, address: string, { providers = [], ...rest }: SwitchOptions): SwitchOptions {
   const nameOf = (entry: (typeof providers)[number]) =>
     typeof entry === 'string' ? entry.replace(/!$/, '') : entry.name;
   const entry = providers.find((one) => nameOf(one) === provider) ?? provider;
-  return {
-    ...rest,
-    providers: [typeof entry === 'string' ? `${nameOf(entry)}!` : { ...entry, required: true }],
-  };
+  const whole = { ...(typeof entry === 'string' ? { name: provider } : entry), required: true };
+  if (provider === 'verbs') whole.options = { listen: [address], ...whole.options };
+  return { ...rest, providers: [whole] };
 }
 
 /** The end of a connection, as its handlers see it. */
@@ -159,7 +158,7 @@ async function serve(sw: Switch, host: string): Promise<void> {
 
 async function run({ provider, config, address, port }: SelfTestTask): Promise<void> {
   const options = config === null ? {} : await readConfigFile(config);
-  const sw = await createSwitch(demanding(provider, options));
+  const sw = await createSwitch(demanding(provider, address, options));
   try {
     await (port === null ? serve(sw, address) : connect(sw, address, port));
   } finally {

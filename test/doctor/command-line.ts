@@ -20,13 +20,19 @@ export const NO_RDMA: NodeJS.ProcessEnv = {
   SANSWITCH_LIBRDMACM: 'libnowhere-cm.so',
 };
 
-/** @param environment replaces variables of this process; undefined takes one away */
-export function sanswitch(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Outcome> {
+const LIMIT_MS = 15_000;
+
+/** @param environment replaces variables of this process; undefined takes one away @param limit_ms then it is killed */
+export function sanswitch(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+  limit_ms = LIMIT_MS,
+): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [PROGRAM, ...args], {
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 15_000,
+      timeout: limit_ms,
     });
     let stdout = '';
     let stderr = '';

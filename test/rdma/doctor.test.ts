@@ -2,6 +2,7 @@
 import { networkInterfaces } from 'node:os';
 import { createSwitch } from 'sanswitch';
 import { expect, it } from 'vitest';
+import type { SelfTestReport } from '#src/doctor/report.js';
 import { reportOf, sanswitch } from '../doctor/command-line.js';
 
 const host = process.env.SANSWITCH_TEST_HOST ?? '';
@@ -24,6 +25,13 @@ it('sees devices, ports, GIDs and the addresses that they serve', async () => {
 it('is content where verbs is demanded', async () => {
   const { code, stdout } = await sanswitch(['doctor', '--providers', 'verbs!']);
   expect([code, stdout]).toEqual([0, expect.stringMatching(/^ {2}verbs +used: for /m)]);
+});
+
+it('has two processes connect by RDMA, though nothing is configured to listen', { timeout: 100_000 }, async () => {
+  const { stdout } = await sanswitch(['doctor', '--self-test', '--json'], {}, 90_000);
+  const { selfTest } = JSON.parse(stdout) as { selfTest: SelfTestReport[] };
+  const verbs = selfTest.find(({ name }) => name === 'verbs');
+  expect(verbs).toMatchObject({ outcome: 'passed', why: null, figures: { bytes: 16 * 1024 * 1024 } });
 });
 
 it('shows what listens by RDMA now', async () => {
