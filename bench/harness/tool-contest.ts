@@ -46,8 +46,9 @@ export async function runAgainstTools(contest: ToolContest, total_ms: number, ob
     for (const { name, spec, provider } of contenders) {
       const pair = await Pair.start(name, spec, provider);
       pairs.push(pair);
+      if (contest.prepare === undefined) continue;
       observer.tell(`warming up: ${name}`);
-      await contest.prepare?.(pair, total_ms);
+      await contest.prepare(pair, total_ms);
     }
     for (let round = 1; round <= ROUNDS; round++) {
       for (const [i, pair] of pairs.entries()) {

@@ -82,6 +82,7 @@ class Reactor : public Napi::ObjectWrap<Reactor>, public LoopObject {
 
   // Whether JavaScript is to be called at a moment so near that this thread does not sleep before it.
   bool awaitsAlarm(uint64_t now) const { return control_->alarm != 0 && control_->alarm <= now + kAlarmAheadNs; }
+  // Whether that moment has come. It is told once.
   bool alarmRings(uint64_t now);
   // Spins for at most a slice. True if the loop must not block in this turn.
   bool runSlice();

@@ -78,7 +78,7 @@ Napi::Object objectOf(Napi::Env env, const DeviceFacts& device) {
   result.Set("transport", device.transport);
   result.Set("guid", device.guid);
   result.Set("firmware", device.firmware);
-result.Set("vendorId", device.vendorId);
+  result.Set("vendorId", device.vendorId);
   result.Set("ports", portsOf(env, device));
   result.Set("maxQueuePairs", device.maxQueuePairs);
   result.Set("maxQueueDepth", device.maxQueueDepth);

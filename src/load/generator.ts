@@ -7,6 +7,9 @@ import { Crew, type CrewNote } from './crew.js';
 import type { RunPlan } from './plan.js';
 import type { SecondNote } from './recorder.js';
 
+/** So many seconds are told together if nobody looks on: whoever hears of one takes a processor from what is measured. */
+const KEPT_SECONDS = 60;
+
 /** What a generator is told. */
 export type GeneratorOrder =
   | { readonly order: 'connect'; readonly plan: RunPlan }
@@ -32,7 +35,7 @@ export interface GeneratorArgs {
 export default defineActor<GeneratorOrder, GeneratorArgs>(({ worker, conductor }) => {
   let connector: Connector | null = null;
   let crew: Crew | null = null;
-  /** Seconds that are told when all is over: whoever hears of one takes a processor from what is measured. */
+  /** Seconds that have not been told. */
   let kept: SecondNote[] = [];
 
   async function close(): Promise<void> {
@@ -42,13 +45,13 @@ export default defineActor<GeneratorOrder, GeneratorArgs>(({ worker, conductor }
     connector = null;
   }
 
-  function tellSecond(note: SecondNote): void {
-    conductor.tell({ worker, word: 'second', note });
+  function tellKept(): void {
+    for (const note of kept.splice(0)) conductor.tell({ worker, word: 'second', note });
   }
 
   async function run(crew: Crew): Promise<void> {
     const note = await crew.run();
-    for (const second of kept) tellSecond(second);
+    tellKept();
     conductor.tell({ worker, word: 'done', note });
   }
 
@@ -56,7 +59,10 @@ export default defineActor<GeneratorOrder, GeneratorArgs>(({ worker, conductor }
     try {
       connector = await Connector.create(plan);
       kept = [];
-      crew = new Crew(plan, connector, (note) => (plan.isWatched ? tellSecond(note) : kept.push(note)));
+      crew = new Crew(plan, connector, (note) => {
+        kept.push(note);
+        if (plan.isWatched || kept.length === KEPT_SECONDS) tellKept();
+      });
       await crew.connect();
       conductor.tell({ worker, word: 'connected' });
     } catch (error) {

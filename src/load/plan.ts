@@ -47,7 +47,7 @@ export interface RunPlan {
   /** How long a connect may take, and how long answers are waited for at the end. */
   readonly patience_ms: number;
   readonly seed: number;
-  /** Somebody looks on: seconds are told as they pass, and not when all is over. */
+  /** Somebody looks on: each second is told as soon as it is over. */
   readonly isWatched: boolean;
 }
 
