@@ -56,6 +56,9 @@ async function main() {
   }
   const sum = (key) => done.reduce((total, { result }) => total + result[key], 0);
   process.stdout.write(`\n${done.map(describe).join('\n')}\n\n`);
+  // Once more at the end, where they are found without a search, and where .ci/run reads them.
+  for (const { name, result } of done)
+    for (const failure of result.failures) process.stdout.write(`failed: ${name}: ${failure}\n`);
   process.stdout.write(`${sum('passed')} passed, ${sum('failed')} failed\n`);
   process.exitCode = sum('failed') > 0 ? 1 : 0;
 }

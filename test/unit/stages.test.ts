@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { countVitest, runStage } from '../../tools/lib/stage.mjs';
+import { countVitest, describeVitest, runStage } from '../../tools/lib/stage.mjs';
 import { findExamples, toCommonJs } from '../pack/examples.mjs';
 
 let cwd: string;
@@ -17,7 +17,7 @@ const run = (code: string, count: string, limit_s = 20) =>
 describe('stages', () => {
   it('counts lines', async () => {
     const code = "console.log('ok a\\nnot ok b\\nok c\\nnothing\\nokay'); process.exitCode = 1";
-    expect(await run(code, 'lines')).toMatchObject({ passed: 2, failed: 1, notes: [] });
+    expect(await run(code, 'lines')).toMatchObject({ passed: 2, failed: 1, notes: [], failures: ['b'] });
   });
 
   it('counts a stage as one test by its exit code', async () => {
@@ -57,6 +57,21 @@ describe('stages', () => {
       { status: 'failed', assertionResults: [] },
     ];
     expect(countVitest({ numPassedTests: 1, numFailedTests: 0, testResults })).toEqual({ passed: 1, failed: 1 });
+  });
+
+  it('tells which tests failed and why, in few lines', () => {
+    const failed = {
+      status: 'failed',
+      fullName: 'a thing works',
+      failureMessages: [`Error: no\n${'at x\n'.repeat(50)}`],
+    };
+    const testResults = [
+      { name: '/top/a.test.ts', status: 'failed', assertionResults: [failed, { status: 'passed' }] },
+      { name: '/top/b.test.ts', status: 'failed', message: 'SyntaxError', assertionResults: [] },
+    ];
+    const [first, second] = describeVitest({ testResults }, '/top');
+    expect(first).toMatch(/^a\.test\.ts > a thing works\n {4}Error: no\n( {4}at x\n?){11}$/);
+    expect(second).toBe('b.test.ts\n    SyntaxError');
   });
 });
 

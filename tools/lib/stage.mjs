@@ -1,7 +1,7 @@
 // Runs one stage in a process group of its own, shows its output and counts its tests.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -14,11 +14,28 @@ export function countVitest(report) {
   return { passed: report.numPassedTests, failed: report.numFailedTests + broken.length };
 }
 
-/** Counts `ok`, `not ok` and `skip` lines into `counts`. */
+// Of a failure that is told again at the end: enough to know it by, where only the end of a long log was kept.
+const maxFailureLines = 12;
+
+/** Tells what failed in a vitest JSON report, with `cwd` left out of paths: a line for each test, and indented ones with its reason. */
+export function describeVitest(report, cwd) {
+  return report.testResults.flatMap((file) => {
+    const path = relative(cwd, file.name);
+    const failed = file.assertionResults.filter((test) => test.status === 'failed');
+    const lines = failed.map((test) => [`${path} > ${test.fullName}`, test.failureMessages.join('\n')]);
+    if (file.status === 'failed' && file.assertionResults.length === 0) lines.push([path, file.message ?? '']);
+    return lines.map(([name, why]) => [name, ...why.split('\n').slice(0, maxFailureLines)].join('\n    '));
+  });
+}
+
+/** Counts `ok`, `not ok` and `skip` lines into `counts`, and notes what failed. */
 export function countLine(counts, line) {
   if (/^skip\b/.test(line)) counts.skippedTests = (counts.skippedTests ?? 0) + 1;
   else if (/^ok\b/.test(line)) counts.passed += 1;
-  else if (/^not ok\b/.test(line)) counts.failed += 1;
+  else if (/^not ok\b/.test(line)) {
+    counts.failed += 1;
+    counts.failures.push(line.replace(/^not ok\s*/, ''));
+  }
 }
 
 function signalGroup(pid, signal) {
@@ -102,17 +119,19 @@ function printLine(line) {
   process.stdout.write(`${line}\n`);
 }
 
-function readVitestReport(path) {
+function readVitestReport(path, cwd) {
   try {
-    return countVitest(JSON.parse(readFileSync(path, 'utf8')));
+    const report = JSON.parse(readFileSync(path, 'utf8'));
+    return { ...countVitest(report), failures: describeVitest(report, cwd) };
   } catch {
-    return { passed: 0, failed: 0 };
+    return { passed: 0, failed: 0, failures: [] };
   }
 }
 
 /**
  * Runs `stage` (see stage-list.mjs) with further `args`, in `cwd`. Resolves to `{ passed, failed, skipped, interrupted,
- * notes }`: the counts, whether its file is absent, whether the user interrupted it, and remarks for the summary.
+ * notes, failures }`: the counts, whether its file is absent, whether the user interrupted it, remarks for the summary,
+ * and what failed, a text for each.
  *
  * @param {{ name: string, command: string[], count: string, limit_s: number, optional?: string }} stage
  * @param {string[]} args
@@ -120,7 +139,7 @@ function readVitestReport(path) {
  */
 export async function runStage(stage, args, { cwd, print = printLine, grace_ms = defaultGrace_ms }) {
   if (stage.optional && !existsSync(join(cwd, stage.optional))) {
-    return { passed: 0, failed: 0, skipped: true, interrupted: false, notes: [`no ${stage.optional}`] };
+    return { passed: 0, failed: 0, skipped: true, interrupted: false, notes: [`no ${stage.optional}`], failures: [] };
   }
   const reportPath = join(cwd, 'build', 'reports', `${stage.name}.json`);
   const extra = [...args];
@@ -129,15 +148,18 @@ export async function runStage(stage, args, { cwd, print = printLine, grace_ms =
     rmSync(reportPath, { force: true });
     extra.push('--reporter=default', '--reporter=json', `--outputFile.json=${reportPath}`);
   }
-  let counts = { passed: 0, failed: 0 };
+  let counts = { passed: 0, failed: 0, failures: [] };
   const onLine = (line) => {
     print(line);
     if (stage.count === 'lines') countLine(counts, line);
   };
   const outcome = await execute(stage, extra, { cwd, onLine });
-  if (stage.count === 'vitest') counts = readVitestReport(reportPath);
+  if (stage.count === 'vitest') counts = readVitestReport(reportPath, cwd);
   if (stage.count === 'exit')
-    counts = { passed: outcome.exitCode === 0 ? 1 : 0, failed: outcome.exitCode === 0 ? 0 : 1 };
+    counts =
+      outcome.exitCode === 0
+        ? { passed: 1, failed: 0, failures: [] }
+        : { passed: 0, failed: 1, failures: [`exit code ${outcome.exitCode}`] };
   const notes = [];
   if (outcome.timedOut) notes.push(`ended after its limit of ${stage.limit_s} s`);
   else if (outcome.exitCode !== 0 && counts.failed === 0) notes.push(`exit code ${outcome.exitCode}`);
@@ -145,5 +167,12 @@ export async function runStage(stage, args, { cwd, print = printLine, grace_ms =
   if (outcome.pid !== undefined && (await endGroup(outcome.pid, grace_ms)) && !outcome.timedOut)
     notes.push('left processes running');
   // Each remark is a failure that no test has counted.
-  return { ...counts, failed: counts.failed + notes.length, skipped: false, interrupted: outcome.interrupted, notes };
+  return {
+    ...counts,
+    failed: counts.failed + notes.length,
+    failures: [...counts.failures, ...notes],
+    skipped: false,
+    interrupted: outcome.interrupted,
+    notes,
+  };
 }
