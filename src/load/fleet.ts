@@ -22,11 +22,16 @@ export class ConnectFailure extends Error {
 
 /** What came of a run. */
 export interface FleetNote {
-  /** Of each worker. */
-  readonly notes: readonly CrewNote[];
+  /** Of each worker, in their order; null: it has ended before its time, and what it did is not known. */
+  readonly notes: readonly (CrewNote | null)[];
+  /** Why some are null; null: none is. */
+  readonly lost: string | null;
   /** Processor time of the generators in the measured time, give or take a few milliseconds; µs. */
   readonly cpu_us: number;
 }
+
+/** Is told of a second of a worker: its place among the `parts` of the run. */
+export type SecondListener = (note: SecondNote, worker: number) => void;
 
 /** Generators that work as one. One run at a time: `connect`, `run`, `disconnect`. */
 export interface Fleet {
@@ -34,8 +39,8 @@ export interface Fleet {
   parts(plan: RunPlan): number;
   /** Opens all connections of a run. @throws ConnectFailure */
   connect(plan: RunPlan): Promise<void>;
-  /** Runs. @param told of each second of each worker */
-  run(told: (note: SecondNote) => void): Promise<FleetNote>;
+  /** Runs. When a worker ends before its time the others are stopped. @throws Error: nobody is left who could tell of it */
+  run(told: SecondListener): Promise<FleetNote>;
   /** Ends the measured time of the run now. */
   stop(): void;
   /** Closes all connections of the run. */
@@ -66,8 +71,9 @@ export class LocalFleet implements Fleet {
   private busy: ActorRef<GeneratorOrder>[] = [];
   private plan: RunPlan | null = null;
   private heard: (word: GeneratorWord) => void = () => {};
-  private broke: (error: Error) => void = () => {};
-  /** A worker has ended: there is nothing more to be had of the others either. */
+  /** A worker has ended, or (null) all are to. */
+  private ended: (worker: number | null) => void = () => {};
+  /** Why no other run can be had. */
   private failure: Error | null = null;
 
   private constructor(runtime: Runtime) {
@@ -88,7 +94,10 @@ export class LocalFleet implements Fleet {
           if ('watch' in message) context.watch(message.watch);
           else this.heard(message);
         },
-        terminated: (_address, reason) => this.fail(new Error(`a worker has ended: ${reason}`)),
+        terminated: (address, reason) => {
+          this.failure ??= new Error(`a worker has ended: ${reason}`);
+          this.ended(this.generators.findIndex((generator) => generator.address.equals(address)));
+        },
       })),
     );
     const module = new URL('./generator.js', import.meta.url);
@@ -117,13 +126,36 @@ export class LocalFleet implements Fleet {
     throw new ConnectFailure(failed.code, failed.message);
   }
 
-  async run(told: (note: SecondNote) => void): Promise<FleetNote> {
+  async run(told: SecondListener): Promise<FleetNote> {
     const { plan } = this;
     if (plan === null || this.busy.length === 0) throw new Error('nothing is connected that could be run');
     const { warmup_ms, duration_ms } = plan;
     const clock = new Span(ownTime_us, warmup_ms, warmup_ms + duration_ms);
-    const words = await this.gather<'done'>(['done'], (generator) => generator.tell({ order: 'run' }), told);
-    return { notes: words.map(({ note }) => note), cpu_us: (await clock.end()) ?? 0 };
+    const notes: (CrewNote | null)[] = this.busy.map(() => null);
+    await new Promise<void>((resolve, reject) => {
+      const left = new Set(notes.keys());
+      const settle = (worker: number): void => {
+        if (left.delete(worker) && left.size === 0) resolve();
+      };
+      this.ended = (worker) => {
+        if (worker === null) return reject(this.failure);
+        settle(worker);
+        this.stop();
+      };
+      this.heard = (word) => {
+        if (word.word === 'second') told(word.note, word.worker);
+        else if (word.word === 'done') {
+          notes[word.worker] = word.note;
+          settle(word.worker);
+        }
+      };
+      if (this.failure !== null) return reject(this.failure);
+      for (const generator of this.busy) generator.tell({ order: 'run' });
+    });
+    const cpu_us = (await clock.end()) ?? 0;
+    const isWhole = notes.every((note) => note !== null);
+    if (!isWhole && notes.every((note) => note === null)) throw this.failure;
+    return { notes, lost: isWhole ? null : (this.failure?.message ?? null), cpu_us };
   }
 
   stop(): void {
@@ -138,28 +170,22 @@ export class LocalFleet implements Fleet {
   }
 
   async close(): Promise<void> {
-    this.fail(new Error('the generators are closed'));
+    this.failure ??= new Error('the generators are closed');
+    this.ended(null);
     await this.runtime.close();
   }
 
-  private fail(error: Error): void {
-    this.failure ??= error;
-    this.broke(this.failure);
-  }
-
-  /** Orders something of all that take part, and waits for one of these words from each. */
+  /** Orders something of all that take part, and waits for one of these words from each. @throws if one of them ends */
   private gather<W extends GeneratorWord['word']>(
     wanted: readonly W[],
     order: (generator: ActorRef<GeneratorOrder>, index: number) => void,
-    told: (note: SecondNote) => void = () => {},
   ): Promise<Of<W>[]> {
     const words: Of<W>[] = [];
     return new Promise((resolve, reject) => {
       if (this.failure !== null) return reject(this.failure);
       if (this.busy.length === 0) return resolve(words);
-      this.broke = reject;
+      this.ended = () => reject(this.failure);
       this.heard = (word) => {
-        if (word.word === 'second') told(word.note);
         if (!(wanted as readonly string[]).includes(word.word)) return;
         words.push(word as Of<W>);
         if (words.length === this.busy.length) resolve(words);

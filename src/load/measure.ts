@@ -39,26 +39,37 @@ export interface ServerClock {
  * up takes a processor from those that are measured.
  */
 class Seconds {
-  private readonly parts = new Map<number, SecondNote[]>();
+  private readonly parts = new Map<number, Map<number, SecondNote>>();
   private readonly soFar = new Counts();
   private before: Second | undefined;
 
-  add(note: SecondNote): void {
+  add(note: SecondNote, worker: number): void {
     const notes = this.parts.get(note.second);
-    if (notes === undefined) this.parts.set(note.second, [note]);
-    else notes.push(note);
+    if (notes === undefined) this.parts.set(note.second, new Map([[worker, note]]));
+    else notes.set(worker, note);
+  }
+
+  /** What this worker has told is to be left out, for the rest of what it did is not known. */
+  drop(worker: number): void {
+    for (const [second, notes] of this.parts) {
+      notes.delete(worker);
+      if (notes.size === 0) this.parts.delete(second);
+    }
+  }
+
+  private of(second: number): SecondNote[] {
+    return [...(this.parts.get(second)?.values() ?? [])];
   }
 
   /** One of them as far as it is known. @param total_s of the whole measured time */
   at(second: number, total_s: number): Second {
     const counts = new Counts();
-    return this.sum(this.parts.get(second) ?? [], counts, second, Math.min(second + 1, total_s));
+    return this.sum(this.of(second), counts, second, Math.min(second + 1, total_s));
   }
 
   /** One more is over: all that are, as one. @param total_s as of `at` */
   throughTo(second: number, total_s: number): Second {
-    const notes = this.parts.get(second) ?? [];
-    this.before = this.sum(notes, this.soFar, 0, Math.min(second + 1, total_s), this.before);
+    this.before = this.sum(this.of(second), this.soFar, 0, Math.min(second + 1, total_s), this.before);
     return this.before;
   }
 
@@ -80,7 +91,7 @@ class Seconds {
 
   /** How many workers have told of it. */
   toldBy(second: number): number {
-    return this.parts.get(second)?.length ?? 0;
+    return this.parts.get(second)?.size ?? 0;
   }
 
   all(total_s: number): Second[] {
@@ -118,6 +129,7 @@ function judge(plan: RunPlan, sums: Sums): { complaints: string[]; isValid: bool
   const faults: string[] = [];
   const remarks: string[] = [];
   const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+  if (sums.lost !== null) faults.push(sums.lost);
   if (sums.lateShare > LATE_SHARE_MAX) {
     faults.push(
       `the generator began ${percent(sums.lateShare)} of the requests more than ${plan.lateTolerance_ms} ms late: give it more --workers, or a lower rate`,
@@ -126,7 +138,6 @@ function judge(plan: RunPlan, sums: Sums): { complaints: string[]; isValid: bool
   if (sums.longestStall_ms > STALL_MAX_MS) {
     faults.push(`the generator stood still for ${sums.longestStall_ms.toFixed(0)} ms`);
   }
-  if (sums.lost !== null) faults.push(sums.lost);
   if (sums.completed === 0) faults.push('nothing was answered');
   const due = sums.started + sums.neverBegun;
   if (sums.neverBegun > 0 && sums.started < due * RATE_SHARE_MIN) {
@@ -157,8 +168,8 @@ function latencies(plan: RunPlan, notes: readonly CrewNote[]): Pick<LoadRun, 'co
   return { corrected: plan.rate_per_s === null ? null : latencyOf(corrected), raw: latencyOf(raw) };
 }
 
-/** Why a worker could not go on; null: all could. */
-function lostOf(notes: readonly CrewNote[]): string | null {
+/** Why a worker could not go on for want of a connection; null: all could. */
+function disconnected(notes: readonly CrewNote[]): string | null {
   const lost = notes.find((note) => note.lost !== null)?.lost;
   return lost == null ? null : `no connection could be had any more: ${lost}`;
 }
@@ -166,6 +177,7 @@ function lostOf(notes: readonly CrewNote[]): string | null {
 function runOf(
   plan: RunPlan,
   notes: readonly CrewNote[],
+  lost: string | null,
   seconds: Seconds,
   spent: { client_us: number; server_us: number | null },
 ): LoadRun {
@@ -175,7 +187,6 @@ function runOf(
   const completed = sum((note) => note.completed);
   const longestStall_ms = Math.max(...notes.map((note) => note.longestStall_ms));
   const lateShare = started === 0 ? 0 : sum((note) => note.late) / started;
-  const lost = lostOf(notes);
   const neverBegun = sum((note) => note.neverBegun);
   const { complaints, isValid } = judge(plan, { started, completed, neverBegun, lateShare, longestStall_ms, lost });
   return {
@@ -217,7 +228,7 @@ export interface Measured {
 /**
  * Runs a plan.
  * @param isStopped it is not to be begun any more
- * @throws ConnectFailure, StoppedError; Error: a worker has ended
+ * @throws ConnectFailure, StoppedError; Error: all workers have ended
  */
 export async function measure(
   fleet: Fleet,
@@ -235,14 +246,17 @@ export async function measure(
     observer.phase('running', plan);
     const { warmup_ms, duration_ms } = plan;
     const clock = server === null ? null : new Span(() => server.read(), warmup_ms, warmup_ms + duration_ms);
-    const { notes, cpu_us } = await fleet.run((note) => {
-      seconds.add(note);
+    const { notes, lost, cpu_us } = await fleet.run((note, worker) => {
+      seconds.add(note, worker);
       if (!observer.isWatching || seconds.toldBy(note.second) !== fleet.parts(plan)) return;
       const total_s = duration_ms / MS_PER_S;
       observer.second(seconds.at(note.second, total_s), seconds.throughTo(note.second, total_s), plan);
     });
     const spent = { client_us: cpu_us, server_us: (await clock?.end()) ?? null };
-    return { run: runOf(plan, notes, seconds, spent), lost: lostOf(notes) };
+    for (const [worker, note] of notes.entries()) if (note === null) seconds.drop(worker);
+    const known = notes.filter((note) => note !== null);
+    const why = lost === null ? disconnected(known) : `${lost}; the figures are of the others, until then`;
+    return { run: runOf(plan, known, why, seconds, spent), lost: lost ?? why };
   } finally {
     await fleet.disconnect();
   }

@@ -1,9 +1,8 @@
 /** A generator that is profiled, all its threads, while it is measured: not while it connects and warms up. */
 import { extname } from 'node:path';
 import { type FinishedProfile, type RunningProfile, startProfile } from '../flame/profile.js';
-import type { Fleet, FleetNote, LocalFleet } from './fleet.js';
+import type { Fleet, FleetNote, LocalFleet, SecondListener } from './fleet.js';
 import type { RunPlan } from './plan.js';
-import type { SecondNote } from './recorder.js';
 
 /** Who wants to know what came of it. */
 export interface ProfileListener {
@@ -36,7 +35,7 @@ export class ProfiledFleet implements Fleet {
     await this.fleet.connect(plan);
   }
 
-  async run(told: (note: SecondNote) => void): Promise<FleetNote> {
+  async run(told: SecondListener): Promise<FleetNote> {
     const { name, warmup_ms, duration_ms } = this.plan as RunPlan;
     this.runs += 1;
     let running: Promise<RunningProfile> | null = null;

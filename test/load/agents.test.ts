@@ -112,10 +112,17 @@ describe('what is said', () => {
     measured_ms: 1_000,
     lost: null,
   };
+  const second = {
+    word: 'second',
+    worker: 0,
+    note: { second: 0, started: 1, completed: 1, failed: 0, latencies: counts },
+  };
+  const done = { word: 'done', notes: [note], lost: null, cpu_us: 5 };
   const words = [
     { word: 'connected' },
-    { word: 'second', note: { second: 0, started: 1, completed: 1, failed: 0, latencies: counts } },
-    { word: 'done', notes: [note], cpu_us: 5 },
+    second,
+    done,
+    { ...done, notes: [null, note], lost: 'a worker has ended' },
     { word: 'disconnected' },
     { word: 'failed', code: 'ECONNREFUSED', message: 'no' },
   ];
@@ -153,11 +160,15 @@ describe('what is said', () => {
 
   it.each<[string, unknown]>([
     ['no host', { word: 'hello', host: {} }],
-    ['notes of nobody', { word: 'done', notes: [], cpu_us: 0 }],
-    ['a note without latencies', { word: 'done', notes: [{ ...note, raw: undefined }], cpu_us: 0 }],
-    ['a list of errors', { word: 'done', notes: [{ ...note, errors: [1] }], cpu_us: 0 }],
-    ['text for a number', { word: 'done', notes: [{ ...note, started: '1' }], cpu_us: 0 }],
-    ['half a second', { word: 'second', note: { ...words[1]?.note, second: 0.5 } }],
+    ['notes of nobody', { ...done, notes: [] }],
+    ['notes of nobody that is left', { ...done, notes: [null], lost: 'all have ended' }],
+    ['a missing note without a reason', { ...done, notes: [null, note] }],
+    ['a reason without a missing note', { ...done, lost: 'a worker has ended' }],
+    ['a note without latencies', { ...done, notes: [{ ...note, raw: undefined }] }],
+    ['a list of errors', { ...done, notes: [{ ...note, errors: [1] }] }],
+    ['text for a number', { ...done, notes: [{ ...note, started: '1' }] }],
+    ['half a second', { ...second, note: { ...second.note, second: 0.5 } }],
+    ['a second of nobody', { ...second, worker: undefined }],
     ['a text that is too long', { word: 'failed', code: 'E', message: 'x'.repeat(5_000) }],
     ['an order', { word: 'run' }],
   ])('%s is no word', (_, value) => {
@@ -229,16 +240,22 @@ describe('agents', () => {
     });
   });
 
-  it('one of which dies mid-run: it is named, and the other is free again', async () => {
+  it('one of which dies mid-run: it is named, what the other did is told, and that one is free again', async () => {
     await withAgents(2, async (agents, server) => {
       const [first, second] = agents as [Served, Served];
       const args = ['--agents', listOf(agents), '--rate', '500', '-c', '2', '--warmup', '0', '--duration', '30'];
       const under = new Load([`tcp://127.0.0.1:${server.port}`, ...args]);
       await under.says(/1 s +\d+\/s/);
       second.command.kill('SIGKILL');
-      const { code, stderr } = await under.outcome;
+      const { code, stderr, report } = await under.report();
       expect(code).toBe(1);
-      expect(stderr).toMatch(new RegExp(`\\nsanswitch: load: agent 127\\.0\\.0\\.1:${second.port}: [^\\n]+\\n$`));
+      const named = `agent 127\\.0\\.0\\.1:${second.port}: [^\\n]+`;
+      expect(stderr).toMatch(new RegExp(`\\nsanswitch: load: ${named}\\n$`));
+      const run = onlyRun(report);
+      expectConsistent(run);
+      expect([report.is_partial, run.is_valid, run.served[0]?.connections]).toEqual([true, false, 1]);
+      expect(run.complaints[0]).toMatch(new RegExp(`^${named}; the figures are of the others, until then$`));
+      expect(run.completed).toBeGreaterThan(200);
       await first.command.says(/has gone/);
       const again = await load([
         `tcp://127.0.0.1:${server.port}`,

@@ -264,17 +264,16 @@ describe('a run', () => {
   });
 
   it.each([
-    ['as it starts', 'start'],
-    ['mid-run', 'run'],
-  ])('whose worker dies %s says so, and ends', async (_, when) => {
+    ['workers die as they start', 'threadId > 0', 300],
+    ['workers die mid-run', 'threadId > 0', 1_500],
+    ['worker dies mid-run', 'threadId === 1', 2_500],
+  ])('whose %s says so, and ends with what it has', async (_, who, when_ms) => {
     const server = await echo();
-    const preload = join(folder, `die-${when}.mjs`);
+    const preload = join(folder, `die-${when_ms}.mjs`);
     writeFileSync(
       preload,
-      `import { isMainThread } from 'node:worker_threads';
-       if (!isMainThread) {
-         setTimeout(() => process.exit(7), ${when === 'run' ? 1_500 : 300}).unref();
-       }`,
+      `import { threadId } from 'node:worker_threads';
+       if (${who}) setTimeout(() => process.exit(7), ${when_ms}).unref();`,
     );
     const args = [
       `tcp://127.0.0.1:${server.port}`,
@@ -293,6 +292,16 @@ describe('a run', () => {
     const { code, stderr } = await under.outcome;
     await server.stop();
     expect(code).toBe(1);
+    if (who === 'threadId === 1') {
+      const { report } = await under.report();
+      const run = onlyRun(report);
+      expect([report.is_partial, run.is_valid]).toEqual([true, false]);
+      expect(run.complaints[0]).toBe('a worker has ended: worker-died; the figures are of the others, until then');
+      expectConsistent(run);
+      expect(run.served.map(({ connections }) => connections)).toEqual([1]);
+      expect(run.completed).toBeGreaterThan(50);
+      expect(run.duration_s).toBeLessThan(30);
+    }
     // Early, it may be the start that fails.
     expect(stderr).toMatch(
       /sanswitch: load: ((a worker|worker-\d) has ended: [^\n]+|worker \d died while others started)\n$/,

@@ -135,7 +135,7 @@ class Service {
       await fleet.connect(order.plan);
       this.tell({ word: 'connected' });
     } else if (order.order === 'run') {
-      this.tell({ word: 'done', ...(await fleet.run((note) => this.tell({ word: 'second', note }))) });
+      this.tell({ word: 'done', ...(await fleet.run((note, worker) => this.tell({ word: 'second', worker, note }))) });
     } else if (order.order === 'disconnect') {
       await fleet.disconnect();
       this.tell({ word: 'disconnected' });

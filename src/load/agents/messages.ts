@@ -1,12 +1,12 @@
 /** What a coordinator and an agent tell each other, and the check of it: neither trusts the other. */
-import type { CrewNote } from '../crew.js';
+import type { FleetNote } from '../fleet.js';
 import type { RunPlan } from '../plan.js';
 import type { SecondNote } from '../recorder.js';
 import type { HostFingerprint } from '../report.js';
 import type { SizeRange } from '../sizes.js';
 
 /** Both sides must have the same. */
-export const AGENT_PROTOCOL = 1;
+export const AGENT_PROTOCOL = 2;
 
 /** Of a coordinator. */
 export type AgentOrder =
@@ -20,8 +20,8 @@ export type AgentOrder =
 export type AgentWord =
   | { readonly word: 'hello'; readonly host: HostFingerprint }
   | { readonly word: 'connected' }
-  | { readonly word: 'second'; readonly note: SecondNote }
-  | { readonly word: 'done'; readonly notes: readonly CrewNote[]; readonly cpu_us: number }
+  | { readonly word: 'second'; readonly worker: number; readonly note: SecondNote }
+  | ({ readonly word: 'done' } & FleetNote)
   | { readonly word: 'disconnected' }
   | { readonly word: 'failed'; readonly code: string; readonly message: string };
 
@@ -167,8 +167,13 @@ const ORDERS: Readonly<Record<AgentOrder['order'], Check>> = {
 const WORDS: Readonly<Record<AgentWord['word'], Check>> = {
   hello: shape({ host: isHost }),
   connected: () => true,
-  second: shape({ note: isSecond }),
-  done: shape({ notes: listOf(isNote, WORKERS_MAX, 1), cpu_us: isNumber }),
+  second: shape({ worker: whole(0, WORKERS_MAX - 1), note: isSecond }),
+  done: both(
+    shape({ notes: listOf(orNull(isNote), WORKERS_MAX, 1), lost: orNull(isText), cpu_us: isNumber }),
+    agree<FleetNote>(
+      ({ notes, lost }) => notes.some((note) => note !== null) && notes.includes(null) === (lost !== null),
+    ),
+  ),
   disconnected: () => true,
   failed: shape({ code: isText, message: isText }),
 };

@@ -1,8 +1,7 @@
 /** A generator in another process, on this host or another, that a coordinator has the use of. */
 import { createSwitch, type Switch } from '../../switch/switch.js';
-import { ConnectFailure, type Fleet, type FleetNote } from '../fleet.js';
+import { ConnectFailure, type Fleet, type FleetNote, type SecondListener } from '../fleet.js';
 import type { RunPlan } from '../plan.js';
-import type { SecondNote } from '../recorder.js';
 import type { HostFingerprint } from '../report.js';
 import { FrameChannel } from './frames.js';
 import { AGENT_PROTOCOL, type AgentOrder, type AgentWord, readWordMessage } from './messages.js';
@@ -29,7 +28,9 @@ export class RemoteFleet implements Fleet {
   private readonly workers: number;
   private channel: FrameChannel | null = null;
   private wait: Wait | null = null;
-  private told: (note: SecondNote) => void = () => {};
+  private told: SecondListener = () => {};
+  /** Among how many workers the present run is divided there. */
+  private size = 0;
   private lost: Error | null = null;
   private host_: HostFingerprint | null = null;
 
@@ -73,13 +74,19 @@ export class RemoteFleet implements Fleet {
   }
 
   async connect(plan: RunPlan): Promise<void> {
+    this.size = this.parts(plan);
     await this.ask('connected', { order: 'connect', plan });
   }
 
-  async run(told: (note: SecondNote) => void): Promise<FleetNote> {
-    this.told = told;
-    const { notes, cpu_us } = await this.ask('done', { order: 'run' });
-    return { notes, cpu_us };
+  async run(told: SecondListener): Promise<FleetNote> {
+    this.told = (note, worker) => {
+      if (worker >= this.size) this.fail(new Error(`it tells of a worker ${worker}, of ${this.size}`));
+      else told(note, worker);
+    };
+    const { notes, lost, cpu_us } = await this.ask('done', { order: 'run' });
+    if (notes.length !== this.size)
+      throw this.failure(new Error(`it tells of ${notes.length} workers, of ${this.size}`));
+    return { notes, lost: lost === null ? null : `${this.name}: ${lost}`, cpu_us };
   }
 
   stop(): void {
@@ -117,7 +124,7 @@ export class RemoteFleet implements Fleet {
       void this.channel?.close();
       return;
     }
-    if (word.word === 'second') return this.told(word.note);
+    if (word.word === 'second') return this.told(word.note, word.worker);
     const { wait } = this;
     if (word.word !== 'failed' && word.word !== wait?.word)
       return this.fail(new Error(`it says '${word.word}' unasked`));
