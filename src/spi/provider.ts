@@ -169,7 +169,10 @@ export interface SanProvider {
   /** Optional: how often peers were refused or broke the provider's protocol, by `what:reason`; shown by `sw.stats()`. */
   WSPQueryRefusals?(): Readonly<Record<string, number>>;
 
-  /** Optional: the ring to the peer, for who looks at the connection from outside. Null: the socket has none now. */
+  /**
+   * Optional: the ring to the peer, for who looks at the connection from outside. Null: the socket has none now. Where it is
+   * missing, a provider without flow control is reported by its credits (rule 5.4).
+   */
   WSPQueryRing?(socket: Socket): RingReport | null;
 
   /**

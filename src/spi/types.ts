@@ -149,13 +149,13 @@ export type AcceptCondition = (
   caller: CallerData,
 ) => typeof CF_ACCEPT | typeof CF_REJECT | { readonly owner: OwnerKey };
 
-/** The ring through which a connection sends. */
+/** The ring through which a connection sends; without one, the peer's receive buffers. */
 export interface RingReport {
   /** The process at the other end, in this one's numbers; 0: not known. */
   readonly peerPid: number;
-  /** Bytes that the ring holds; 0: there is none. */
+  /** Bytes that it holds; 0: there is none. */
   readonly capacityBytes: number;
-  /** Bytes in it that the peer has not read. */
+  /** Bytes in it that the peer has not read, or whose room it has not given back. */
   readonly usedBytes: number;
 }
 

@@ -59,6 +59,23 @@ describe.each(PROVIDERS)('transfers over %s', (_name, loop) => {
     expect(pair.server.events).toContain('urgent !');
   });
 
+  it('[WSD-5.4] tells from outside how many of the receive buffers of the peer are taken, where it counts them', () => {
+    const pair = new Pair({ loop: { ...noRdma, maxMessageBytes: 100, queueBytes: 400 }, receiveBuffers: 4 });
+    const taken = (): number | undefined => pair.client.session.ring()?.usedBytes;
+    if (loop === RING) return expect(pair.client.session.ring()).toBeNull();
+    expect(pair.client.session.ring()).toEqual({ peerPid: 0, capacityBytes: 400, usedBytes: 0 });
+    pair.run(() => pair.server.session.pause());
+    pair.run(() => pair.client.session.send(bytesOf(10)));
+    expect(taken()).toBe(100);
+    pair.run(() => pair.client.session.send(bytesOf(1_000)));
+    expect(taken()).toBeGreaterThanOrEqual(200);
+    pair.run(() => pair.server.session.resume());
+    // What is left is owed together with the next that comes.
+    expect(taken()).toBeLessThanOrEqual(100);
+    pair.run(() => pair.client.session.abort(null));
+    expect(pair.client.session.ring()).toBeNull();
+  });
+
   it('[WSD-5.10] nothing follows sends that were gathered and could not leave', () => {
     const pair = new Pair({
       loop: { ...noRdma, maxMessageBytes: 100 },

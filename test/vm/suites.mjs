@@ -39,7 +39,7 @@ export const suites = [
   {
     name: 'tools',
     network: 'dummy',
-    tests: ['test/rdma/tools', 'test/rdma/doctor', 'test/rdma/examples'],
+    tests: ['test/rdma/tools', 'test/rdma/top', 'test/rdma/doctor', 'test/rdma/examples'],
     limit_s: 200,
   },
   { name: 'addresses', network: 'dummy', tests: ['test/rdma/addresses'], limit_s: 150, machine: true },

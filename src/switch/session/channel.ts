@@ -5,7 +5,7 @@
  */
 import { NO_ERROR, WSA_IO_PENDING, WSAEMSGSIZE, WSAENOBUFS, WSAEWOULDBLOCK, type WsaCode } from '../../spi/codes.js';
 import type { SanProvider } from '../../spi/provider.js';
-import { type CompletionSink, Overlapped, type Socket, type WsaBuffer } from '../../spi/types.js';
+import { type CompletionSink, Overlapped, type RingReport, type Socket, type WsaBuffer } from '../../spi/types.js';
 
 /** What a claim is for: it decides which credits it may spend. */
 export const CLAIM_STREAM = 2;
@@ -56,6 +56,8 @@ export interface MessageChannel {
   owesCredit(heldMessages: number): boolean;
   /** A send has completed: its buffer is free again. */
   sendCompleted(overlapped: Overlapped): void;
+  /** The room at the peer, and how much of it is taken; null: there is none to tell of. */
+  ring(): RingReport | null;
   /** How it stands with the peer. */
   readonly state: ChannelState;
   /** Goes on where another one of the same connection was; behind `negotiated`. */
@@ -122,6 +124,10 @@ export class RingChannel implements MessageChannel {
 
   owesCredit(_heldMessages: number): boolean {
     return false;
+  }
+
+  ring(): RingReport | null {
+    return this.spi.WSPQueryRing?.(this.socket) ?? null;
   }
 
   get state(): ChannelState {
@@ -263,6 +269,13 @@ export class CreditChannel implements MessageChannel {
   owesCredit(heldMessages: number): boolean {
     const { owed, announced } = this;
     return owed * 2 >= announced || (owed > 0 && owed + heldMessages >= announced);
+  }
+
+  /** The peer's receive buffers: one is taken, whole, from the message that was sent into it until its credit is back. */
+  ring(): RingReport | null {
+    const { spi, socket, messageBytes, creditLimit, credits } = this;
+    if (spi.WSPQueryRing !== undefined) return spi.WSPQueryRing(socket);
+    return { peerPid: 0, capacityBytes: creditLimit * messageBytes, usedBytes: (creditLimit - credits) * messageBytes };
   }
 
   get state(): ChannelState {

@@ -18,7 +18,7 @@ import {
   type WsaCode,
   WsaError,
 } from '../../spi/codes.js';
-import type { RingReport, Socket } from '../../spi/types.js';
+import type { Socket } from '../../spi/types.js';
 import type { StartedProvider } from '../started-provider.js';
 import { NOBODY, type TransportEvents } from '../transport.js';
 import { isNoBuffers } from './rdma-sender.js';
@@ -107,12 +107,6 @@ export abstract class SessionCore {
   protected abstract release(error: () => Error): void;
   /** Both directions have ended in order, whatever the provider says next. */
   protected abstract get orderly(): boolean;
-
-  /** See Transport. */
-  ring(): RingReport | null {
-    const { spi } = this.started;
-    return (this.phase === OPEN && this.attempt(() => spi.WSPQueryRing?.(this.socket))) || null;
-  }
 
   /** The peer's time to negotiate begins; from now on the connection keeps the event loop alive. */
   protected armNegotiationTimer(timeoutMs: number, expired: () => void): void {

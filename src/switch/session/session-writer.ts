@@ -12,12 +12,12 @@ import {
   WSAEWOULDBLOCK,
   type WsaCode,
 } from '../../spi/codes.js';
-import type { CompletionSink, Overlapped, WsaBuffer } from '../../spi/types.js';
+import type { CompletionSink, Overlapped, RingReport, WsaBuffer } from '../../spi/types.js';
 import { CLAIM_FREE, CLAIM_STREAM, CreditChannel, type MessageChannel, RingChannel } from './channel.js';
 import { type SessionLimits, sessionLimits } from './limits.js';
 import { writeHeader } from './messages.js';
 import { SendQueue } from './send-queue.js';
-import { CLOSING, SessionCore, type SessionOptions } from './session-core.js';
+import { CLOSING, OPEN, SessionCore, type SessionOptions } from './session-core.js';
 import { Vigil, type Vigilant } from './vigil.js';
 
 /** A message of the session itself, or urgent data. */
@@ -67,6 +67,11 @@ export abstract class SessionWriter extends SessionCore implements CompletionSin
     this.channel = info.claimsMessageBuffers
       ? new RingChannel(spi, options.socket, this, this.limits.messageBytes)
       : new CreditChannel(spi, options.socket, this, this.limits.messageBytes, this.limits.receiveBuffers);
+  }
+
+  /** See Transport. */
+  ring(): RingReport | null {
+    return (this.phase === OPEN && this.attempt(() => this.channel.ring())) || null;
   }
 
   abstract completed(overlapped: Overlapped): void;
