@@ -1,4 +1,5 @@
 /** Figures for people who read a terminal. */
+import { columns } from '#src/terminal-text.js';
 import type { Line } from '../harness/contest.js';
 import type { Figures } from '../harness/pair.js';
 import type { Question } from '../harness/question.js';
@@ -37,15 +38,9 @@ export function digits(value: number): string {
   return value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }
 
-/** Columns as wide as their widest cell; the first `leftColumns` are left-aligned, the others right-aligned. */
+/** A table; the first `leftColumns` are left-aligned, the others right-aligned. */
 export function table(rows: readonly (readonly string[])[], leftColumns = 1): string {
-  const widths: number[] = [];
-  for (const row of rows) {
-    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
-  }
-  const pad = (cell: string, i: number): string =>
-    i < leftColumns ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0);
-  return rows.map((row) => `  ${row.map(pad).join('  ').trimEnd()}\n`).join('');
+  return columns(rows, { indent: '  ', isLeft: (column) => column < leftColumns });
 }
 
 function cells(figures: Figures): string[] {

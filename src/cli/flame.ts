@@ -13,7 +13,7 @@ import type { Recorded } from '../flame/recorded.js';
 import { type By, startRecording } from '../flame/running.js';
 import { type Missing, parseFolded, type ThreadStacks } from '../flame/stacks.js';
 import { summaryText } from '../flame/summary.js';
-import { textTable } from '../flame/text-table.js';
+import { columns } from '../terminal-text.js';
 import { type Command, parseCommandLine, UsageError } from './command.js';
 
 const HELP = `Usage: npx sanswitch flame [OPTION...] -- COMMAND [ARGUMENT...]
@@ -189,7 +189,7 @@ function ofDifference(files: readonly string[], out: string): number {
       const shown = `${thread}: ${name}`.slice(0, NAME_CHARACTERS_MAX);
       return [shown, percent(was), percent(is), `${points > 0 ? '+' : ''}${points.toFixed(2)}`];
     });
-  process.stdout.write(textTable([['function, by itself', 'before', 'after', 'points'], ...rows]));
+  process.stdout.write(columns([['function, by itself', 'before', 'after', 'points'], ...rows]));
   process.stdout.write(`\nDifference: ${out}\n`);
   return 0;
 }

@@ -1,10 +1,10 @@
 /** A profile in a few lines of text. */
 import { pathToFileURL } from 'node:url';
+import { columns } from '../terminal-text.js';
 import type { ProfileFiles } from './output.js';
 import { meansText, missingText, threadTable } from './page.js';
 import type { Recorded } from './recorded.js';
 import { timeOf } from './stacks.js';
-import { textTable } from './text-table.js';
 import { INSTALL_0X } from './zero-x.js';
 
 /** The summary. */
@@ -18,8 +18,8 @@ export function summaryText({ profile, rows }: Recorded, files: ProfileFiles): s
   const page = files.html === null ? `none: 0x is not installed, ${INSTALL_0X}` : pathToFileURL(files.html).href;
   return `Taken by ${meansText(profile)}.
 ${missing.join('')}
-${textTable([['thread', 'busy', 'share'], ...shares])}
-${textTable(threadTable(rows))}
+${columns([['thread', 'busy', 'share'], ...shares])}
+${columns(threadTable(rows))}
 Flame graph:    ${page}
 Folded stacks:  ${files.folded}
 For speedscope: ${files.speedscope}

@@ -1,4 +1,5 @@
 /** A report as lines of text. */
+import { columns } from '../terminal-text.js';
 import type { TopConnection, TopProcess, TopReport } from './report.js';
 
 const UNITS = ['', 'k', 'M', 'G', 'T', 'P'];
@@ -64,15 +65,10 @@ const CONNECTION_COLUMNS: readonly Column<TopConnection>[] = [
   { title: 'STALLS', text: ({ stalls }) => short(stalls) },
 ];
 
-function lines<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string[] {
-  const cells = [columns.map(({ title }) => title), ...rows.map((row) => columns.map(({ text }) => text(row)))];
-  const widths = columns.map((_, i) => Math.max(...cells.map((line) => line[i]?.length ?? 0)));
-  return cells.map((line) =>
-    line
-      .map((cell, i) => (columns[i]?.isText ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
-      .join('  ')
-      .trimEnd(),
-  );
+function lines<Row>(shown: readonly Column<Row>[], rows: readonly Row[]): string[] {
+  const cells = [shown.map(({ title }) => title), ...rows.map((row) => shown.map(({ text }) => text(row)))];
+  const text = columns(cells, { isLeft: (column) => shown[column]?.isText === true });
+  return text.trimEnd().split('\n');
 }
 
 function many(count: number, one: string): string {

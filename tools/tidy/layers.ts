@@ -13,6 +13,7 @@ export const layers: Readonly<Record<string, number>> = {
   'markup.ts': 0,
   'misuse.ts': 1,
   'rethrow.ts': 0,
+  'terminal-text.ts': 0,
   layout: 0,
   native: 10,
   ring: 20,

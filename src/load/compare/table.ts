@@ -1,5 +1,6 @@
 /** A comparison in words, and as text for a terminal. */
-import { columns, plain } from '../output/columns.js';
+import { plain } from '../../terminal-text.js';
+import { cellTable } from '../output/columns.js';
 import { settingsText } from '../output/describe.js';
 import type { Cells } from '../output/figures.js';
 import { dateText } from '../output/units.js';
@@ -70,7 +71,7 @@ export function unmatchedLines({ only_a, only_b }: Comparison): string[] {
 
 function runText(pair: RunPair): string {
   const notes = [basisText(pair), ...pair.warnings.map((warning) => `warning: ${warning}`)];
-  return `\n${plain(pair.name)}\n${notes.map((note) => `  ${plain(note)}\n`).join('')}${columns([pairCells(pair).head, ...pairCells(pair).rows], '  ')}`;
+  return `\n${plain(pair.name)}\n${notes.map((note) => `  ${plain(note)}\n`).join('')}${cellTable(pairCells(pair), '  ')}`;
 }
 
 /** Lines of text, the last one ended. */

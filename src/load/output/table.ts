@@ -1,13 +1,10 @@
 /** A report as text for a terminal. */
+import { plain } from '../../terminal-text.js';
 import type { LoadReport, LoadRun } from '../report.js';
-import { columns, entries, plain } from './columns.js';
+import { cellTable, entries } from './columns.js';
 import { hostText, partialText, providersText, settingsText, sloText, validityLines } from './describe.js';
-import { type Cells, latencyCells, overviewCells, runFacts } from './figures.js';
+import { latencyCells, overviewCells, runFacts } from './figures.js';
 import { dateText, durationText } from './units.js';
-
-function cellTable({ head, rows }: Cells, indent: string): string {
-  return columns([head, ...rows], indent);
-}
 
 function runText(run: LoadRun): string {
   const latency = latencyCells(run);
