@@ -275,7 +275,7 @@ class Attempt {
 
   private async byTcp(): Promise<SwitchSocket> {
     const { context, request, operation, draft, found } = this;
-    const inbound = new Inbound(request.handlers, request, true);
+    const inbound = new Inbound(request.handlers, request);
     // Rule 2.5: the same bound descriptor, where there is one and only one address it could go to.
     const descriptor = isIP(request.host) !== 0 ? (this.source?.takeDescriptor() ?? -1) : -1;
     this.source?.release();
@@ -287,6 +287,7 @@ class Attempt {
         ...request,
         signal: operation.signal,
         events: inbound,
+        lends: inbound.borrows,
         found,
         descriptor,
       });

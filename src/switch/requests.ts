@@ -13,7 +13,10 @@ export interface CommonOptions<Bytes extends AnyBytes = Uint8Array> {
   readonly highWaterMarkBytes?: number | undefined;
   /** The socket's handlers from the first moment on. */
   readonly handlers?: SocketHandlers<Bytes> | undefined;
-  /** `received` lends the provider's memory instead of copying; see `LentBytes`. */
+  /**
+   * `received` lends the provider's memory instead of copying; see `LentBytes`. A connection made by TCP/IP, with this or a
+   * `receiveBuffer`, is read into one buffer of the thread, with no allocation; an accepted one, or one with TLS, as the platform does.
+   */
   readonly lend?: boolean | undefined;
   /**
    * `received` is given views of this memory, with the bytes copied in; what a view shows is overwritten by the next. Memory

@@ -25,8 +25,28 @@ export interface TcpConnectRequest {
   readonly resetOnDeath?: boolean;
   /** Cancels the connect; its reason is the error. */
   readonly signal: AbortSignal;
+  /** The application is content with views that are dead after its return: all such connections of a thread are read into one buffer. */
+  readonly lends: boolean;
   /** Told of the established connection; delivery starts with the transport's first `resume`. */
   readonly events: TransportEvents;
+}
+
+/** Into which the connections that lend are read, each read dealt with before the next. A read takes no more than this. */
+let common: Uint8Array | null = null;
+const COMMON_BYTES = 65_536;
+
+/** Reads that make no buffers and do not pass the platform's streams. */
+function commonReads(events: TransportEvents): object {
+  common ??= new Uint8Array(COMMON_BYTES);
+  return {
+    onread: {
+      buffer: common,
+      callback: (bytes: number, buffer: Uint8Array) => {
+        events.received(buffer.subarray(0, bytes));
+        return true;
+      },
+    },
+  };
 }
 
 /** A connection and the addresses of its two ends. */
@@ -46,6 +66,7 @@ export function connectTcp(request: TcpConnectRequest): Promise<TcpConnection> {
     const socket = new Socket({
       allowHalfOpen: true,
       writableHighWaterMark: request.highWaterMarkBytes,
+      ...(request.lends ? commonReads(request.events) : {}),
       // Not connected yet: nothing can be read from it.
       ...(descriptor < 0 ? {} : { fd: descriptor, pauseOnCreate: true }),
     } as object);
