@@ -12,7 +12,11 @@ export interface TurnEnd {
   endTurn(): void;
 }
 
+const NOTHING: TurnEnd = { endTurn() {} };
+
+/** The first `count` are to be called. It is never emptied: that costs 100 ns, and the next one memory for 17. */
 const pending: TurnEnd[] = [];
+let count = 0;
 let scheduled = false;
 const settled = Promise.resolve();
 
@@ -30,10 +34,12 @@ export const turnClock = {
 export function endTurn(): void {
   scheduled = false;
   turn.now = (turn.now + 1) | 0;
-  // Most turns have nothing to end, and emptying an array costs 100 ns even when it is empty.
-  if (pending.length === 0) return;
-  for (let i = 0; i < pending.length; i++) (pending[i] as TurnEnd).endTurn();
-  pending.length = 0;
+  for (let i = 0; i < count; i++) {
+    const work = pending[i] as TurnEnd;
+    pending[i] = NOTHING;
+    work.endTurn();
+  }
+  count = 0;
 }
 
 function endReturned(): void {
@@ -46,7 +52,7 @@ function endReturned(): void {
 
 /** Has `work.endTurn` called when this turn ends; the caller sees to it that it asks once a turn. */
 export function atTurnEnd(work: TurnEnd): void {
-  pending.push(work);
+  pending[count++] = work;
   if (!scheduled) {
     scheduled = true;
     turnClock.atEnd(endReturned);

@@ -399,11 +399,7 @@ export class Inbound implements TransportEvents {
       this.bytesCopied += length;
       offset += length;
       try {
-        received.call(
-          this.handlers,
-          this.owner as Owner,
-          length === target.length ? target : target.subarray(0, length),
-        );
+        received.call(this.handlers, this.owner as Owner, buffers.view(target, length));
       } catch (error) {
         rethrowLater(error);
       }

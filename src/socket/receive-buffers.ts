@@ -7,6 +7,9 @@ export class ReceiveBuffers {
   private readonly source: ReceiveBuffer;
   /** It was given, and turned out too small for what it was meant for: the next delivery has it. */
   private spare: Uint8Array | null = null;
+  /** What was shown last, and of which memory: a stream of messages of one size makes no view for each. */
+  private shown: Uint8Array | null = null;
+  private shownOf: Uint8Array | null = null;
 
   constructor(source: ReceiveBuffer) {
     this.source = source;
@@ -17,6 +20,15 @@ export class ReceiveBuffers {
     const next = this.spare ?? ask(this.source);
     this.spare = null;
     return next;
+  }
+
+  /** The first `length` bytes of `target`. */
+  view(target: Uint8Array, length: number): Uint8Array {
+    if (length === target.length) return target;
+    if (this.shown?.length === length && this.shownOf === target) return this.shown;
+    this.shownOf = target;
+    this.shown = target.subarray(0, length);
+    return this.shown;
   }
 
   /**

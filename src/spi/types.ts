@@ -82,7 +82,7 @@ export class Overlapped implements WsaBuffer {
   offset = 0;
   length = 0;
   /** Whom `WPUCompleteOverlappedRequest` tells. Set by the switch; no business of the provider. */
-  readonly sink: CompletionSink;
+  sink: CompletionSink;
   /** The switch's own note of what the operation was for. */
   tag = 0;
 

@@ -83,9 +83,10 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
   /** By descriptor: looked up several times per message, so an array and no map. */
   private readonly sockets: (ShmSocket | undefined)[] = [];
   private readonly freeDescriptors: Socket[] = [];
+  /** The first `completed` are done, `flushed` of them told. It is never emptied: that costs 100 ns, and the next one memory. */
   private readonly completions: SendCompletion[] = [];
+  private completed = 0;
   private flushed = 0;
-  private readonly spare: SendCompletion[] = [];
   private flushQueued = false;
 
   /** @throws NativeUnavailableError, SanswitchError (no window), InvalidOptionError */
@@ -251,11 +252,15 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
 
   /** The copy is made, the send is done; the switch hears of it with the batch, never inside its own call (5.1). */
   complete(handle: Socket, overlapped: Overlapped, bytes: number): void {
-    const completion = this.spare.pop() ?? { handle, overlapped, bytes };
-    completion.handle = handle;
-    completion.overlapped = overlapped;
-    completion.bytes = bytes;
-    this.completions.push(completion);
+    const { completions, completed } = this;
+    const completion = completions[completed];
+    if (completion === undefined) completions.push({ handle, overlapped, bytes });
+    else {
+      completion.handle = handle;
+      completion.overlapped = overlapped;
+      completion.bytes = bytes;
+    }
+    this.completed = completed + 1;
     if (this.host.isWorking || this.flushQueued) return;
     this.flushQueued = true;
     atTurnEnd(this);
@@ -268,18 +273,17 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
   /** Completes what is done. A completion may close a socket, and so come in here again: one cursor serves both. */
   private flush(): void {
     this.flushQueued = false;
-    while (this.flushed < this.completions.length) {
+    while (this.flushed < this.completed) {
       const completion = this.completions[this.flushed++] as SendCompletion;
       const { handle, overlapped, bytes } = completion;
       completion.overlapped = NONE;
-      this.spare.push(completion);
       if ((overlapped.hEvent & 1) === 0) this.upcalls.WPUCompleteOverlappedRequest(handle, overlapped, NO_ERROR, bytes);
       else {
         overlapped.internalHigh = bytes;
         overlapped.internal = NO_ERROR;
       }
     }
-    this.completions.length = 0;
+    this.completed = 0;
     this.flushed = 0;
   }
 

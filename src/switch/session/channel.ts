@@ -6,6 +6,7 @@
 import { NO_ERROR, WSA_IO_PENDING, WSAEMSGSIZE, WSAENOBUFS, WSAEWOULDBLOCK, type WsaCode } from '../../spi/codes.js';
 import type { SanProvider } from '../../spi/provider.js';
 import { type CompletionSink, Overlapped, type RingReport, type Socket, type WsaBuffer } from '../../spi/types.js';
+import { returnOperation, takeOperation } from './operations.js';
 
 /** What a claim is for: it decides which credits it may spend. */
 export const CLAIM_STREAM = 2;
@@ -70,8 +71,6 @@ export class RingChannel implements MessageChannel {
   readonly writesInPlace = true;
   inFlight = 0;
   private readonly gather: readonly WsaBuffer[] = [this.out];
-  /** One operation is kept for the next send: an idle connection must not hold as many as it ever had under way. */
-  private spare: Overlapped | null = null;
   private readonly spi: SanProvider;
   private readonly socket: Socket;
   private readonly sink: CompletionSink;
@@ -92,13 +91,12 @@ export class RingChannel implements MessageChannel {
   }
 
   post(bytes: number): WsaCode {
-    const overlapped = this.spare ?? new Overlapped(this.sink);
-    this.spare = null;
+    const overlapped = takeOperation(this.sink);
     this.out.length = bytes;
     overlapped.internal = WSA_IO_PENDING;
     const code = this.spi.WSPSend(this.socket, this.gather, 1, overlapped);
     if (code !== WSA_IO_PENDING) {
-      this.spare = overlapped;
+      returnOperation(overlapped);
       return code === NO_ERROR ? WSAEWOULDBLOCK : code;
     }
     this.inFlight++;
@@ -107,7 +105,7 @@ export class RingChannel implements MessageChannel {
 
   sendCompleted(overlapped: Overlapped): void {
     this.inFlight--;
-    this.spare = overlapped;
+    returnOperation(overlapped);
   }
 
   credit(count: number): boolean {
