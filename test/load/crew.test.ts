@@ -311,7 +311,7 @@ describe('a run', () => {
     const note = await crew.run();
     expectConsistent(note, seconds);
     expect(note.measured_ms).toBeGreaterThan(after_ms - 1);
-    expect(note.measured_ms).toBeLessThan(after_ms + 1_000);
+    expect(note.measured_ms).toBeLessThan(after_ms + 10_000);
     expect(note.completed).toBeGreaterThan(0);
   });
 
