@@ -7,7 +7,6 @@ import type { CrewNote } from './crew.js';
 import type { GeneratorArgs, GeneratorOrder, GeneratorWord } from './generator.js';
 import { type RunPlan, share } from './plan.js';
 import type { SecondNote } from './recorder.js';
-import { ROOMY } from './roomy.js';
 import { Span } from './span.js';
 
 /** Why the target can't be put under load. */
@@ -82,7 +81,7 @@ export class LocalFleet implements Fleet {
 
   /** Starts so many workers. @throws what createRuntime does */
   static async start(workers: number): Promise<LocalFleet> {
-    const fleet = new LocalFleet(await createRuntime({ workers, resourceLimits: ROOMY }));
+    const fleet = new LocalFleet(await createRuntime({ workers }));
     await fleet.hire(workers);
     return fleet;
   }

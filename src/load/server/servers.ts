@@ -1,7 +1,6 @@
 /** What `sanswitch echo` runs: a listener of socket actors, or, for comparison, a server of `node:net`. */
 import { createServer, type Socket } from 'node:net';
 import { createRuntime } from '../../actor/runtime/create.js';
-import { ROOMY } from '../roomy.js';
 import { RequestReader, type Service } from './service.js';
 
 /** What is to listen. */
@@ -25,7 +24,7 @@ export interface EchoServer {
 /** Actors, over whatever provider serves. @throws as `runtime.listen` */
 export async function actorServer(plan: ServerPlan): Promise<EchoServer> {
   const { host, port, service, workers, providers } = plan;
-  const runtime = await createRuntime({ workers, providers, resourceLimits: ROOMY });
+  const runtime = await createRuntime({ workers, providers });
   try {
     const actor = new URL('./service.js', import.meta.url);
     const listener = await runtime.listen<typeof import('./service.js').default>({
