@@ -253,9 +253,10 @@ export class ShmProvider extends NullProvider implements LinkOwner, SocketContex
   /** The copy is made, the send is done; the switch hears of it with the batch, never inside its own call (5.1). */
   complete(handle: Socket, overlapped: Overlapped, bytes: number): void {
     const { completions, completed } = this;
-    const completion = completions[completed];
-    if (completion === undefined) completions.push({ handle, overlapped, bytes });
+    // Nothing is read behind the end: V8 does not forget that.
+    if (completed === completions.length) completions.push({ handle, overlapped, bytes });
     else {
+      const completion = completions[completed] as SendCompletion;
       completion.handle = handle;
       completion.overlapped = overlapped;
       completion.bytes = bytes;
