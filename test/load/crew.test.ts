@@ -300,7 +300,8 @@ describe('a run', () => {
     expect(await crew.run()).toMatchObject({ started: 0, measured_ms: 0 });
   });
 
-  it.each([100, 1_300])('that is stopped after %i ms has been that long', async (after_ms) => {
+  // A machine that is busy with other things may come to it late: a figure that they spoil is taken anew.
+  it.each([100, 1_300])('that is stopped after %i ms has been that long', { retry: 3 }, async (after_ms) => {
     const plan = planOf({ duration_ms: 60_000 });
     const { crew, seconds } = crewOf(
       plan,
@@ -311,7 +312,7 @@ describe('a run', () => {
     const note = await crew.run();
     expectConsistent(note, seconds);
     expect(note.measured_ms).toBeGreaterThan(after_ms - 1);
-    expect(note.measured_ms).toBeLessThan(after_ms + 10_000);
+    expect(note.measured_ms).toBeLessThan(after_ms + 1_000);
     expect(note.completed).toBeGreaterThan(0);
   });
 

@@ -1,4 +1,4 @@
-import type { CompletionSink, Overlapped } from 'sanswitch/spi';
+import { type CompletionSink, hasOverlappedIoCompleted, type Overlapped, WSA_IO_PENDING } from 'sanswitch/spi';
 import { expect, it } from 'vitest';
 import { returnOperation, takeOperation } from '#src/switch/session/operations.js';
 
@@ -8,8 +8,10 @@ it('operations are used again, by whoever comes next, and belong to nobody meanw
   const [first, second] = [sinkOf(), sinkOf()];
   const operation = takeOperation(first);
   expect(operation.sink).toBe(first);
+  operation.internal = WSA_IO_PENDING;
   returnOperation(operation);
   expect(operation.sink).not.toBe(first);
+  expect(hasOverlappedIoCompleted(operation)).toBe(true);
   const again = takeOperation(second);
   expect(again).toBe(operation);
   expect(again.sink).toBe(second);

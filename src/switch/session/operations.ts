@@ -2,6 +2,7 @@
  * Operations that nobody has under way, for whoever posts the next: a pool for all connections of a thread, so that one with many
  * sends under way makes no garbage for each, and an idle one holds none.
  */
+import { NO_ERROR } from '../../spi/codes.js';
 import { type CompletionSink, Overlapped } from '../../spi/types.js';
 
 /** So many are kept. */
@@ -24,5 +25,7 @@ export function takeOperation(sink: CompletionSink): Overlapped {
 export function returnOperation(overlapped: Overlapped): void {
   if (count === MOST) return;
   overlapped.sink = NOBODY;
+  // It is not under way: a provider that completes it all the same is told off, as for any that has been completed.
+  overlapped.internal = NO_ERROR;
   free[count++] = overlapped;
 }
